@@ -1,0 +1,46 @@
+/* record.h - one decision, as the worker hands it to the ledger and as the ledger writes it.
+ *
+ * The worker sends typed fields, never JSON: a worker that has been taken over can lie about its
+ * own requests, but cannot forge a line, a sequence number or another worker's record. */
+#ifndef AUDIT_RECORD_H
+#define AUDIT_RECORD_H
+
+#include "base/buf.h"
+#include "config/settings.h"
+#include "query/fingerprint.h"
+
+enum audit_class { AUDIT_DATASTORE = 6005, AUDIT_API = 6003, AUDIT_AUTHENTICATION = 3002 };
+enum audit_outcome { AUDIT_ALLOWED, AUDIT_DENIED, AUDIT_FAILED };
+enum { AUDIT_TEXT_MAX = 512, AUDIT_ROLES_MAX = ROLES_MAX, AUDIT_MESSAGE_MAX = 16384 };
+
+/* All text borrowed; longer than AUDIT_TEXT_MAX is cut when encoded. */
+struct audit_record {
+	struct bytes decision;    /* ULID */
+	struct bytes trace;       /* W3C trace id, 32 hex digits, or empty */
+	enum audit_class class;
+	enum audit_outcome outcome;
+	struct bytes issuer, subject;
+	const struct bytes *roles;
+	size_t role_count;
+	struct bytes client;      /* address */
+	struct bytes resource, action, rule, reason;
+	struct bytes backend, credential;
+	uint16_t status;          /* what the caller's protocol was told */
+	int64_t rows;             /* -1: not applicable */
+	uint64_t bytes;           /* of the answer */
+	uint64_t duration_us;
+	bool has_fingerprint;
+	uint8_t fingerprint[FINGERPRINT_LEN];
+	bool is_completion;       /* a second record of a decision whose answer was streamed, or whose commit failed */
+};
+
+/* Message form: what crosses the socket between worker and ledger. */
+void audit_record_put(struct buf *out, const struct audit_record *r);
+/* `roles` has room for AUDIT_ROLES_MAX. Text borrows `message`. */
+struct err audit_record_read(struct bytes message, struct audit_record *ret, struct bytes *roles);
+
+/* OCSF JSON, without the closing `}`: chain.h appends `prev` and `hash`. */
+void audit_record_put_json(struct buf *out, const struct audit_record *r, uint64_t sequence, int64_t wall_us,
+                           unsigned worker);
+
+#endif

@@ -1,0 +1,59 @@
+/* buf.h - an owned, growing run of bytes with a limit set once.
+ *
+ * Writes never return an error: a write that would pass `limit` or that finds no
+ * memory sets `overflow` and adds nothing, as do all later ones. The owner checks
+ * buf_check() once, where the message is complete. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/bytes.h"
+
+struct buf {
+	uint8_t *at; /* owned */
+	size_t len;
+	size_t room;
+	size_t limit; /* 0 means BUF_LIMIT_DEFAULT */
+	bool overflow;
+};
+
+enum { BUF_LIMIT_DEFAULT = 64 << 20 };
+
+/* Frees the bytes; the struct is empty and usable afterwards. */
+void buf_done(struct buf *b);
+/* Empties it and keeps the memory. */
+void buf_clear(struct buf *b);
+/* As buf_done, but wipes first: for passwords and tokens. */
+void buf_wipe(struct buf *b);
+/* ERR_LIMIT when anything written was lost. */
+struct err buf_check(const struct buf *b);
+
+/* Room for `len` more bytes; NULL (and overflow) when there is none. buf_commit() makes them count. */
+uint8_t *buf_reserve(struct buf *b, size_t len);
+void buf_commit(struct buf *b, size_t len);
+/* Drops the first `len` bytes. */
+void buf_consume(struct buf *b, size_t len);
+
+void buf_put(struct buf *b, struct bytes bytes);
+void buf_put_text(struct buf *b, const char *text);
+void buf_put_u8(struct buf *b, uint8_t byte);
+void buf_put_u16le(struct buf *b, uint16_t value);
+void buf_put_u32le(struct buf *b, uint32_t value);
+void buf_put_u64le(struct buf *b, uint64_t value);
+void buf_put_u16be(struct buf *b, uint16_t value);
+void buf_put_u32be(struct buf *b, uint32_t value);
+/* u32le length, then the bytes: what read_counted() reads. */
+void buf_put_counted(struct buf *b, struct bytes bytes);
+/* Decimal text of a number. */
+void buf_put_decimal(struct buf *b, int64_t value);
+void buf_put_unsigned(struct buf *b, uint64_t value);
+/* Lower-case hex of the bytes. */
+void buf_put_hex(struct buf *b, struct bytes bytes);
+void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline struct bytes
+buf_bytes(const struct buf *b)
+{
+	return (struct bytes){ b->at, b->len };
+}
+
+#endif

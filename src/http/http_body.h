@@ -1,0 +1,21 @@
+/* http_body.h - request bodies: length or chunked (RFC 9112 sections 6 and 7.1), strictly. */
+#ifndef HTTP_HTTP_BODY_H
+#define HTTP_HTTP_BODY_H
+
+#include "http/http_head.h"
+
+struct http_body {
+	uint8_t state;
+	bool is_chunked;
+	uint64_t left;     /* of the length or of this chunk */
+	uint64_t total;    /* decoded so far */
+	uint64_t limit;
+	uint32_t overhead; /* bytes of chunk lines and trailers: bounded too */
+};
+
+void http_body_init(struct http_body *b, const struct http_head *head, uint64_t limit);
+/* Takes bytes from `in`; *ret is the next run of decoded bytes (may be empty). STEP_DONE: the body is
+ * complete and `in` stands at the next message. Errors: ERR_PEER with .code 400, ERR_LIMIT with 413. */
+struct err http_body_feed(struct http_body *b, struct reader *in, struct bytes *ret, enum step *step);
+
+#endif

@@ -1,0 +1,52 @@
+/* jwt.h - claims of an access token checked against one issuer's rules (RFC 7519, 8725, 9068). */
+#ifndef JOSE_JWT_H
+#define JOSE_JWT_H
+
+#include "jose/jws.h"
+
+/* The checks in the order they are made. Names are fixed: they stand in the 401, in the audit
+ * record and in `gatewarden token`. */
+enum jwt_check {
+	JWT_FORM,      /* three canonical base64url parts, at most JWS_BYTES_MAX */
+	JWT_HEADER,    /* JSON, no duplicates, no crit */
+	JWT_ALGORITHM, /* known, and allowed by the issuer */
+	JWT_TYPE,      /* typ at+jwt, application/at+jwt, JWT or absent; not an ID or logout token, no DPoP proof */
+	JWT_ISSUER,    /* a configured issuer, byte for byte */
+	JWT_KEY,       /* kid in that issuer's set, fitting the algorithm */
+	JWT_SIGNATURE,
+	JWT_EXPIRES,   /* exp present and not passed */
+	JWT_NOT_BEFORE,/* nbf and iat not in the future */
+	JWT_AUDIENCE,  /* one configured value is a member */
+	JWT_SUBJECT,   /* sub present, text */
+	JWT_CHECK_COUNT,
+};
+const char *jwt_check_name(enum jwt_check c);
+
+struct jwt_rules {
+	const char *issuer;
+	const char *const *audience;
+	size_t audience_count;
+	unsigned algorithms;
+	unsigned leeway_s;
+};
+
+/* What was expected and got for one check; text is printable ASCII in the arena, cut at 120 bytes.
+ * Filled only where a report is asked for, except for the failed check. */
+struct jwt_finding {
+	bool done, passed;
+	struct bytes expected, got;
+};
+struct jwt_report {
+	struct jwt_finding findings[JWT_CHECK_COUNT];
+	enum jwt_check failed; /* JWT_CHECK_COUNT when all passed */
+	const char *why;       /* literal for the 401's error_description: "the token expired" */
+};
+
+/* All checks except JWT_FORM, JWT_HEADER, JWT_ISSUER, JWT_KEY and JWT_SIGNATURE, which need the
+ * issuer table (src/identity). `report` is required. Errors: ERR_IDENTITY with .code = enum jwt_check. */
+struct err jwt_check_claims(const struct jws *j, const struct jwt_rules *rules, int64_t now_s, struct arena *arena,
+                            struct jwt_report *report);
+/* exp in whole seconds, rounded down (fractions allowed by RFC 7519). False when missing or no number in range. */
+bool jwt_date(const struct json *claims, const char *name, int64_t *ret_s);
+
+#endif

@@ -1,0 +1,61 @@
+/* policy.h - may this principal do this action on this resource? Pure: no I/O, no clock.
+ *
+ * Nothing granted means denied; a deny rule beats every allow rule; all roles of a principal
+ * hold at once. */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "config/config.h"
+#include "identity/principal.h"
+#include "query/filter.h"
+
+struct policy; /* compiled rules of one configuration generation; immutable */
+
+/* `tables[i]` describes resource i. Row conditions and column names are checked here; every error
+ * is added to `errors`, and ERR_CONFIG returned. `generation` marks decisions and cached tokens. */
+struct err policy_compile(const struct settings *settings, const struct table *const *tables, uint32_t generation,
+                          struct arena *arena, const struct policy **ret, struct config_errors *errors);
+
+/* One way of seeing rows: these columns, where this holds (NULL: every row). A grant has one view
+ * for each role that allows the action; a row may be used when any view's condition holds, and a
+ * column of it when a view that has the column holds for that row. */
+struct grant_view {
+	struct column_set columns;
+	const struct filter *where;
+	const char *role;
+};
+
+/* Proof that policy said yes. Only policy_decide() makes one; no backend works without one. */
+struct grant {
+	unsigned resource;            /* index in settings */
+	enum action action;
+	const struct grant_view *views;
+	size_t view_count;            /* at least 1 */
+	const struct principal *who;
+};
+
+/* Why it was decided so; always filled. For the audit record and `explain`, never for the caller. */
+struct decision {
+	struct bytes rule;   /* "resources.books.allow.reader.read", "default deny", … */
+	const char *why;     /* literal */
+	struct place place;  /* line of the rule in the configuration; 0 for the default */
+};
+
+/* ERR_DENIED (*ret untouched) for a resource that does not exist and one that may not be used alike.
+ * `needed` (may be NULL) are the columns the request names (select, filter, order, body): views that
+ * lack any of them do not count, and when none is left the answer is ERR_DENIED. */
+struct err policy_decide(const struct policy *policy, const struct principal *who, struct bytes resource,
+                         enum action action, const struct column_set *needed, struct arena *arena,
+                         const struct grant **ret, struct decision *ret_decision);
+
+/* Index of a resource by name, or -1. For parsing a request before it is decided; never answered from. */
+int policy_resource(const struct policy *policy, struct bytes name);
+const struct table *policy_table(const struct policy *policy, unsigned resource);
+const struct settings *policy_settings(const struct policy *policy);
+uint32_t policy_generation(const struct policy *policy);
+/* Has any of these roles any rule allowing `action` (and no deny)? For /openapi.json and `explain`. */
+bool policy_may(const struct policy *policy, uint64_t roles, unsigned resource, enum action action);
+
+const char *action_name(enum action action);
+
+#endif
