@@ -6,6 +6,7 @@
 #include "policy/policy.h"
 
 struct backend; /* one per configured backend and worker */
+struct uv_loop_s;
 
 /* What to do, in terms of a table. Built by a frontend, turned into its dialect by the backend. */
 enum operation_kind {
@@ -45,8 +46,12 @@ struct operation_fault {
 };
 
 /* Opens and reads the schema of the tables that `settings` names, in resource order. Called once by
- * each worker before the sandbox closes. */
-struct err backend_open(const struct settings *settings, unsigned index, struct arena *arena, struct backend **ret);
+ * each worker before the sandbox closes. All work happens on `loop` (NULL: the default one) and on its
+ * pool threads. `settings` and `arena` must outlive the backend. */
+struct err backend_open(const struct settings *settings, unsigned index, struct uv_loop_s *loop,
+                        struct arena *arena, struct backend **ret);
+/* Every stream must have been closed. What still runs is cancelled; the loop must run until it has no
+ * handles left, or the process end. Takes NULL. */
 void backend_close(struct backend *b);
 /* The table as it was at start. Errors: ERR_CONFIG (no such table). */
 struct err backend_table(struct backend *b, const char *name, struct arena *arena, const struct table **ret);
