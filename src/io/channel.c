@@ -1,0 +1,280 @@
+/* channel.c - see channel.h. Sending is batched by the loop's prepare phase; reading takes whole packets. */
+#include "io/channel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+
+enum { PACKETS_PER_TURN = 64 }; /* then others get their turn */
+
+struct channel {
+	uv_poll_t poll;
+	struct loop *loop;
+	int fd;
+	channel_message_fn *message;
+	channel_closed_fn *closed;
+	void *of;
+	struct deferred flush;
+	struct buf out; /* whole frames; the first out_sent bytes have left */
+	size_t out_sent;
+	bool waits_writable;
+	bool is_closed;
+};
+
+union fd_space {
+	struct cmsghdr align;
+	char at[CMSG_SPACE(sizeof(int))];
+};
+
+static void on_ready(uv_poll_t *poll, int status, int events);
+static void on_flush(struct deferred *d);
+
+struct err
+channel_pair(int ret[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) != 0)
+		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no socket pair" };
+	return OK;
+}
+
+struct err
+channel_open(struct loop *loop, int fd, channel_message_fn *message, channel_closed_fn *closed, void *of,
+             struct channel **ret)
+{
+	struct channel *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	*c = (struct channel){ .loop = loop, .fd = fd, .message = message, .closed = closed, .of = of,
+		               .flush.run = on_flush, .out.limit = CHANNEL_QUEUE_MAX };
+
+	int status = uv_poll_init(&loop->uv, &c->poll, fd);
+	if (status == 0)
+		status = uv_poll_start(&c->poll, UV_READABLE, on_ready);
+	if (status != 0) {
+		free(c);
+		return loop_err(status, "a channel cannot be watched");
+	}
+	*ret = c;
+	return OK;
+}
+
+static void
+on_handle_closed(uv_handle_t *handle)
+{
+	struct channel *c = container_of((uv_poll_t *)handle, struct channel, poll);
+
+	close(c->fd);
+	buf_wipe(&c->out);
+	free(c);
+}
+
+void
+channel_close(struct channel *c)
+{
+	if (c == NULL || c->is_closed)
+		return;
+	c->is_closed = true;
+	list_remove(&c->flush.node);
+	uv_close((uv_handle_t *)&c->poll, on_handle_closed);
+}
+
+static void
+lose(struct channel *c)
+{
+	if (c->is_closed)
+		return;
+	c->closed(c->of, c);
+	channel_close(c);
+}
+
+/* Length of the next packet: as many whole frames as fit. */
+static size_t
+packet_len(const struct channel *c)
+{
+	size_t len = 0;
+
+	while (c->out_sent + len < c->out.len) {
+		struct reader r = { c->out.at + c->out_sent + len, c->out.at + c->out.len };
+		uint32_t body;
+
+		if (failed(read_u32le(&r, &body)) || len + CHANNEL_HEADER + body > CHANNEL_PACKET_MAX)
+			break;
+		len += CHANNEL_HEADER + body;
+	}
+	return len;
+}
+
+static void
+want_writable(struct channel *c, bool want)
+{
+	if (c->waits_writable == want)
+		return;
+	c->waits_writable = want;
+	/* Cannot fail on a live handle. */
+	(void)uv_poll_start(&c->poll, want ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_ready);
+}
+
+static void
+flush(struct channel *c)
+{
+	while (c->out_sent < c->out.len) {
+		size_t len = packet_len(c);
+		ssize_t sent = send(c->fd, c->out.at + c->out_sent, len, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0) {
+			/* A peer that is gone shows as end of file on the read side. */
+			want_writable(c, errno == EAGAIN || errno == ENOBUFS);
+			return;
+		}
+		c->out_sent += (size_t)sent;
+	}
+	buf_clear(&c->out);
+	c->out_sent = 0;
+	want_writable(c, false);
+}
+
+static void
+on_flush(struct deferred *d)
+{
+	flush(container_of(d, struct channel, flush));
+}
+
+struct err
+channel_send(struct channel *c, uint16_t type, uint64_t id, struct bytes body)
+{
+	if (body.len > CHANNEL_BODY_MAX)
+		return fail(ERR_LIMIT, "a message between processes is too long");
+	if (c->out.len + CHANNEL_HEADER + body.len > CHANNEL_QUEUE_MAX)
+		return fail(ERR_LIMIT, "a process does not keep up");
+	channel_put_frame(&c->out, type, id, body);
+	if (c->out.overflow) {
+		c->out.overflow = false;
+		return fail(ERR_LIMIT, "out of memory for a message");
+	}
+	if (!c->waits_writable)
+		loop_defer(c->loop, &c->flush);
+	return OK;
+}
+
+size_t
+channel_queued(const struct channel *c)
+{
+	return c->out.len - c->out_sent;
+}
+
+static struct err
+send_packet(int fd, struct msghdr *packet)
+{
+	for (int tries = 0; tries < 10; tries++) {
+		if (sendmsg(fd, packet, MSG_NOSIGNAL) >= 0)
+			return OK;
+		if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
+			break;
+		struct pollfd wait = { .fd = fd, .events = POLLOUT };
+		(void)poll(&wait, 1, 100); /* a failed wait shows in the next send */
+	}
+	return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "a process takes no messages" };
+}
+
+struct err
+channel_send_fd(struct channel *c, uint16_t type, uint64_t id, struct bytes body, int fd)
+{
+	CLEANUP(buf_done) struct buf frame = { 0 };
+	union fd_space space = { 0 };
+
+	flush(c);
+	if (c->out.len != 0)
+		return fail(ERR_LIMIT, "a process does not keep up");
+	channel_put_frame(&frame, type, id, body);
+	TRY(buf_check(&frame));
+
+	struct iovec part = { frame.at, frame.len };
+	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at,
+		                 .msg_controllen = sizeof space.at };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(header), &fd, sizeof fd);
+	return send_packet(c->fd, &packet);
+}
+
+static int
+packet_fd(struct msghdr *packet)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(packet);
+	int fd = -1;
+
+	if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof fd))
+		memcpy(&fd, CMSG_DATA(header), sizeof fd);
+	return fd;
+}
+
+/* false: malformed. */
+static bool
+deliver(struct channel *c, struct bytes packet, int fd)
+{
+	struct reader r = reader_of(packet);
+	struct message m;
+	bool found;
+
+	for (;;) {
+		if (failed(channel_frame(&r, &m, &found)))
+			break;
+		if (!found)
+			return fd < 0;
+		m.fd = fd, fd = -1;
+		c->message(c->of, c, &m);
+		if (c->is_closed)
+			return true;
+	}
+	if (fd >= 0)
+		close(fd);
+	return false;
+}
+
+/* false: nothing more to read now, or the channel is gone. */
+static bool
+read_packet(struct channel *c)
+{
+	union fd_space space = { 0 };
+	struct iovec part = { c->loop->scratch, CHANNEL_PACKET_MAX };
+	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at,
+		                 .msg_controllen = sizeof space.at };
+	ssize_t len = recvmsg(c->fd, &packet, MSG_CMSG_CLOEXEC);
+
+	if (len < 0 && errno == EINTR)
+		return true;
+	if (len < 0 && errno == EAGAIN)
+		return false;
+	if (len <= 0 || (packet.msg_flags & MSG_TRUNC) != 0 ||
+	    !deliver(c, (struct bytes){ c->loop->scratch, (size_t)len }, packet_fd(&packet))) {
+		lose(c);
+		return false;
+	}
+	return !c->is_closed;
+}
+
+static void
+on_ready(uv_poll_t *poll, int status, int events)
+{
+	struct channel *c = container_of(poll, struct channel, poll);
+
+	if (status < 0) {
+		lose(c);
+		return;
+	}
+	if ((events & UV_WRITABLE) != 0)
+		flush(c);
+	for (int i = 0; i < PACKETS_PER_TURN && (events & UV_READABLE) != 0; i++)
+		if (!read_packet(c))
+			return;
+}

@@ -1,0 +1,58 @@
+/* loop.c - see loop.h. */
+#include "io/loop.h"
+
+#include "base/macros.h"
+
+static void
+on_prepare(uv_prepare_t *handle)
+{
+	struct loop *l = container_of(handle, struct loop, prepare);
+
+	/* What a deferred call defers runs in this round too, before the sleep. */
+	while (!list_is_empty(&l->deferred)) {
+		struct deferred *d = container_of(l->deferred.next, struct deferred, node);
+
+		list_remove(&d->node);
+		d->run(d);
+	}
+}
+
+struct err
+loop_init(struct loop *l)
+{
+	int status = uv_loop_init(&l->uv);
+
+	if (status == 0)
+		status = uv_prepare_init(&l->uv, &l->prepare);
+	if (status == 0)
+		status = uv_prepare_start(&l->prepare, on_prepare);
+	if (status != 0)
+		return loop_err(status, "the event loop cannot start");
+	list_init(&l->deferred);
+	return OK;
+}
+
+void
+loop_run(struct loop *l)
+{
+	(void)uv_run(&l->uv, UV_RUN_DEFAULT); /* the count of live handles does not matter here */
+}
+
+void
+loop_stop(struct loop *l)
+{
+	uv_stop(&l->uv);
+}
+
+void
+loop_defer(struct loop *l, struct deferred *d)
+{
+	if (d->node.next == NULL)
+		list_append(&l->deferred, &d->node);
+}
+
+struct err
+loop_err(int status, const char *why)
+{
+	return (struct err){ .kind = ERR_SYSTEM, .sys = -status, .why = why };
+}

@@ -1,0 +1,36 @@
+/* loop.h - the event loop of a process: libuv, one shared read buffer, and work to do before each sleep. */
+#ifndef IO_LOOP_H
+#define IO_LOOP_H
+
+#include <uv.h>
+
+#include "base/bytes.h"
+#include "base/list.h"
+
+enum { LOOP_SCRATCH = 65536 };
+
+/* Called once before the loop next sleeps, after loop_defer(). The place for batching: all that one
+ * round of events produced is sent together. */
+struct deferred {
+	struct list node; /* zeroed: not waiting */
+	void (*run)(struct deferred *d);
+};
+
+struct loop {
+	uv_loop_t uv;
+	uv_prepare_t prepare;
+	struct list deferred;
+	uint8_t scratch[LOOP_SCRATCH]; /* every read lands here; its content ends with the callback */
+};
+
+struct err loop_init(struct loop *l);
+/* Runs until loop_stop(). */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+/* No effect when already waiting. */
+void loop_defer(struct loop *l, struct deferred *d);
+
+/* A negative libuv status as an err. */
+struct err loop_err(int status, const char *why);
+
+#endif

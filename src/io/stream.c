@@ -1,0 +1,224 @@
+/* stream.c - see stream.h. A write is tried at once; only what the socket does not take costs memory. */
+#include "io/stream.h"
+
+#include <stdlib.h>
+
+#include "base/macros.h"
+
+enum { BACKLOG = 4096 };
+
+struct stream_write {
+	uv_write_t request;
+	struct stream *stream;
+	struct buf bytes; /* owned: in flight, must not move */
+	struct buf next;  /* owned: came meanwhile */
+};
+
+static struct err write_start(struct stream *s, struct stream_write *w);
+
+static void
+on_connection(uv_stream_t *handle, int status)
+{
+	struct listener *l = container_of((uv_tcp_t *)handle, struct listener, tcp);
+
+	if (status == 0)
+		l->accepted(l);
+}
+
+struct err
+listener_start(struct listener *l, struct loop *loop, int fd, void (*accepted)(struct listener *l))
+{
+	*l = (struct listener){ .loop = loop, .accepted = accepted };
+
+	int status = uv_tcp_init(&loop->uv, &l->tcp);
+	if (status == 0)
+		status = uv_tcp_open(&l->tcp, fd);
+	if (status == 0)
+		status = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
+	return status == 0 ? OK : loop_err(status, "cannot accept connections");
+}
+
+static void
+on_listener_closed(uv_handle_t *handle)
+{
+	struct listener *l = container_of((uv_tcp_t *)handle, struct listener, tcp);
+
+	if (l->closed != NULL)
+		l->closed(l);
+}
+
+void
+listener_stop(struct listener *l)
+{
+	if (!uv_is_closing((uv_handle_t *)&l->tcp))
+		uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+}
+
+struct err
+stream_accept(struct stream *s, struct listener *from, const struct stream_ops *ops)
+{
+	*s = (struct stream){ .loop = from->loop, .ops = ops };
+
+	int status = uv_tcp_init(&from->loop->uv, &s->tcp);
+	if (status == 0)
+		status = uv_accept((uv_stream_t *)&from->tcp, (uv_stream_t *)&s->tcp);
+	return status == 0 ? OK : loop_err(status, "a connection was gone before it was accepted");
+}
+
+static void
+on_alloc(uv_handle_t *handle, size_t wanted, uv_buf_t *ret)
+{
+	struct stream *s = container_of((uv_tcp_t *)handle, struct stream, tcp);
+
+	(void)wanted;
+	*ret = uv_buf_init((char *)s->loop->scratch, LOOP_SCRATCH);
+}
+
+static void
+on_read(uv_stream_t *handle, ssize_t len, const uv_buf_t *data)
+{
+	struct stream *s = container_of((uv_tcp_t *)handle, struct stream, tcp);
+
+	if (len > 0)
+		s->ops->data(s, (struct bytes){ (const uint8_t *)data->base, (size_t)len });
+	else if (len == UV_EOF)
+		s->ops->end(s);
+	else if (len < 0)
+		s->ops->broken(s);
+}
+
+void
+stream_read(struct stream *s, bool on)
+{
+	if (s->is_reading == on || s->is_closed)
+		return;
+	s->is_reading = on;
+	/* Both fail only on a handle that is closing. */
+	if (on)
+		(void)uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
+	else
+		(void)uv_read_stop((uv_stream_t *)&s->tcp);
+}
+
+static void
+write_free(struct stream_write *w)
+{
+	buf_done(&w->bytes);
+	buf_done(&w->next);
+	free(w);
+}
+
+static void
+on_written(uv_write_t *request, int status)
+{
+	struct stream_write *w = container_of(request, struct stream_write, request);
+	struct stream *s = w->stream;
+
+	s->unsent -= w->bytes.len;
+	if (s->is_closed || status < 0 || w->next.len == 0) {
+		s->write = NULL;
+		s->unsent = 0;
+		write_free(w);
+		if (s->is_closed)
+			return;
+		if (status < 0)
+			s->ops->broken(s);
+		else
+			s->ops->drained(s);
+		return;
+	}
+	buf_done(&w->bytes);
+	w->bytes = w->next;
+	w->next = (struct buf){ 0 };
+	if (failed(write_start(s, w))) {
+		s->write = NULL;
+		write_free(w);
+		s->ops->broken(s);
+	}
+}
+
+static struct err
+write_start(struct stream *s, struct stream_write *w)
+{
+	uv_buf_t bytes = uv_buf_init((char *)w->bytes.at, (unsigned)w->bytes.len);
+	int status = uv_write(&w->request, (uv_stream_t *)&s->tcp, &bytes, 1, on_written);
+
+	return status == 0 ? OK : loop_err(status, "a write was refused");
+}
+
+/* What the socket takes at once, or an error. */
+static struct err
+try_now(struct stream *s, struct buf *out)
+{
+	uv_buf_t bytes = uv_buf_init((char *)out->at, (unsigned)out->len);
+	int sent = uv_try_write((uv_stream_t *)&s->tcp, &bytes, 1);
+
+	if (sent == UV_EAGAIN)
+		return OK;
+	if (sent < 0)
+		return loop_err(sent, "the connection is broken");
+	buf_consume(out, (size_t)sent);
+	return OK;
+}
+
+struct err
+stream_send(struct stream *s, struct buf *out)
+{
+	if (s->is_closed)
+		return fail(ERR_PEER, "the connection is closed");
+	if (s->write != NULL) {
+		s->unsent += out->len;
+		buf_put(&s->write->next, buf_bytes(out));
+		buf_clear(out);
+		return buf_check(&s->write->next);
+	}
+	TRY(try_now(s, out));
+	if (out->len == 0)
+		return OK;
+
+	struct stream_write *w = calloc(1, sizeof *w);
+	if (w == NULL)
+		return fail(ERR_SYSTEM, "out of memory for an answer");
+	w->stream = s;
+	w->bytes = *out;
+	*out = (struct buf){ .limit = out->limit };
+	s->unsent = w->bytes.len;
+	s->write = w;
+	struct err e = write_start(s, w);
+	if (failed(e)) {
+		s->write = NULL;
+		s->unsent = 0;
+		write_free(w);
+	}
+	return e;
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct stream *s = container_of((uv_tcp_t *)handle, struct stream, tcp);
+
+	s->ops->closed(s);
+}
+
+void
+stream_close(struct stream *s)
+{
+	if (s->is_closed)
+		return;
+	s->is_closed = true;
+	uv_close((uv_handle_t *)&s->tcp, on_closed);
+}
+
+void
+stream_address(struct stream *s, char ret[STREAM_ADDRESS_MAX])
+{
+	struct sockaddr_storage name;
+	int len = sizeof name;
+	int status = uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&name, &len);
+
+	if (status == 0)
+		status = uv_ip_name((struct sockaddr *)&name, ret, STREAM_ADDRESS_MAX);
+	if (status != 0)
+		memcpy(ret, "unknown", sizeof "unknown");
+}

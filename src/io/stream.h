@@ -1,0 +1,53 @@
+/* stream.h - one TCP connection: bytes in by callback, bytes out with a count of what is not yet sent. */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include "base/buf.h"
+#include "io/loop.h"
+
+struct stream;
+
+/* No callback is made from inside a call of this module but stream_read(). The owner may call stream_close()
+ * in any of them. */
+struct stream_ops {
+	void (*data)(struct stream *s, struct bytes data); /* borrowed for the call */
+	void (*end)(struct stream *s);                     /* the peer sends no more (FIN) */
+	void (*broken)(struct stream *s);                  /* reset, or a write failed: close it */
+	void (*drained)(struct stream *s);                 /* all that was given has left */
+	void (*closed)(struct stream *s);                  /* last call: free the memory now */
+};
+
+struct stream_write;
+
+/* Embedded in its owner. About 300 bytes, so that an idle connection costs little. */
+struct stream {
+	uv_tcp_t tcp;
+	struct loop *loop;
+	const struct stream_ops *ops;
+	struct stream_write *write; /* in flight; NULL when all has left */
+	size_t unsent;
+	bool is_reading, is_closed;
+};
+
+/* A listening socket made by the supervisor. `accepted` has to call stream_accept() or the connection waits. */
+struct listener {
+	uv_tcp_t tcp;
+	struct loop *loop;
+	void (*accepted)(struct listener *l);
+	void (*closed)(struct listener *l); /* may be NULL */
+};
+/* Takes the descriptor. */
+struct err listener_start(struct listener *l, struct loop *loop, int fd, void (*accepted)(struct listener *l));
+/* The socket stays open in the supervisor: connections that wait in its queue are not lost. */
+void listener_stop(struct listener *l);
+
+struct err stream_accept(struct stream *s, struct listener *from, const struct stream_ops *ops);
+void stream_read(struct stream *s, bool on);
+/* Takes the content of `out`, which is empty afterwards. Errors: the connection is broken. */
+struct err stream_send(struct stream *s, struct buf *out);
+void stream_close(struct stream *s);
+/* Peer address as text, without the port: "127.0.0.1". */
+enum { STREAM_ADDRESS_MAX = 46 };
+void stream_address(struct stream *s, char ret[STREAM_ADDRESS_MAX]);
+
+#endif
