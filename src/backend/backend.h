@@ -4,6 +4,7 @@
 
 #include "backend/rows.h"
 #include "policy/policy.h"
+#include "query/select.h"
 
 struct backend; /* one per configured backend and worker */
 struct uv_loop_s;
@@ -16,12 +17,6 @@ enum operation_kind {
 	OPERATION_UPDATE, /* by key, the given columns; no visible row: ERR_NOT_FOUND */
 	OPERATION_DELETE, /* by key; rows has no columns */
 };
-
-struct order_term {
-	uint16_t column;
-	bool descending;
-};
-enum { ORDER_MAX = 8 };
 
 struct operation {
 	enum operation_kind kind;

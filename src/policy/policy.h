@@ -28,6 +28,7 @@ struct grant_view {
 /* Proof that policy said yes. Only policy_decide() makes one; no backend works without one. */
 struct grant {
 	unsigned resource;            /* index in settings */
+	const struct table *table;    /* of the resource; NULL where it has none */
 	enum action action;
 	const struct grant_view *views;
 	size_t view_count;            /* at least 1 */
