@@ -36,6 +36,7 @@ struct issuer_settings {
 	struct place place;
 	enum issuer_type type;
 	const char *issuer;            /* exact `iss` */
+	const char *tenant;            /* oidc: exact `tid`, or NULL: not looked at */
 	const char *const *audience;   /* any one of these */
 	size_t audience_count;
 	unsigned algorithms;           /* enum jws_alg_bit */

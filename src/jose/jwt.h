@@ -24,6 +24,7 @@ const char *jwt_check_name(enum jwt_check c);
 
 struct jwt_rules {
 	const char *issuer;
+	const char *tenant; /* exact `tid`, or NULL: any */
 	const char *const *audience;
 	size_t audience_count;
 	unsigned algorithms;
@@ -38,13 +39,29 @@ struct jwt_finding {
 };
 struct jwt_report {
 	struct jwt_finding findings[JWT_CHECK_COUNT];
-	enum jwt_check failed; /* JWT_CHECK_COUNT when all passed */
+	enum jwt_check failed; /* the first; JWT_CHECK_COUNT when all passed */
 	const char *why;       /* literal for the 401's error_description: "the token expired" */
+	bool full;             /* asked for: fill all findings, go on after a failure */
+	struct arena *arena;   /* borrowed: of the texts */
 };
 
-/* All checks except JWT_FORM, JWT_HEADER, JWT_ISSUER, JWT_KEY and JWT_SIGNATURE, which need the
- * issuer table (src/identity). `report` is required. Errors: ERR_IDENTITY with .code = enum jwt_check. */
-struct err jwt_check_claims(const struct jws *j, const struct jwt_rules *rules, int64_t now_s, struct arena *arena,
+enum { JWT_TEXT_MAX = 120, JWT_SUBJECT_MAX = 1024 };
+
+void jwt_report_init(struct jwt_report *r, bool full, struct arena *arena);
+/* Records a check; the first that fails gives `failed` and `why`. */
+void jwt_report_check(struct jwt_report *r, enum jwt_check check, bool passed, const char *why);
+/* The texts of the finding just recorded, copied, cut and made printable, where they are wanted. */
+void jwt_report_text(struct jwt_report *r, enum jwt_check check, struct bytes expected, struct bytes got);
+/* ERR_IDENTITY with .code = the failed check and its why, or OK. */
+struct err jwt_report_result(const struct jwt_report *r);
+
+/* JWT_ALGORITHM and JWT_TYPE, before any key is looked for. The result is that of the report so far:
+ * ERR_IDENTITY with .code = enum jwt_check. */
+struct err jwt_check_header(const struct jws *j, const struct jwt_rules *rules, struct jwt_report *report);
+/* JWT_ISSUER: `iss` byte for byte, and `tid` where the rules name a tenant. */
+struct err jwt_check_issuer(const struct jws *j, const struct jwt_rules *rules, struct jwt_report *report);
+/* JWT_EXPIRES to JWT_SUBJECT, after the signature. */
+struct err jwt_check_claims(const struct jws *j, const struct jwt_rules *rules, int64_t now_s,
                             struct jwt_report *report);
 /* exp in whole seconds, rounded down (fractions allowed by RFC 7519). False when missing or no number in range. */
 bool jwt_date(const struct json *claims, const char *name, int64_t *ret_s);
