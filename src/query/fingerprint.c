@@ -1,0 +1,1 @@
+/* fingerprint.c - see fingerprint.h. */
