@@ -22,7 +22,9 @@
 #include "query/sql.h"
 
 /* Rows of op->columns in table order. Uses grant, columns, filter, order, after, limit.
- * ERR_DENIED when columns is empty or holds one that no view has. */
+ * ERR_DENIED when columns is empty or holds one that no view has, and when the filter or the order names
+ * a column that not every row shows: policy_decide() was not asked about it (the key may always be in the
+ * order). `after` is compared with what is stored: give the values as they came, not made pretty. */
 struct err statement_list(const struct operation *op, struct sql *out);
 
 /* The row with this key (table->key_count values), op->columns in table order, as `grant` shows it:
@@ -31,7 +33,8 @@ struct err statement_read(const struct operation *op, const struct grant *grant,
                           struct sql *out);
 
 /* INSERT of set_columns/set_values. Returns one row: the key columns in key order (what the database
- * made of them), or the number 1 where the table has no key. */
+ * made of them), or the number 1 where the table has no key. Here and in the update: ERR_DENIED when a
+ * column is set that not every view has. */
 struct err statement_insert(const struct operation *op, struct sql *out);
 
 /* UPDATE of the row op->key where the condition of op->grant holds *before* the change. Returns the key
