@@ -1,0 +1,31 @@
+/* rules.h - the compiled form of policy. For policy.c and decide.c only. */
+#ifndef POLICY_RULES_H
+#define POLICY_RULES_H
+
+#include "policy/policy.h"
+
+struct rule {
+	uint64_t role; /* one bit */
+	enum action action;
+	bool has_columns;          /* deny: only these columns; else the action as a whole */
+	struct column_set columns; /* allow: what the role has */
+	const struct filter *where;
+	const char *role_name;
+	struct bytes name; /* "resources.books.allow.reader.read" */
+	struct place place;
+};
+
+struct resource_rules {
+	const struct table *table;
+	const struct rule *allow, *deny;
+	size_t allow_count, deny_count;
+};
+
+struct policy {
+	const struct settings *settings;
+	uint32_t generation;
+	const struct resource_rules *resources; /* as in settings */
+	const unsigned *by_name;                /* indices of resources, sorted by name */
+};
+
+#endif
