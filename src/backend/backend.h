@@ -40,15 +40,15 @@ struct operation_fault {
 	struct bytes column; /* in the arena; may be empty */
 };
 
-/* Opens and reads the schema of the tables that `settings` names, in resource order. Called once by
- * each worker before the sandbox closes. All work happens on `loop` (NULL: the default one) and on its
- * pool threads. `settings` and `arena` must outlive the backend. */
+/* Opens. Called once by each worker before the sandbox closes: all that can be opened early is. All work
+ * happens on `loop` (NULL: the default one) and its pool threads. `settings` and `arena` must outlive the
+ * backend. Errors: ERR_CONFIG where the operator must change something, ERR_UPSTREAM. */
 struct err backend_open(const struct settings *settings, unsigned index, struct uv_loop_s *loop,
                         struct arena *arena, struct backend **ret);
-/* Every stream must have been closed. What still runs is cancelled; the loop must run until it has no
- * handles left, or the process end. Takes NULL. */
+/* Every stream must have been closed. What still runs is cancelled; `arena` must stay until the loop has
+ * no handles left, or the process ends. Takes NULL. */
 void backend_close(struct backend *b);
-/* The table as it was at start. Errors: ERR_CONFIG (no such table). */
+/* Reads the schema of a table or view: once, at start. Errors: ERR_CONFIG (no such table, …). */
 struct err backend_table(struct backend *b, const char *name, struct arena *arena, const struct table **ret);
 
 /* Starts. A write is done inside a transaction that stays open until rows_commit(): the audit record
