@@ -14,6 +14,8 @@ struct issuers;
 
 struct err issuers_new(const struct settings *settings, struct issuers **ret);
 void issuers_free(struct issuers *s);
+/* As given to issuers_new(). */
+const struct settings *issuers_settings(const struct issuers *s);
 
 /* Reads the `jwks: {file}` of each oidc issuer. Before the sandbox closes. ERR_CONFIG with errors added. */
 struct err issuers_load_files(struct issuers *s, struct config_errors *errors);

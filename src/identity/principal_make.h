@@ -1,0 +1,23 @@
+/* principal_make.h - how src/identity makes principals; nobody else includes this. */
+#ifndef IDENTITY_PRINCIPAL_MAKE_H
+#define IDENTITY_PRINCIPAL_MAKE_H
+
+#include "format/json.h"
+#include "identity/principal.h"
+
+struct principal_parts {
+	const char *issuer;
+	struct bytes subject;
+	uint64_t roles;
+	int64_t expires_s;
+	const struct json *claims; /* object, or NULL */
+};
+
+/* Everything is copied into one allocation; *ret holds one reference (principal_release in issuers.h). */
+struct err principal_new(const struct principal_parts *parts, const struct principal **ret);
+/* One more reference. */
+const struct principal *principal_hold(const struct principal *p);
+/* Bytes allocated. */
+size_t principal_size(const struct principal *p);
+
+#endif
