@@ -1,0 +1,266 @@
+/* config_schema.c - the JSON Schema (draft 2020-12) of the configuration, from the tables.
+ *
+ * For editors and agents: it knows names, types and choices. It is wider than the loader where
+ * JSON Schema has no words for a rule (bounds of quantities, references between entries). */
+#include "config/config.h"
+#include "config/config_text.h"
+#include "format/json.h"
+
+/* A pattern that also lets any text with ${env: pass: its value is not known to an editor. */
+static void
+put_pattern(struct buf *out, const char *pattern)
+{
+	struct buf text = { 0 };
+
+	buf_printf(&text, "^(%s)$|\\$\\{env:", pattern);
+	json_put_name(out, "pattern");
+	json_put_string(out, buf_bytes(&text));
+	buf_done(&text);
+}
+
+static void
+put_quantity(struct buf *out, const struct setting *s)
+{
+	uint64_t scale;
+	const struct units *units = setting_units(s, &scale);
+	struct buf pattern = { 0 };
+
+	buf_put_text(&pattern, "[0-9]+(");
+	for (size_t i = 0; i < units->count; i++)
+		buf_printf(&pattern, "%s%s", i == 0 ? "" : "|", units->rows[i].name);
+	buf_put_text(&pattern, ")");
+	buf_put_u8(&pattern, 0);
+	buf_put_text(out, "\"type\":\"string\",");
+	put_pattern(out, pattern.overflow ? "" : (const char *)pattern.at);
+	buf_done(&pattern);
+}
+
+static void
+put_names(struct buf *out, const struct choice *choices, size_t count)
+{
+	bool first = true;
+
+	buf_put_text(out, "{\"enum\":[");
+	for (size_t i = 0; i < count; i++) {
+		if (choices[i].refused != NULL)
+			continue;
+		buf_put_text(out, first ? "" : ",");
+		json_put_string(out, bytes_text(choices[i].name));
+		first = false;
+	}
+	buf_put_text(out, "]}");
+}
+
+static void put_type(struct buf *out, const struct setting *s);
+static void put_section(struct buf *out, const struct section *section, const char *without);
+
+static void
+put_row(struct buf *out, const struct setting *s)
+{
+	json_put_name(out, s->name);
+	buf_put_text(out, "{");
+	json_put_name(out, "description");
+	json_put_string(out, bytes_text(s->help));
+	if (s->fallback != NULL) {
+		buf_put_u8(out, ',');
+		json_put_name(out, "default");
+		/* Numbers, true, false stand as they are; a list is told in words. */
+		if (s->kind == SETTING_BOOL || (s->kind == SETTING_NUMBER && s->choice_count == 0))
+			buf_put_text(out, s->fallback);
+		else
+			json_put_string(out, bytes_text(s->fallback));
+	}
+	buf_put_u8(out, ',');
+	put_type(out, s);
+	buf_put_u8(out, '}');
+}
+
+static void
+put_required(struct buf *out, const struct setting *settings, size_t count, bool *first)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool alternative = false;
+		for (size_t j = 0; j < count; j++)
+			alternative |= settings[j].instead_of != NULL && strcmp(settings[j].instead_of, settings[i].name) == 0;
+		if (!settings[i].required || alternative)
+			continue;
+		buf_put_text(out, *first ? "" : ",");
+		json_put_string(out, bytes_text(settings[i].name));
+		*first = false;
+	}
+}
+
+static void
+put_alternatives(struct buf *out, const struct section *section)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		const struct setting *s = &section->settings[i];
+		if (s->instead_of != NULL)
+			buf_printf(out, ",\"oneOf\":[{\"required\":[\"%s\"]},{\"required\":[\"%s\"]}]", s->instead_of, s->name);
+	}
+}
+
+static void
+put_object(struct buf *out, const struct section *section, const struct variant *v, const char *without)
+{
+	bool first = true, first_required = true;
+
+	buf_put_text(out, "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+	if (v != NULL) {
+		buf_printf(out, "\"type\":{\"const\":\"%s\"}", v->name);
+		first = false;
+	}
+	for (size_t i = 0; i < section->count + (v != NULL ? v->count : 0); i++) {
+		const struct setting *s = i < section->count ? &section->settings[i] : &v->settings[i - section->count];
+		if (without != NULL && strcmp(s->name, without) == 0)
+			continue;
+		buf_put_text(out, first ? "" : ",");
+		put_row(out, s);
+		first = false;
+	}
+	buf_put_text(out, "},\"required\":[");
+	if (v != NULL) {
+		buf_put_text(out, "\"type\"");
+		first_required = false;
+		put_required(out, v->settings, v->count, &first_required);
+	}
+	put_required(out, section->settings, section->count, &first_required);
+	buf_put_u8(out, ']');
+	put_alternatives(out, section);
+}
+
+static void
+put_section(struct buf *out, const struct section *section, const char *without)
+{
+	if (section->short_key != NULL) {
+		buf_put_text(out, "\"anyOf\":[{");
+		put_type(out, &section->settings[0]);
+		buf_put_text(out, "},{");
+		put_object(out, section, NULL, without);
+		buf_put_text(out, "}]");
+		return;
+	}
+	if (section->variants == NULL) {
+		put_object(out, section, NULL, without);
+		return;
+	}
+	buf_put_text(out, "\"oneOf\":[");
+	for (size_t i = 0; i < section->variant_count; i++) {
+		buf_put_text(out, i == 0 ? "{" : ",{");
+		put_object(out, section, &section->variants[i], without);
+		buf_put_u8(out, '}');
+	}
+	buf_put_u8(out, ']');
+}
+
+static void
+put_rules(struct buf *out, const struct section *rule)
+{
+	buf_put_text(out, "\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{\"const\":\"all\"},"
+	                  "{\"type\":\"array\",\"minItems\":1,\"items\":");
+	put_names(out, config_actions, ACTION_COUNT);
+	buf_put_text(out, "},{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":false,\"properties\":{");
+	for (enum action a = 0; a < ACTION_COUNT; a++) {
+		buf_put_text(out, a == 0 ? "" : ",");
+		json_put_name(out, config_actions[a].name);
+		buf_put_text(out, "{\"anyOf\":[{\"const\":\"all\"},{\"minProperties\":1,");
+		put_section(out, rule, action_has_fields(a) ? NULL : "fields");
+		buf_put_text(out, "}]}");
+	}
+	buf_put_text(out, "}}]}");
+}
+
+static void
+put_map(struct buf *out, const struct setting *s)
+{
+	buf_printf(out, "\"type\":[\"object\",\"null\"],\"maxProperties\":%ju,\"propertyNames\":{\"pattern\":"
+	                "\"^[%sa-z0-9_-]{1,%d}$\"},\"additionalProperties\":{",
+	           (uintmax_t)s->max, s->section->lower_names ? "" : "A-Z", NAME_BYTES_MAX);
+	put_section(out, s->section, NULL);
+	buf_put_u8(out, '}');
+}
+
+static void
+put_number(struct buf *out, const struct setting *s)
+{
+	buf_printf(out, "\"anyOf\":[{\"type\":\"integer\",\"minimum\":%ju,\"maximum\":%ju},", (uintmax_t)s->min,
+	           (uintmax_t)s->max);
+	if (s->choice_count > 0) {
+		put_names(out, s->choices, s->choice_count);
+		buf_put_u8(out, ',');
+	}
+	buf_put_text(out, "{\"$ref\":\"#/$defs/env\"}]");
+}
+
+static void
+put_type(struct buf *out, const struct setting *s)
+{
+	switch (s->kind) {
+	case SETTING_TEXT:
+		buf_printf(out, "\"type\":\"string\",\"minLength\":%ju,\"maxLength\":%ju", (uintmax_t)s->min,
+		           (uintmax_t)s->max);
+		return;
+	case SETTING_TEXTS:
+		buf_printf(out, "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},{\"type\":\"array\",\"minItems\":%ju,"
+		                "\"maxItems\":%ju,\"items\":{\"type\":\"string\",\"minLength\":1}}]",
+		           (uintmax_t)s->min, (uintmax_t)s->max);
+		return;
+	case SETTING_PATH:
+	case SETTING_BACKEND:
+		buf_put_text(out, "\"type\":\"string\",\"minLength\":1");
+		return;
+	case SETTING_ISSUER:
+	case SETTING_ORIGIN:
+		buf_put_text(out, "\"type\":\"string\",");
+		put_pattern(out, s->kind == SETTING_ISSUER ? "https?://[^?#@]+" : "https?://[^/?#@]+");
+		return;
+	case SETTING_ADDRESS:
+		buf_put_text(out, "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},"
+		                  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}]");
+		return;
+	case SETTING_NUMBER:
+		put_number(out, s);
+		return;
+	case SETTING_BOOL:
+		buf_put_text(out, "\"anyOf\":[{\"type\":\"boolean\"},{\"$ref\":\"#/$defs/env\"}]");
+		return;
+	case SETTING_SECONDS:
+	case SETTING_MILLISECONDS:
+	case SETTING_SIZE:
+	case SETTING_RATE:
+		put_quantity(out, s);
+		return;
+	case SETTING_CHOICE:
+		buf_put_text(out, "\"anyOf\":[");
+		put_names(out, s->choices, s->choice_count);
+		buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]");
+		return;
+	case SETTING_CHOICES:
+		buf_put_text(out, "\"type\":\"array\",\"minItems\":1,\"items\":{\"anyOf\":[");
+		put_names(out, s->choices, s->choice_count);
+		buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]}");
+		return;
+	case SETTING_GRANTS:
+		buf_put_text(out, "\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\",\"pattern\":\"^[^:]+:.+$\"}");
+		return;
+	case SETTING_RULES:
+		put_rules(out, s->section);
+		return;
+	case SETTING_SECTION:
+		put_section(out, s->section, NULL);
+		return;
+	case SETTING_MAP:
+		put_map(out, s);
+		return;
+	}
+}
+
+void
+config_put_schema(struct buf *out)
+{
+	buf_put_text(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
+	                  "\"title\":\"Gatewarden configuration\",\"$defs\":{\"env\":{\"type\":\"string\","
+	                  "\"pattern\":\"\\\\$\\\\{env:[A-Za-z_][A-Za-z0-9_]*\\\\}\"}},");
+	put_section(out, &config_root, NULL);
+	buf_put_text(out, "}\n");
+}

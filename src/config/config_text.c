@@ -1,0 +1,166 @@
+/* config_text.c - see config_text.h. */
+#include "config/config_text.h"
+
+#include "base/macros.h"
+
+static const struct unit duration_rows[] = {
+	{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+};
+static const struct unit size_rows[] = {
+	{ "B", 1 },          { "KB", 1000 },          { "KiB", 1 << 10 },      { "MB", 1000000 },
+	{ "MiB", 1 << 20 }, { "GB", 1000000000 }, { "GiB", 1 << 30 },
+};
+const struct units units_duration = { "a duration", "30s", "s", duration_rows, ARRAY_LEN(duration_rows) };
+const struct units units_size = { "a size", "64KiB", "B", size_rows, ARRAY_LEN(size_rows) };
+
+const struct units *
+setting_units(const struct setting *s, uint64_t *scale)
+{
+	*scale = s->kind == SETTING_SECONDS ? 1000 : 1;
+	if (s->kind == SETTING_SECONDS || s->kind == SETTING_MILLISECONDS)
+		return &units_duration;
+	return s->kind == SETTING_SIZE || s->kind == SETTING_RATE ? &units_size : NULL;
+}
+
+enum quantity
+quantity_parse(struct bytes text, const struct units *units, uint64_t *ret)
+{
+	size_t digits = 0;
+	uint64_t number, value;
+
+	while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9')
+		digits++;
+	if (digits == 0)
+		return QUANTITY_NO_NUMBER;
+	if (digits == text.len)
+		return QUANTITY_NO_UNIT;
+	for (size_t i = 0; i < units->count; i++) {
+		if (!bytes_is(bytes_slice(text, digits, text.len), units->rows[i].name))
+			continue;
+		if (failed(bytes_to_u64(bytes_slice(text, 0, digits), &number)) ||
+		    __builtin_mul_overflow(number, units->rows[i].factor, &value))
+			return QUANTITY_OVERFLOW;
+		*ret = value;
+		return QUANTITY_OK;
+	}
+	return QUANTITY_UNKNOWN_UNIT;
+}
+
+void
+quantity_put(struct buf *out, uint64_t value, const struct units *units)
+{
+	const struct unit *best = &units->rows[0];
+
+	for (size_t i = 1; i < units->count; i++)
+		if (value % units->rows[i].factor == 0)
+			best = &units->rows[i];
+	buf_put_unsigned(out, value / best->factor);
+	buf_put_text(out, value == 0 ? units->base : best->name);
+}
+
+static void
+put_choices(struct buf *out, const struct setting *s)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < s->choice_count; i++) {
+		if (s->choices[i].refused != NULL)
+			continue;
+		buf_printf(out, "%s%s", first ? "" : ", ", s->choices[i].name);
+		first = false;
+	}
+}
+
+static void
+put_number(struct buf *out, const struct setting *s)
+{
+	for (size_t i = 0; i < s->choice_count; i++)
+		buf_printf(out, "%s, or ", s->choices[i].name);
+	buf_printf(out, "a whole number from %ju to %ju", (uintmax_t)s->min, (uintmax_t)s->max);
+}
+
+static void
+put_quantity(struct buf *out, const struct setting *s)
+{
+	uint64_t scale;
+	const struct units *units = setting_units(s, &scale);
+
+	buf_printf(out, "%s%s from ", units->what, s->kind == SETTING_RATE ? " for each second" : "");
+	quantity_put(out, s->min * scale, units);
+	buf_put_text(out, " to ");
+	quantity_put(out, s->max * scale, units);
+	buf_printf(out, ", such as %s", s->fallback != NULL ? s->fallback : units->example);
+}
+
+static void
+put_section(struct buf *out, const struct setting *s)
+{
+	if (s->section->short_key != NULL) {
+		setting_put_expected(out, &s->section->settings[0]);
+		return;
+	}
+	buf_put_text(out, "a mapping with ");
+	for (size_t i = 0; i < s->section->count; i++)
+		buf_printf(out, "%s%s", i == 0 ? "" : ", ", s->section->settings[i].name);
+}
+
+void
+setting_put_expected(struct buf *out, const struct setting *s)
+{
+	switch (s->kind) {
+	case SETTING_TEXT:
+		buf_printf(out, "text of %ju to %ju bytes", (uintmax_t)s->min, (uintmax_t)s->max);
+		return;
+	case SETTING_TEXTS:
+		buf_printf(out, "text, or a list of %ju to %ju texts", (uintmax_t)s->min, (uintmax_t)s->max);
+		return;
+	case SETTING_PATH:
+		buf_put_text(out, "a path");
+		return;
+	case SETTING_ISSUER:
+		buf_put_text(out, "an https URL without query or fragment (http on loopback only)");
+		return;
+	case SETTING_ORIGIN:
+		buf_put_text(out, "http:// or https://, a host and perhaps a port, nothing more");
+		return;
+	case SETTING_ADDRESS:
+		buf_put_text(out, "an address such as 127.0.0.1:8080, [::1]:8080, localhost:8080, or 8080 for loopback");
+		return;
+	case SETTING_NUMBER:
+		put_number(out, s);
+		return;
+	case SETTING_BOOL:
+		buf_put_text(out, "true or false");
+		return;
+	case SETTING_SECONDS:
+	case SETTING_MILLISECONDS:
+	case SETTING_SIZE:
+	case SETTING_RATE:
+		put_quantity(out, s);
+		return;
+	case SETTING_CHOICE:
+		buf_put_text(out, s->choice_count > 1 ? "one of " : "");
+		put_choices(out, s);
+		return;
+	case SETTING_CHOICES:
+		buf_put_text(out, "a list of any of ");
+		put_choices(out, s);
+		return;
+	case SETTING_BACKEND:
+		buf_put_text(out, "the name of a backend");
+		return;
+	case SETTING_GRANTS:
+		buf_put_text(out, "a list of ISSUER:VALUE");
+		return;
+	case SETTING_RULES:
+		buf_put_text(out, "a mapping from roles to `all`, a list of actions, or a mapping from actions to `all` or ");
+		buf_put_text(out, s->section->title);
+		return;
+	case SETTING_SECTION:
+		put_section(out, s);
+		return;
+	case SETTING_MAP:
+		buf_printf(out, "a mapping from names to %s each, at most %ju", s->section->title, (uintmax_t)s->max);
+		return;
+	}
+}
