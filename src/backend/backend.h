@@ -26,6 +26,8 @@ struct operation {
 	const struct filter *filter;     /* LIST; NULL: all */
 	const struct order_term *order;  /* LIST; ends with the key, so it is total */
 	size_t order_count;
+	bool with_order;                 /* LIST: behind the columns, each row has the values of its order terms as
+	                                  * they are stored: for a cursor, never for the caller */
 	const struct value *after;       /* LIST; order_count values of the last row seen, or NULL */
 	size_t limit;                    /* LIST */
 	const struct value *key;         /* table->key_count values */

@@ -1,0 +1,167 @@
+/* answer.c - what the caller is told: the table from error kind to HTTP status, and the bodies of errors. */
+#include "base/macros.h"
+#include "format/json.h"
+#include "frontend/connection.h"
+#include "frontend/request.h"
+#include "http/http_reply.h"
+
+enum { RETRY_AFTER_S = 1 };
+
+/* One row a kind. `public` is what the caller reads where the reason itself must not be told. */
+static const struct row {
+	enum err_kind kind;
+	unsigned status;
+	const char *code, *public;
+} rows[] = {
+	{ ERR_PEER, 400, "bad_request", NULL },
+	{ ERR_IDENTITY, 401, "unauthorized", NULL },
+	{ ERR_DENIED, 403, "forbidden", "your roles do not allow this" },
+	{ ERR_NOT_FOUND, 404, "not_found", "there is no such row" },
+	{ ERR_CONFLICT, 409, "conflict", NULL },
+	{ ERR_INVALID, 422, "invalid", NULL },
+	{ ERR_LIMIT, 429, "too_many_requests", NULL },
+	{ ERR_UPSTREAM, 503, "unavailable", NULL },
+	{ ERR_CONFIG, 503, "unavailable", "the gateway's configuration does not fit its data" },
+	{ ERR_SYSTEM, 503, "unavailable", "the gateway is out of a resource" },
+};
+
+static const struct row *
+row_of(struct err e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].kind == e.kind)
+			return &rows[i];
+	return &rows[ARRAY_LEN(rows) - 1];
+}
+
+/* An error may name its status itself, where HTTP has a finer one than the kind (405, 413, 415 …). */
+static unsigned
+status_of(struct err e)
+{
+	bool is_own = e.kind != ERR_IDENTITY && e.code >= 400 && e.code < 600;
+
+	return is_own ? e.code : row_of(e)->status;
+}
+
+static const char *
+code_of(struct err e, unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *code;
+	} names[] = {
+		{ 404, "not_found" },         { 405, "method_not_allowed" }, { 408, "timeout" },
+		{ 412, "precondition_failed" }, { 413, "too_large" },        { 414, "uri_too_long" },
+		{ 415, "unsupported_media_type" }, { 417, "expectation_failed" }, { 421, "misdirected_request" },
+		{ 431, "headers_too_large" }, { 501, "not_implemented" },    { 505, "version_not_supported" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (names[i].status == status)
+			return names[i].code;
+	return row_of(e)->code;
+}
+
+static void
+put_error(struct buf *out, const char *code, struct bytes message, unsigned status, struct bytes decision)
+{
+	buf_put_text(out, "{\"error\":{\"code\":");
+	json_put_string(out, bytes_text(code));
+	buf_put_text(out, ",\"message\":");
+	json_put_string(out, message);
+	buf_printf(out, ",\"status\":%u", status);
+	if (decision.len != 0) {
+		buf_put_text(out, ",\"decision\":");
+		json_put_string(out, decision);
+	}
+	buf_put_text(out, "}}\n");
+}
+
+/* RFC 6750 section 3. `why` is a literal of ours: plain ASCII without quotes. */
+static void
+put_challenge(struct request *r, unsigned status, const char *why)
+{
+	struct buf *out = &r->reply.fields;
+
+	buf_put_text(out, "WWW-Authenticate: Bearer realm=\"gatewarden\"");
+	if (status == 403)
+		buf_put_text(out, ", error=\"insufficient_scope\"");
+	else if (r->reply.challenge_error != NULL)
+		buf_printf(out, ", error=\"%s\", error_description=\"%s\"", r->reply.challenge_error, why);
+	buf_put_text(out, "\r\n");
+}
+
+/* Says more than the literal where it safely can: the column at fault, the place in a filter. */
+static struct bytes
+message_of(const struct request *r, struct err e)
+{
+	const struct row *row = row_of(e);
+	const char *why = row->public != NULL && status_of(e) == row->status ? row->public : e.why;
+
+	return r->detail.len != 0 && row->public == NULL ? r->detail : bytes_text(why);
+}
+
+void
+answer_error(struct request *r)
+{
+	struct err e = r->outcome;
+	unsigned status = status_of(e);
+	struct reply *reply = &r->reply;
+
+	buf_clear(&reply->body);
+	buf_clear(&reply->fields);
+	reply->asset = (struct bytes){ 0 };
+	reply->status = status;
+	reply->type = "application/json";
+	if (status == 401 || (status == 403 && r->who != NULL))
+		put_challenge(r, status, e.why);
+	if (r->allow_field != NULL)
+		buf_put_text(&reply->fields, r->allow_field);
+	if (status == 429 || status == 503)
+		buf_printf(&reply->fields, "Retry-After: %u\r\n", r->retry_after_s != 0 ? r->retry_after_s : RETRY_AFTER_S);
+	if (r->endpoint != NULL && r->endpoint->put_error != NULL) {
+		r->endpoint->put_error(r, &reply->body);
+		return;
+	}
+	bool is_recorded = r->endpoint != NULL && r->endpoint->is_recorded;
+	put_error(&reply->body, code_of(e, status), message_of(r, e), status,
+	          is_recorded ? (struct bytes){ r->decision_id, ULID_LEN } : (struct bytes){ 0 });
+}
+
+void
+answer_refusal(struct gate *g, struct buf *out, struct err e)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+	unsigned status = status_of(e);
+
+	put_error(&body, code_of(e, status), bytes_text(e.why), status, (struct bytes){ 0 });
+	http_reply_begin(out, status, gate_date(g));
+	http_reply_field(out, "Content-Type", BYTES("application/json"));
+	http_reply_length(out, body.len);
+	http_reply_close(out);
+	http_reply_end(out);
+	buf_put(out, buf_bytes(&body));
+}
+
+void
+answer_put(struct request *r, struct buf *out, bool close)
+{
+	const struct reply *reply = &r->reply;
+	struct bytes body = reply->asset.len != 0 ? reply->asset : buf_bytes(&reply->body);
+	bool has_body = reply->status != 204 && reply->status != 304;
+
+	http_reply_begin(out, reply->status, gate_date(r->gate));
+	if (reply->type != NULL && has_body)
+		http_reply_field(out, "Content-Type", bytes_text(reply->type));
+	buf_put(out, buf_bytes(&reply->fields));
+	buf_put_text(out, "X-Content-Type-Options: nosniff\r\n");
+	if (!r->is_cacheable)
+		buf_put_text(out, "Cache-Control: no-store\r\n");
+	if (has_body)
+		http_reply_length(out, body.len);
+	if (close)
+		http_reply_close(out);
+	http_reply_end(out);
+	if (has_body && r->head.method != HTTP_HEAD)
+		buf_put(out, body);
+}

@@ -1,0 +1,506 @@
+/* connection.c - see connection.h.
+ *
+ * A connection is on exactly one deadline list, and that list is what it is doing: reading a head, idle,
+ * reading a body, working, writing, lingering before close. */
+#include "frontend/connection.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "frontend/peers.h"
+#include "frontend/request.h"
+#include "http/http_body.h"
+
+enum {
+	TICK_MS = 250,
+	BODY_GRACE_US = 5000000,
+	LINGER_MS = 2000,
+	BUFFERED_MAX = HTTP_HEAD_MAX + LOOP_SCRATCH, /* of pipelined bytes, while a request is at work */
+};
+
+struct connection {
+	struct stream stream;
+	struct server *server;
+	struct list node;
+	struct deadline deadline;
+	struct buf in;             /* owned: bytes of the next head, or of this body */
+	size_t scanned;
+	struct request *request;   /* NULL while idle */
+	struct http_body body;
+	uint64_t body_started_us;
+	bool is_advancing;         /* connection_advance() is on the stack */
+	bool peer_ended, is_lingering, close_after;
+	char address[STREAM_ADDRESS_MAX];
+};
+
+static void advance(struct connection *c);
+static void on_data(struct stream *s, struct bytes data);
+static void on_end(struct stream *s);
+static void on_broken(struct stream *s);
+static void on_drained(struct stream *s);
+static void on_closed(struct stream *s);
+
+static const struct stream_ops stream_ops = { on_data, on_end, on_broken, on_drained, on_closed };
+
+/* Closing */
+
+static void
+connection_close(struct connection *c)
+{
+	struct request *r = c->request;
+
+	if (c->stream.is_closed)
+		return;
+	c->request = NULL;
+	deadline_stop(&c->deadline);
+	stream_close(&c->stream);
+	if (r != NULL)
+		request_abandon(r);
+}
+
+static void
+on_closed(struct stream *s)
+{
+	struct connection *c = container_of(s, struct connection, stream);
+	struct server *server = c->server;
+
+	list_remove(&c->node);
+	server->connection_count--;
+	counter_set(&server->gate->counters->connections_open, server->connection_count);
+	peers_remove(server->peers, bytes_text(c->address));
+	buf_wipe(&c->in);
+	free(c);
+	if (server->is_draining && server->connection_count == 0 && server->drained != NULL)
+		server->drained(server);
+}
+
+/* Closing at once would reset the connection and take the answer with it when the peer is still sending:
+ * say that we are done, and read what comes until it is too (RFC 9112 section 9.6). */
+static void
+linger(struct connection *c)
+{
+	uv_os_fd_t fd;
+
+	c->is_lingering = true;
+	buf_done(&c->in);
+	if (c->peer_ended || uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
+		connection_close(c);
+		return;
+	}
+	deadline_start(&c->server->linger, &c->deadline, clock_monotonic_us());
+	stream_read(&c->stream, true);
+}
+
+static void
+refuse(struct connection *c, struct err e)
+{
+	CLEANUP(buf_done) struct buf out = { 0 };
+
+	answer_refusal(c->server->gate, &out, e);
+	counter_add(&c->server->gate->counters->requests[e.code / 100 % 6], 1);
+	if (c->request != NULL) {
+		request_free(c->request);
+		c->request = NULL;
+	}
+	if (failed(stream_send(&c->stream, &out))) {
+		connection_close(c);
+		return;
+	}
+	c->close_after = true;
+	if (c->stream.unsent == 0)
+		linger(c);
+	else
+		deadline_start(&c->server->write, &c->deadline, clock_monotonic_us());
+}
+
+/* Heads */
+
+static void
+become_idle(struct connection *c)
+{
+	if (c->server->is_draining || c->peer_ended) {
+		connection_close(c);
+		return;
+	}
+	buf_done(&c->in); /* an idle connection holds no buffer */
+	deadline_start(&c->server->idle, &c->deadline, clock_monotonic_us());
+	stream_read(&c->stream, true);
+}
+
+/* Gives the head's bytes to the request; what follows them stays with the connection. */
+static bool
+take_head(struct connection *c, size_t head_len)
+{
+	struct buf rest = { 0 };
+
+	buf_put(&rest, bytes_slice(buf_bytes(&c->in), head_len, c->in.len));
+	if (rest.overflow)
+		return false;
+	c->request->input = c->in;
+	c->in = rest;
+	c->scanned = 0;
+	return true;
+}
+
+/* true: a request has begun. */
+static bool
+next_head(struct connection *c)
+{
+	size_t len;
+	enum step step;
+
+	if (c->request == NULL)
+		c->request = request_new(c->server->gate, c);
+	if (c->request == NULL) {
+		connection_close(c);
+		return false;
+	}
+
+	struct err e = http_head_parse(buf_bytes(&c->in), &c->scanned, &c->request->head, &len, &step);
+	if (failed(e)) {
+		refuse(c, e);
+		return false;
+	}
+	if (step == STEP_MORE) {
+		request_free(c->request);
+		c->request = NULL;
+		if (c->peer_ended)
+			connection_close(c);
+		return false;
+	}
+	if (!take_head(c, len)) {
+		connection_close(c);
+		return false;
+	}
+	counter_add(&c->server->gate->counters->bytes_in, len);
+	request_begin(c->request);
+	return true;
+}
+
+/* Runs requests for as long as they end at once. */
+static void
+advance(struct connection *c)
+{
+	if (c->is_advancing)
+		return;
+	c->is_advancing = true;
+	while (c->request == NULL && c->in.len > 0 && !c->stream.is_closed && !c->close_after) {
+		if (!next_head(c))
+			break;
+		deadline_start(&c->server->work, &c->deadline, clock_monotonic_us());
+		if (request_run(c->request) == STEP_MORE)
+			break;
+		connection_finished(c);
+	}
+	c->is_advancing = false;
+}
+
+void
+connection_finished(struct connection *c)
+{
+	struct request *r = c->request;
+	bool close = c->close_after;
+
+	c->request = NULL;
+	if (r != NULL)
+		request_free(r);
+	if (c->stream.is_closed)
+		return;
+	if (close) {
+		linger(c);
+	} else if (c->in.len == 0) {
+		become_idle(c);
+	} else {
+		deadline_start(&c->server->head, &c->deadline, clock_monotonic_us());
+		stream_read(&c->stream, true);
+		advance(c);
+	}
+}
+
+/* Bodies */
+
+/* Feeds what has come; true when the body is complete. */
+static struct err
+feed_body(struct connection *c)
+{
+	struct request *r = c->request;
+	struct reader in = reader_of(buf_bytes(&c->in));
+	enum step step = STEP_MORE;
+	struct bytes part;
+
+	do {
+		size_t before = reader_left(&in);
+		TRY(http_body_feed(&c->body, &in, &part, &step));
+		buf_put(&r->body, part);
+		if (part.len == 0 && reader_left(&in) == before)
+			break;
+	} while (step == STEP_MORE);
+	TRY(buf_check(&r->body));
+	buf_consume(&c->in, c->in.len - reader_left(&in));
+	r->has_body = step == STEP_DONE;
+	return OK;
+}
+
+struct err
+connection_receive(struct connection *c)
+{
+	struct request *r = c->request;
+
+	http_body_init(&c->body, &r->head, request_body_max(r));
+	r->body.limit = request_body_max(r) + 1;
+	TRY(feed_body(c));
+	if (r->has_body)
+		return OK;
+	c->body_started_us = clock_monotonic_us();
+	deadline_start(&c->server->body, &c->deadline, c->body_started_us);
+	if (r->head.expect_continue && c->body.total == 0) {
+		CLEANUP(buf_done) struct buf out = { 0 };
+		buf_put_text(&out, "HTTP/1.1 100 Continue\r\n\r\n");
+		TRY(stream_send(&c->stream, &out));
+	}
+	stream_read(&c->stream, true);
+	return OK;
+}
+
+static void
+body_failed(struct connection *c, struct err e)
+{
+	struct request *r = c->request;
+
+	if (!failed(r->outcome))
+		r->outcome = e;
+	r->must_close = true;
+	r->stage = STAGE_ANSWER;
+	request_resume(r);
+}
+
+static void
+body_data(struct connection *c)
+{
+	struct err e = feed_body(c);
+
+	if (failed(e)) {
+		body_failed(c, e);
+	} else if (c->request->has_body) {
+		deadline_start(&c->server->work, &c->deadline, clock_monotonic_us());
+		request_resume(c->request);
+	} else if (c->peer_ended) {
+		connection_close(c);
+	}
+}
+
+/* What the stream tells */
+
+static void
+on_data(struct stream *s, struct bytes data)
+{
+	struct connection *c = container_of(s, struct connection, stream);
+
+	if (c->is_lingering || c->close_after)
+		return;
+	if (c->in.len == 0 && c->request == NULL)
+		deadline_start(&c->server->head, &c->deadline, clock_monotonic_us());
+	c->in.limit = (size_t)BUFFERED_MAX * 2;
+	buf_put(&c->in, data);
+	if (c->in.overflow) {
+		connection_close(c);
+		return;
+	}
+	if (c->request == NULL)
+		advance(c);
+	else if (request_wants_body(c->request))
+		body_data(c);
+	else if (c->in.len > BUFFERED_MAX)
+		stream_read(s, false);
+}
+
+static void
+on_end(struct stream *s)
+{
+	struct connection *c = container_of(s, struct connection, stream);
+
+	c->peer_ended = true;
+	stream_read(s, false);
+	/* A request at work is answered: a client may send, say it is done, and wait. */
+	if (c->request == NULL || c->is_lingering || request_wants_body(c->request))
+		connection_close(c);
+}
+
+static void
+on_broken(struct stream *s)
+{
+	connection_close(container_of(s, struct connection, stream));
+}
+
+static void
+on_drained(struct stream *s)
+{
+	struct connection *c = container_of(s, struct connection, stream);
+
+	if (c->request != NULL && c->request->stage == STAGE_SEND) {
+		c->request->is_woken = true;
+		request_resume(c->request);
+	} else if (c->request == NULL && c->close_after) {
+		linger(c);
+	}
+}
+
+struct err
+connection_answer(struct connection *c, enum step *step)
+{
+	CLEANUP(buf_done) struct buf out = { 0 };
+	struct request *r = c->request;
+
+	/* A body that was not read to its end cannot be told from the next request. */
+	bool body_left = (r->head.has_length ? r->head.content_length > 0 : r->head.is_chunked) && !r->has_body;
+	c->close_after = !r->head.keep_alive || r->must_close || body_left || c->server->is_draining;
+	answer_put(r, &out, c->close_after);
+	if (out.overflow)
+		return fail(ERR_LIMIT, "the answer outgrew its limit");
+	TRY(stream_send(&c->stream, &out));
+	if (c->stream.unsent > 0) {
+		deadline_start(&c->server->write, &c->deadline, clock_monotonic_us());
+		*step = STEP_MORE;
+	}
+	return OK;
+}
+
+const struct server *
+connection_server(const struct connection *c)
+{
+	return c->server;
+}
+
+struct bytes
+connection_address(const struct connection *c)
+{
+	return bytes_text(c->address);
+}
+
+/* Deadlines */
+
+static struct connection *
+ended(struct deadline_list *l, uint64_t now)
+{
+	struct deadline *d = deadline_next(l, now);
+
+	return d == NULL ? NULL : container_of(d, struct connection, deadline);
+}
+
+static bool
+body_is_slow(const struct connection *c, uint64_t now)
+{
+	uint64_t elapsed = now - c->body_started_us;
+
+	if (elapsed < BODY_GRACE_US)
+		return false;
+	return c->body.total * 1000000 / elapsed < c->server->gate->settings->limits.body_rate_min;
+}
+
+static void
+check_body(struct connection *c, uint64_t now)
+{
+	if (!body_is_slow(c, now)) {
+		deadline_start(&c->server->body, &c->deadline, now);
+		return;
+	}
+	body_failed(c, (struct err){ .kind = ERR_PEER, .code = 408, .why = "the body came too slowly" });
+}
+
+static void
+on_tick(uv_timer_t *timer)
+{
+	struct server *s = container_of(timer, struct server, timer);
+	uint64_t now = clock_monotonic_us();
+	struct connection *c;
+
+	while ((c = ended(&s->head, now)) != NULL)
+		refuse(c, (struct err){ .kind = ERR_PEER, .code = 408, .why = "the request head came too slowly" });
+	while ((c = ended(&s->body, now)) != NULL)
+		check_body(c, now);
+	while ((c = ended(&s->idle, now)) != NULL || (c = ended(&s->write, now)) != NULL ||
+	       (c = ended(&s->linger, now)) != NULL || (c = ended(&s->work, now)) != NULL)
+		connection_close(c);
+}
+
+/* The server */
+
+static void
+on_accepted(struct listener *l)
+{
+	struct server *s = container_of(l, struct server, listener);
+	struct metrics_worker *counters = s->gate->counters;
+	struct connection *c = calloc(1, sizeof *c);
+
+	/* Without memory the connection waits in the queue until the next event. */
+	if (c == NULL)
+		return;
+	c->server = s;
+	list_append(&s->connections, &c->node);
+	s->connection_count++;
+	counter_add(&counters->connections, 1);
+	counter_set(&counters->connections_open, s->connection_count);
+	struct err e = stream_accept(&c->stream, l, &stream_ops);
+	stream_address(&c->stream, c->address);
+	bool is_allowed = peers_add(s->peers, bytes_text(c->address), s->gate->settings->limits.connections_per_address);
+	if (!is_allowed)
+		c->address[0] = '\0'; /* not counted, so not to be counted off */
+	if (failed(e) || !is_allowed || s->connection_count > s->gate->settings->limits.connections) {
+		counter_add(&counters->connections_refused, 1);
+		stream_close(&c->stream);
+		return;
+	}
+	deadline_start(&s->head, &c->deadline, clock_monotonic_us());
+	stream_read(&c->stream, true);
+}
+
+struct err
+server_init(struct server *s, struct gate *gate, const struct endpoint *endpoints)
+{
+	const struct limit_settings *limits = &gate->settings->limits;
+
+	*s = (struct server){ .gate = gate, .endpoints = endpoints };
+	list_init(&s->connections);
+	deadline_list_init(&s->head, limits->head_timeout_ms);
+	deadline_list_init(&s->idle, limits->idle_timeout_ms);
+	deadline_list_init(&s->body, 1000);
+	deadline_list_init(&s->work, (uint64_t)limits->write_timeout_ms * 4);
+	deadline_list_init(&s->write, limits->write_timeout_ms);
+	deadline_list_init(&s->linger, LINGER_MS);
+	TRY(peers_new(limits->connections + 1, &s->peers));
+
+	int status = uv_timer_init(&gate->loop->uv, &s->timer);
+	if (status == 0)
+		status = uv_timer_start(&s->timer, on_tick, TICK_MS, TICK_MS);
+	return status == 0 ? OK : loop_err(status, "no timer");
+}
+
+struct err
+server_accept(struct server *s, int fd)
+{
+	TRY(listener_start(&s->listener, s->gate->loop, fd, on_accepted));
+	s->is_listening = true;
+	return OK;
+}
+
+void
+server_drain(struct server *s)
+{
+	struct list *next;
+
+	s->is_draining = true;
+	if (s->is_listening)
+		listener_stop(&s->listener);
+	s->is_listening = false;
+	for (struct list *node = s->connections.next; node != &s->connections; node = next) {
+		struct connection *c = container_of(node, struct connection, node);
+
+		next = node->next;
+		if (c->request == NULL && c->in.len == 0)
+			connection_close(c);
+	}
+	if (s->connection_count == 0 && s->drained != NULL)
+		s->drained(s);
+}

@@ -1,0 +1,90 @@
+/* endpoint.c - see endpoint.h. */
+#include "frontend/endpoint.h"
+
+#include "frontend/connection.h"
+#include "frontend/rest.h"
+
+enum {
+	GET = 1u << HTTP_GET | 1u << HTTP_HEAD,
+	POST = 1u << HTTP_POST,
+	REST = GET | POST | 1u << HTTP_PUT | 1u << HTTP_PATCH | 1u << HTTP_DELETE,
+	FORM_MAX = 16384,
+};
+
+const struct endpoint data_endpoints[] = {
+	{ .path = "/api", .below = true, .methods = REST, .auth = AUTH_REQUIRED, .is_recorded = true,
+	  .body_max = SIZE_MAX, .decide = rest_decide, .execute = rest_execute, .commit = rest_commit, .done = rest_done },
+	{ .path = "/token", .methods = POST, .is_recorded = true, .body_max = FORM_MAX, .decide = oauth_token_decide,
+	  .execute = oauth_token, .put_error = oauth_put_error },
+	{ .path = "/me", .methods = GET, .auth = AUTH_REQUIRED, .execute = me_execute },
+	{ .path = "/openapi.json", .methods = GET, .auth = AUTH_OPTIONAL, .execute = openapi_document },
+	{ .path = "/docs", .below = true, .methods = GET, .execute = docs_asset },
+	{ .path = "/.well-known/jwks.json", .methods = GET, .execute = oauth_jwks },
+	{ .path = "/.well-known/openid-configuration", .methods = GET, .execute = oauth_metadata },
+	{ .path = "/.well-known/oauth-authorization-server", .methods = GET, .execute = oauth_metadata },
+	{ .path = NULL },
+};
+
+const struct endpoint admin_endpoints[] = {
+	{ .path = "/healthz", .methods = GET, .execute = admin_health },
+	{ .path = "/readyz", .methods = GET, .execute = admin_ready },
+	{ .path = "/metrics", .methods = GET, .execute = admin_metrics },
+	{ .path = NULL },
+};
+
+/* Segment by segment: "/apis" is not below "/api". */
+static bool
+matches(const struct endpoint *e, const struct request *r)
+{
+	struct bytes path = bytes_text(e->path);
+	size_t i = 0;
+
+	for (; path.len > 0; i++) {
+		struct bytes rest = bytes_slice(path, 1, path.len);
+		struct bytes segment = bytes_slice(rest, 0, bytes_find(rest, '/'));
+
+		if (i >= r->segment_count || !bytes_equal(segment, r->segments[i]))
+			return false;
+		path = bytes_slice(rest, segment.len, rest.len);
+	}
+	return e->below || i == r->segment_count;
+}
+
+static const struct {
+	unsigned methods;
+	const char *field;
+} allows[] = {
+	{ REST, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE\r\n" },
+	{ POST, "Allow: POST\r\n" },
+	{ GET, "Allow: GET, HEAD\r\n" },
+};
+
+static const char *
+allow_field(unsigned methods)
+{
+	for (size_t i = 0; i < sizeof allows / sizeof *allows; i++)
+		if (allows[i].methods == methods)
+			return allows[i].field;
+	return "Allow:\r\n";
+}
+
+const struct endpoint *
+endpoint_find(struct request *r, struct err *ret_error)
+{
+	const struct endpoint *table = connection_server(r->connection)->endpoints;
+
+	*ret_error = url_path_split(r->head.path, &r->arena, r->segments, &r->segment_count);
+	if (failed(*ret_error))
+		return NULL;
+	*ret_error = fail(ERR_NOT_FOUND, "there is nothing at this path");
+	for (; table->path != NULL; table++) {
+		if (!matches(table, r))
+			continue;
+		if ((table->methods >> r->head.method & 1) != 0)
+			return table;
+		r->allow_field = allow_field(table->methods);
+		*ret_error = (struct err){ .kind = ERR_PEER, .code = 405, .why = "the method is not for this path" };
+		return NULL;
+	}
+	return NULL;
+}

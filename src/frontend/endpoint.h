@@ -1,0 +1,27 @@
+/* endpoint.h - the two tables of paths: what the data listener answers, and the admin listener. */
+#ifndef FRONTEND_ENDPOINT_H
+#define FRONTEND_ENDPOINT_H
+
+#include "frontend/request.h"
+
+/* Each ends with a NULL path. */
+extern const struct endpoint data_endpoints[];
+extern const struct endpoint admin_endpoints[];
+
+/* oauth.c */
+struct err oauth_token_decide(struct request *r);
+struct err oauth_token(struct request *r, enum step *step);
+void oauth_put_error(struct request *r, struct buf *body);
+struct err oauth_metadata(struct request *r, enum step *step);
+struct err oauth_jwks(struct request *r, enum step *step);
+/* docs.c, openapi.c */
+struct err docs_asset(struct request *r, enum step *step);
+struct err openapi_document(struct request *r, enum step *step);
+/* me.c */
+struct err me_execute(struct request *r, enum step *step);
+/* admin.c */
+struct err admin_health(struct request *r, enum step *step);
+struct err admin_ready(struct request *r, enum step *step);
+struct err admin_metrics(struct request *r, enum step *step);
+
+#endif

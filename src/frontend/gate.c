@@ -1,0 +1,316 @@
+/* gate.c - see gate.h: channels to keeper and ledger, and who waits for what. */
+#include "frontend/gate.h"
+
+#include <openssl/crypto.h>
+
+#include "audit/message.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/random.h"
+#include "http/http_reply.h"
+
+enum { WAITERS_MAX = 16384 };
+
+static void on_keeper_message(void *of, struct channel *c, const struct message *m);
+static void on_ledger_message(void *of, struct channel *c, const struct message *m);
+
+struct err
+gate_init(struct gate *g)
+{
+	list_init(&g->keeper_waiters);
+	list_init(&g->ledger_waiters);
+	g->keeper_next = g->ledger_next = 1;
+	return OK;
+}
+
+void
+gate_done(struct gate *g)
+{
+	channel_close(g->keeper);
+	channel_close(g->ledger);
+	buf_done(&g->date);
+	buf_done(&g->jwks);
+	for (size_t i = 0; i < FINGERPRINTS; i++)
+		buf_done(&g->seen[i].sql);
+	gate_free_spares(g);
+	OPENSSL_cleanse(g->cursor_key, sizeof g->cursor_key);
+	OPENSSL_cleanse(g->fingerprint_key, sizeof g->fingerprint_key);
+}
+
+/* Waiting */
+
+static void
+wake_all(struct list *waiters, struct err e)
+{
+	/* A woken request may wait again, on a new channel: only those that wait now are woken. */
+	struct list lost;
+
+	list_init(&lost);
+	while (!list_is_empty(waiters)) {
+		struct list *node = waiters->next;
+		list_remove(node);
+		list_append(&lost, node);
+	}
+	while (!list_is_empty(&lost)) {
+		struct waiter *w = container_of(lost.next, struct waiter, node);
+		list_remove(&w->node);
+		w->wake(w, NULL, e);
+	}
+}
+
+static void
+lose_keeper(struct gate *g)
+{
+	g->keeper = NULL;
+	g->keeper_count = 0;
+	wake_all(&g->keeper_waiters, fail(ERR_UPSTREAM, "the keeper process is being restarted"));
+}
+
+static void
+lose_ledger(struct gate *g)
+{
+	g->ledger = NULL;
+	g->ledger_count = 0;
+	wake_all(&g->ledger_waiters, fail(ERR_UPSTREAM, "the audit ledger is being restarted"));
+}
+
+static void
+on_keeper_closed(void *of, struct channel *c)
+{
+	(void)c;
+	lose_keeper(of);
+}
+
+static void
+on_ledger_closed(void *of, struct channel *c)
+{
+	(void)c;
+	lose_ledger(of);
+}
+
+struct err
+gate_set_keeper(struct gate *g, int fd)
+{
+	channel_close(g->keeper);
+	lose_keeper(g);
+	return channel_open(g->loop, fd, on_keeper_message, on_keeper_closed, g, &g->keeper);
+}
+
+struct err
+gate_set_ledger(struct gate *g, int fd)
+{
+	channel_close(g->ledger);
+	lose_ledger(g);
+	g->ledger_next = 1;
+	return channel_open(g->loop, fd, on_ledger_message, on_ledger_closed, g, &g->ledger);
+}
+
+bool
+gate_is_ready(struct gate *g, const char **why)
+{
+	if (g->ledger == NULL)
+		*why = "the audit ledger is not there";
+	else if (g->keeper == NULL || !g->has_shared_keys)
+		*why = "the keeper process is not there";
+	else if (!issuers_ready(g->issuers, why))
+		*why = "an issuer's keys are not there";
+	else {
+		for (size_t i = 0; i < g->settings->backend_count; i++) {
+			struct err e = backend_probe(g->backends[i]);
+			if (failed(e)) {
+				*why = e.why;
+				return false;
+			}
+		}
+		return true;
+	}
+	return false;
+}
+
+void
+gate_forget(struct waiter *w)
+{
+	list_remove(&w->node);
+}
+
+/* Keeper */
+
+static struct err
+take_shared_keys(struct gate *g, struct bytes body)
+{
+	struct shared_keys keys;
+
+	TRY(shared_keys_read(body, &keys));
+	memcpy(g->cursor_key, keys.cursor.at, SHARED_KEY_LEN);
+	memcpy(g->fingerprint_key, keys.fingerprint.at, SHARED_KEY_LEN);
+	g->has_shared_keys = true;
+	return OK;
+}
+
+static struct err
+take_jwks(struct gate *g, const struct message *m)
+{
+	struct jwks *keys;
+
+	if (m->id >= g->settings->issuer_count || g->settings->issuers[m->id].type != ISSUER_LOCAL)
+		return OK; /* of an issuer that this generation does not have */
+	TRY(jwks_parse(m->body, &keys, NULL));
+	issuers_set_keys(g->issuers, (unsigned)m->id, keys);
+	buf_clear(&g->jwks);
+	buf_put(&g->jwks, m->body);
+	return buf_check(&g->jwks);
+}
+
+static void
+wake_by_id(struct gate *g, const struct message *m)
+{
+	for (struct list *node = g->keeper_waiters.next; node != &g->keeper_waiters; node = node->next) {
+		struct waiter *w = container_of(node, struct waiter, node);
+
+		if (w->id != m->id)
+			continue;
+		list_remove(node);
+		g->keeper_count--;
+		w->wake(w, m, OK);
+		return;
+	}
+}
+
+static void
+on_keeper_message(void *of, struct channel *c, const struct message *m)
+{
+	struct gate *g = of;
+	struct err e = OK;
+
+	(void)c;
+	switch ((enum keeper_message)m->type) {
+	case KEEPER_SHARED_KEYS:
+		e = take_shared_keys(g, m->body);
+		break;
+	case KEEPER_JWKS:
+		e = take_jwks(g, m);
+		break;
+	case KEEPER_ANSWER:
+		wake_by_id(g, m);
+		break;
+	case KEEPER_LOGIN:
+	case KEEPER_REFRESH:
+		break;
+	}
+	if (failed(e))
+		log_err(LOG_ERROR, "keeper sent what cannot be used", e);
+}
+
+struct err
+gate_ask_keeper(struct gate *g, enum keeper_message type, struct bytes body, struct waiter *w)
+{
+	if (g->keeper == NULL)
+		return fail(ERR_UPSTREAM, "the keeper process is being restarted");
+	if (g->keeper_count >= WAITERS_MAX)
+		return fail(ERR_LIMIT, "too many logins are waiting");
+	w->id = g->keeper_next++;
+	TRY(channel_send(g->keeper, (uint16_t)type, w->id, body));
+	list_append(&g->keeper_waiters, &w->node);
+	g->keeper_count++;
+	return OK;
+}
+
+/* Ledger */
+
+/* Records are answered in the order they were sent. */
+static void
+wake_through(struct gate *g, uint64_t id, struct err e)
+{
+	while (!list_is_empty(&g->ledger_waiters)) {
+		struct waiter *w = container_of(g->ledger_waiters.next, struct waiter, node);
+
+		if (w->id > id)
+			return;
+		list_remove(&w->node);
+		g->ledger_count--;
+		w->wake(w, NULL, e);
+	}
+}
+
+static void
+on_ledger_message(void *of, struct channel *c, const struct message *m)
+{
+	struct gate *g = of;
+
+	(void)c;
+	if (m->type == LEDGER_KEPT)
+		wake_through(g, m->id, OK);
+	else if (m->type == LEDGER_REFUSED)
+		wake_through(g, m->id, fail(ERR_UPSTREAM, "the audit record could not be kept"));
+}
+
+struct err
+gate_record(struct gate *g, const struct audit_record *record, struct waiter *w)
+{
+	CLEANUP(buf_done) struct buf body = { .limit = AUDIT_MESSAGE_MAX };
+
+	if (g->ledger == NULL)
+		return fail(ERR_UPSTREAM, "the audit ledger is being restarted");
+	if (g->ledger_count >= WAITERS_MAX)
+		return fail(ERR_UPSTREAM, "the audit ledger does not keep up");
+	audit_record_put(&body, record);
+	TRY(buf_check(&body));
+	w->id = g->ledger_next++;
+	TRY(channel_send(g->ledger, LEDGER_RECORD, w->id, buf_bytes(&body)));
+	list_append(&g->ledger_waiters, &w->node);
+	g->ledger_count++;
+	return OK;
+}
+
+/* Small things every answer needs */
+
+void
+gate_count(struct gate *g)
+{
+	struct issuers_stats stats = issuers_stats(g->issuers);
+
+	counter_set(&g->counters->token_hits, stats.hits);
+	counter_set(&g->counters->token_misses, stats.misses);
+	counter_set(&g->counters->token_entries, stats.entries);
+	counter_set(&g->counters->audit_waiting, g->ledger_count);
+	counter_set(&g->counters->keeper_waiting, g->keeper_count);
+}
+
+struct bytes
+gate_date(struct gate *g)
+{
+	int64_t now = clock_wall_us() / 1000000;
+
+	if (now != g->date_s || g->date.len == 0) {
+		buf_clear(&g->date);
+		http_date_put(&g->date, now);
+		g->date_s = now;
+	}
+	return buf_bytes(&g->date);
+}
+
+void
+gate_fingerprint(struct gate *g, struct bytes sql, uint8_t ret[FINGERPRINT_LEN])
+{
+	size_t at = bytes_hash(sql, g->fingerprint_key) % FINGERPRINTS;
+
+	if (!bytes_equal(buf_bytes(&g->seen[at].sql), sql)) {
+		buf_clear(&g->seen[at].sql);
+		buf_put(&g->seen[at].sql, sql);
+		sql_fingerprint(sql, DIALECT_SQLITE, (struct bytes){ g->fingerprint_key, SHARED_KEY_LEN },
+		                g->seen[at].fingerprint);
+	}
+	memcpy(ret, g->seen[at].fingerprint, FINGERPRINT_LEN);
+}
+
+void
+gate_random(struct gate *g, uint8_t *ret, size_t len)
+{
+	if (g->random_left < len) {
+		random_fill(g->random, sizeof g->random);
+		g->random_left = sizeof g->random;
+	}
+	memcpy(ret, g->random + sizeof g->random - g->random_left, len);
+	g->random_left -= len;
+}

@@ -1,0 +1,66 @@
+/* metrics.h - counters that all processes write and the admin listener reads: the one shared page.
+ *
+ * A worker writes its own slot only, the supervisor `restarts`; all loads and stores are relaxed: a
+ * reader may see one counter a moment before another. */
+#ifndef FRONTEND_METRICS_H
+#define FRONTEND_METRICS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "config/settings.h"
+
+enum { METRICS_WORKERS_MAX = 256, METRICS_RESOURCES_MAX = 64, METRICS_BUCKETS = 16 };
+
+enum metrics_role { METRICS_WORKER, METRICS_KEEPER, METRICS_LEDGER, METRICS_ROLE_COUNT };
+
+typedef _Atomic uint64_t counter;
+
+static inline void
+counter_add(counter *c, uint64_t n)
+{
+	/* One writer: a plain add, without the bus lock of an atomic one. */
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static inline void
+counter_set(counter *c, uint64_t n)
+{
+	atomic_store_explicit(c, n, memory_order_relaxed);
+}
+
+static inline uint64_t
+counter_get(const counter *c)
+{
+	return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+/* Written by one worker; kept when it restarts, so that counters only grow. */
+struct metrics_worker {
+	counter requests[6];            /* by first digit of the status */
+	counter decisions[3];           /* by enum audit_outcome */
+	counter denials[METRICS_RESOURCES_MAX + 1][ACTION_COUNT]; /* last row: no such resource */
+	counter refusals[16];           /* 401 by failed check (enum jwt_check) */
+	counter latency[METRICS_BUCKETS], latency_us;
+	counter token_hits, token_misses, token_entries;
+	counter connections, connections_open, connections_refused;
+	counter audit_waiting, audit_unavailable, keeper_waiting;
+	counter bytes_in, bytes_out;
+	counter is_ready;
+};
+
+struct metrics {
+	counter started_us;             /* wall */
+	counter generation;
+	counter restarts[METRICS_ROLE_COUNT];
+	counter reloads, reloads_failed;
+	counter worker_count;
+	struct metrics_worker workers[METRICS_WORKERS_MAX];
+};
+
+void metrics_observe_latency(struct metrics_worker *w, uint64_t us);
+/* Prometheus text format 0.0.4, summed over the workers. */
+void metrics_put(struct buf *out, const struct metrics *m, const struct settings *settings);
+
+#endif

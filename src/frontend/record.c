@@ -1,0 +1,96 @@
+/* record.c - what a request became, as an audit record. Never the token, the body, or a value of the data. */
+#include "base/clock.h"
+#include "frontend/request.h"
+
+static size_t
+role_names(const struct request *r, struct bytes roles[AUDIT_ROLES_MAX])
+{
+	const struct settings *settings = r->gate->settings;
+	uint64_t held = r->who == NULL ? 0 : principal_roles(r->who);
+	size_t count = 0;
+
+	for (size_t i = 0; i < settings->role_count && count < AUDIT_ROLES_MAX; i++)
+		if ((held >> i & 1) != 0)
+			roles[count++] = bytes_text(settings->roles[i].name);
+	return count;
+}
+
+static enum audit_outcome
+outcome_of(const struct request *r)
+{
+	switch ((enum err_kind)r->outcome.kind) {
+	case ERR_OK:
+		return AUDIT_ALLOWED;
+	case ERR_IDENTITY:
+	case ERR_DENIED:
+		return AUDIT_DENIED;
+	case ERR_NOT_FOUND:
+		/* Allowed to look, and nothing was there to be seen. */
+		return AUDIT_ALLOWED;
+	case ERR_PEER:
+	case ERR_CONFLICT:
+	case ERR_INVALID:
+	case ERR_LIMIT:
+	case ERR_UPSTREAM:
+	case ERR_CONFIG:
+	case ERR_SYSTEM:
+		break;
+	}
+	return AUDIT_FAILED;
+}
+
+/* The caller's W3C trace id, when it sent a well-formed traceparent: 00-<32 hex>-<16 hex>-<2 hex>. */
+static struct bytes
+trace_id(const struct request *r)
+{
+	struct bytes value = { 0 };
+
+	if (failed(http_field_single(&r->head, "traceparent", &value)) || value.len != 55 || value.at[2] != '-' ||
+	    value.at[35] != '-')
+		return (struct bytes){ 0 };
+	struct bytes id = bytes_slice(value, 3, 35);
+	for (size_t i = 0; i < id.len; i++)
+		if (!((id.at[i] >= '0' && id.at[i] <= '9') || (id.at[i] >= 'a' && id.at[i] <= 'f')))
+			return (struct bytes){ 0 };
+	return id;
+}
+
+static struct bytes
+reason_of(const struct request *r)
+{
+	if (r->reason.len != 0)
+		return r->reason;
+	if (r->decision.why != NULL && r->outcome.kind == ERR_DENIED)
+		return bytes_text(r->decision.why);
+	return failed(r->outcome) ? bytes_text(r->outcome.why) : (struct bytes){ 0 };
+}
+
+void
+request_audit(const struct request *r, struct audit_record *ret, struct bytes roles[AUDIT_ROLES_MAX])
+{
+	*ret = (struct audit_record){
+		.decision = { r->decision_id, ULID_LEN },
+		.trace = trace_id(r),
+		.class = r->class,
+		.outcome = outcome_of(r),
+		.issuer = r->who != NULL ? bytes_text(principal_issuer(r->who)) : r->issuer,
+		.subject = r->who != NULL ? principal_subject(r->who) : r->subject,
+		.roles = roles,
+		.role_count = role_names(r, roles),
+		.client = r->client,
+		.resource = r->resource,
+		.action = r->action,
+		.rule = r->decision.rule,
+		.reason = reason_of(r),
+		.backend = r->backend,
+		.status = (uint16_t)r->reply.status,
+		.rows = failed(r->outcome) ? -1 : r->rows,
+		.bytes = r->reply.body.len,
+		.duration_us = clock_monotonic_us() - r->started_us,
+		.has_fingerprint = r->has_fingerprint,
+		.is_completion = r->is_completion,
+	};
+	memcpy(ret->fingerprint, r->fingerprint, FINGERPRINT_LEN);
+	if (r->class == 0)
+		ret->class = AUDIT_API;
+}

@@ -1,0 +1,348 @@
+/* request.c - the stage table and the loop that runs it. See request.h. */
+#include "frontend/request.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "frontend/connection.h"
+
+enum { SPARE_MAX = 256, BEARER_LEN = 7 };
+
+typedef struct err stage_fn(struct request *r, enum step *step);
+
+static stage_fn stage_identify, stage_decide, stage_receive, stage_execute, stage_answer, stage_record, stage_commit,
+	stage_send;
+
+static stage_fn *const stages[STAGE_COUNT] = {
+	[STAGE_IDENTIFY] = stage_identify, [STAGE_DECIDE] = stage_decide,   [STAGE_RECEIVE] = stage_receive,
+	[STAGE_EXECUTE] = stage_execute,   [STAGE_ANSWER] = stage_answer,   [STAGE_RECORD] = stage_record,
+	[STAGE_COMMIT] = stage_commit,     [STAGE_SEND] = stage_send,
+};
+
+/* What was recorded but did not happen gets a second record; what could not be recorded does not happen
+ * and its answer is replaced. Everything else goes to its answer. */
+static void
+stage_failed(struct request *r, struct err e)
+{
+	if (!failed(r->outcome))
+		r->outcome = e;
+	switch ((enum stage)r->stage) {
+	case STAGE_RECORD:
+		counter_add(&r->gate->counters->audit_unavailable, 1);
+		if (!r->is_completion)
+			r->outcome = e;
+		answer_error(r);
+		r->stage = STAGE_SEND;
+		break;
+	case STAGE_COMMIT:
+		r->is_completion = true;
+		r->stage = STAGE_ANSWER;
+		break;
+	case STAGE_SEND:
+		r->stage = STAGE_COUNT;
+		break;
+	default:
+		r->stage = STAGE_ANSWER;
+	}
+}
+
+enum step
+request_run(struct request *r)
+{
+	while (r->stage < STAGE_COUNT) {
+		enum step step = STEP_DONE;
+		struct err e = stages[r->stage](r, &step);
+
+		if (failed(e))
+			stage_failed(r, e);
+		else if (step == STEP_MORE)
+			return STEP_MORE;
+		else
+			r->stage++;
+	}
+	return STEP_DONE;
+}
+
+/* Stages */
+
+/* The token of the one Authorization field; .at stays NULL when there is none. */
+static struct err
+bearer_token(const struct http_head *head, struct bytes *ret)
+{
+	struct bytes value = { 0 };
+
+	TRY(http_field_single(head, "authorization", &value));
+	*ret = value;
+	if (value.at == NULL)
+		return OK;
+	if (!bytes_equal_nocase(bytes_slice(value, 0, BEARER_LEN), BYTES("Bearer ")))
+		return fail(ERR_IDENTITY, "the authorization scheme is not Bearer");
+	value = bytes_slice(value, BEARER_LEN, value.len);
+	while (value.len > 0 && value.at[0] == ' ')
+		value = bytes_slice(value, 1, value.len);
+	*ret = value;
+	return OK;
+}
+
+static struct err
+stage_identify(struct request *r, enum step *step)
+{
+	struct bytes token;
+
+	(void)step;
+	if (r->endpoint == NULL) {
+		struct err e;
+		r->endpoint = endpoint_find(r, &e);
+		if (r->endpoint == NULL)
+			return e;
+	}
+	if (r->endpoint->auth == AUTH_NONE)
+		return OK;
+	r->report.failed = JWT_CHECK_COUNT;
+	TRY(bearer_token(&r->head, &token));
+	if (token.at == NULL)
+		return r->endpoint->auth == AUTH_OPTIONAL ? OK : fail(ERR_IDENTITY, "no bearer token was sent");
+	r->reply.challenge_error = "invalid_token";
+	struct err e = issuers_identify(r->gate->issuers, token, clock_wall_us() / 1000000, false, &r->arena, &r->who,
+	                                &r->report);
+	if (e.kind == ERR_IDENTITY && r->report.why != NULL)
+		e.why = r->report.why;
+	TRY(e);
+	r->reply.challenge_error = NULL;
+	return OK;
+}
+
+static struct err
+stage_decide(struct request *r, enum step *step)
+{
+	(void)step;
+	return r->endpoint->decide == NULL ? OK : r->endpoint->decide(r);
+}
+
+static struct err
+stage_receive(struct request *r, enum step *step)
+{
+	if (r->has_body)
+		return OK;
+	if (r->endpoint->body_max == 0) {
+		/* A body nobody asked for: answered, then the connection is closed rather than searched for its end. */
+		r->must_close = true;
+		return OK;
+	}
+	if (r->connection == NULL)
+		return fail(ERR_PEER, "the caller went away");
+	TRY(connection_receive(r->connection));
+	*step = r->has_body ? STEP_DONE : STEP_MORE;
+	return OK;
+}
+
+static struct err
+stage_execute(struct request *r, enum step *step)
+{
+	return r->endpoint->execute(r, step);
+}
+
+static struct err
+stage_answer(struct request *r, enum step *step)
+{
+	(void)step;
+	if (failed(r->outcome))
+		answer_error(r);
+	return OK;
+}
+
+static void
+on_kept(struct waiter *w, const struct message *answer, struct err e)
+{
+	struct request *r = container_of(w, struct request, waiter);
+
+	(void)answer;
+	r->is_woken = true;
+	r->wake_error = e;
+	request_resume(r);
+}
+
+static struct err
+stage_record(struct request *r, enum step *step)
+{
+	struct bytes roles[AUDIT_ROLES_MAX];
+	struct audit_record record;
+
+	if (r->endpoint == NULL || !r->endpoint->is_recorded)
+		return OK;
+	if (r->is_woken) {
+		r->is_woken = false;
+		return r->wake_error;
+	}
+	request_audit(r, &record, roles);
+	counter_add(&r->gate->counters->decisions[record.outcome], 1);
+	if (r->outcome.kind == ERR_IDENTITY && r->report.failed < JWT_CHECK_COUNT)
+		counter_add(&r->gate->counters->refusals[r->report.failed], 1);
+	r->waiter.wake = on_kept;
+	*step = STEP_MORE;
+	return gate_record(r->gate, &record, &r->waiter);
+}
+
+static struct err
+stage_commit(struct request *r, enum step *step)
+{
+	if (failed(r->outcome) || r->endpoint->commit == NULL)
+		return OK;
+	return r->endpoint->commit(r, step);
+}
+
+static void
+count(struct request *r)
+{
+	struct metrics_worker *c = r->gate->counters;
+
+	counter_add(&c->requests[r->reply.status / 100 % 6], 1);
+	metrics_observe_latency(c, clock_monotonic_us() - r->started_us);
+	counter_add(&c->bytes_out, r->reply.body.len + r->reply.asset.len);
+}
+
+static struct err
+stage_send(struct request *r, enum step *step)
+{
+	if (r->connection == NULL || r->is_woken)
+		return OK;
+	count(r);
+	return connection_answer(r->connection, step);
+}
+
+/* Life */
+
+struct request *
+request_new(struct gate *gate, struct connection *connection)
+{
+	struct request *r = gate->spare;
+
+	if (r != NULL) {
+		gate->spare = r->next_spare;
+		gate->spare_count--;
+		r->next_spare = NULL;
+	} else {
+		r = calloc(1, sizeof *r);
+	}
+	if (r == NULL)
+		return NULL;
+	r->gate = gate;
+	r->connection = connection;
+	r->client = connection_address(connection);
+	return r;
+}
+
+void
+request_begin(struct request *r)
+{
+	uint8_t random[10];
+
+	r->started_us = clock_monotonic_us();
+	r->rows = -1;
+	r->reply.status = 200;
+	gate_random(r->gate, random, sizeof random);
+
+	struct buf id = { .at = r->decision_id, .room = ULID_LEN, .limit = ULID_LEN };
+	ulid_put(&id, clock_wall_us(), random);
+}
+
+static void
+request_reset(struct request *r)
+{
+	if (r->endpoint != NULL && r->endpoint->done != NULL)
+		r->endpoint->done(r);
+	gate_forget(&r->waiter);
+	if (r->who != NULL)
+		principal_release(r->who);
+	arena_reset(&r->arena);
+
+	/* Keep what memory may serve again, wipe what was secret, forget the rest. */
+	struct request kept = { .gate = r->gate, .arena = r->arena };
+	buf_wipe(&r->body);
+	buf_done(&r->input);
+	buf_done(&r->reply.fields);
+	if (r->reply.body.room <= LOOP_SCRATCH) {
+		kept.reply.body = r->reply.body;
+		buf_clear(&kept.reply.body);
+	} else {
+		buf_done(&r->reply.body);
+	}
+	*r = kept;
+}
+
+static void
+request_destroy(struct request *r)
+{
+	arena_done(&r->arena);
+	buf_done(&r->reply.body);
+	free(r);
+}
+
+void
+request_free(struct request *r)
+{
+	struct gate *g = r->gate;
+
+	request_reset(r);
+	if (g->spare_count >= SPARE_MAX) {
+		request_destroy(r);
+		return;
+	}
+	r->next_spare = g->spare;
+	g->spare = r;
+	g->spare_count++;
+}
+
+void
+gate_free_spares(struct gate *g)
+{
+	while (g->spare != NULL) {
+		struct request *r = g->spare;
+		g->spare = r->next_spare;
+		request_destroy(r);
+	}
+	g->spare_count = 0;
+}
+
+void
+request_resume(struct request *r)
+{
+	struct connection *c = r->connection;
+
+	if (request_run(r) == STEP_MORE)
+		return;
+	if (c != NULL)
+		connection_finished(c);
+	else
+		request_free(r);
+}
+
+void
+request_abandon(struct request *r)
+{
+	r->connection = NULL;
+	r->client = arena_copy(&r->arena, r->client); /* the connection and its text are going */
+	if (r->stage == STAGE_SEND) {
+		request_free(r);
+	} else if (r->stage < STAGE_ANSWER) {
+		/* Whatever it waits for is given up; the decision, if one was made, is still recorded. */
+		gate_forget(&r->waiter);
+		stage_failed(r, fail(ERR_PEER, "the caller went away"));
+		request_resume(r);
+	}
+}
+
+bool
+request_wants_body(const struct request *r)
+{
+	return r->stage == STAGE_RECEIVE && !r->has_body;
+}
+
+size_t
+request_body_max(const struct request *r)
+{
+	size_t configured = (size_t)r->gate->settings->limits.body_bytes;
+
+	return r->endpoint->body_max < configured ? r->endpoint->body_max : configured;
+}

@@ -1,0 +1,136 @@
+/* request.h - one HTTP request, from its head to its audit record.
+ *
+ * The path is one table of stages (request.c). A stage that fails jumps to ANSWER; RECORD always runs,
+ * before the first byte of the answer leaves and before a write is committed. */
+#ifndef FRONTEND_REQUEST_H
+#define FRONTEND_REQUEST_H
+
+#include "base/arena.h"
+#include "base/step.h"
+#include "format/moment.h"
+#include "format/url.h"
+#include "frontend/gate.h"
+#include "http/http_head.h"
+
+struct connection;
+struct request;
+struct rest;
+
+enum stage {
+	STAGE_IDENTIFY, /* bearer token -> principal (401) */
+	STAGE_DECIDE,   /* principal + action -> grant (403) */
+	STAGE_RECEIVE,  /* the body, whole */
+	STAGE_EXECUTE,  /* work; rows into the answer */
+	STAGE_ANSWER,   /* the answer or the error, as HTTP says it */
+	STAGE_RECORD,   /* handed to the ledger; waits until it is kept */
+	STAGE_COMMIT,   /* a write becomes lasting */
+	STAGE_SEND,
+	STAGE_COUNT,
+};
+
+enum endpoint_auth {
+	AUTH_NONE,     /* a token is not looked at */
+	AUTH_OPTIONAL, /* none is fine; one that fails is a 401 all the same */
+	AUTH_REQUIRED,
+};
+
+/* What answers a path. One row of the table in endpoint.c. */
+struct endpoint {
+	const char *path;     /* whole path, or its first segments when `below` */
+	bool below;           /* also everything under it */
+	unsigned methods;     /* bit = enum http_method; HEAD goes with GET */
+	enum endpoint_auth auth;
+	bool is_recorded;     /* a decision is made here: one audit record */
+	size_t body_max;      /* 0: no body is taken; SIZE_MAX: as configured */
+	/* Each may be NULL. */
+	struct err (*decide)(struct request *r);
+	struct err (*execute)(struct request *r, enum step *step);
+	struct err (*commit)(struct request *r, enum step *step);
+	void (*done)(struct request *r); /* frees what the others made */
+	void (*put_error)(struct request *r, struct buf *body); /* its own form of errors (OAuth) */
+};
+
+/* The answer as it grows. */
+struct reply {
+	unsigned status;
+	const char *type;     /* media type, literal; NULL: no body */
+	struct buf fields;    /* "Name: value\r\n" lines besides those every answer has */
+	struct buf body;      /* owned; empty when `asset` is used */
+	struct bytes asset;   /* a body that lives elsewhere for ever */
+	const char *challenge_error; /* 401, 403: RFC 6750 error code, or NULL for a bare challenge */
+};
+
+/* Owned by its connection until it ends; then kept by the gate for the next one. */
+struct request {
+	struct gate *gate;
+	struct connection *connection; /* NULL when the caller has gone: the rest still runs */
+	struct arena arena;
+	struct buf input;              /* owned: the bytes that `head` borrows */
+	struct http_head head;
+	const struct endpoint *endpoint;
+	struct bytes segments[URL_SEGMENTS_MAX];
+	size_t segment_count;
+	struct buf body;               /* owned: the decoded body; wiped */
+	bool has_body;                 /* complete */
+	uint8_t stage;
+	struct err outcome;            /* why it failed; OK so far */
+	struct jwt_report report;      /* why the token failed */
+	const struct principal *who;   /* one reference, or NULL */
+	const struct grant *grant;
+	struct decision decision;
+	uint8_t decision_id[ULID_LEN];
+	/* For the record */
+	struct bytes resource, action, backend, client, reason, subject, issuer;
+	enum audit_class class;
+	int64_t rows;
+	bool has_fingerprint;
+	uint8_t fingerprint[FINGERPRINT_LEN];
+	bool is_completion;            /* a commit failed: the second record of this decision */
+	/* Work */
+	struct reply reply;
+	struct waiter waiter;
+	bool is_woken;                 /* what this stage waited for has come; wake_error says how */
+	struct err wake_error;
+	struct bytes detail;           /* for the caller: more than the literal why; in the arena */
+	const char *allow_field;       /* 405: the whole Allow line */
+	unsigned retry_after_s;        /* 429, 503; 0: the default */
+	bool is_grant_unknown;         /* /token: for its form of errors */
+	bool is_cacheable;             /* without it, Cache-Control: no-store */
+	bool must_close;               /* close the connection after this answer */
+	uint64_t started_us;
+	union {
+		struct rest *rest;     /* the endpoint's own state, in the arena */
+		void *state;
+	};
+	struct request *next_spare;
+};
+
+struct request *request_new(struct gate *gate, struct connection *connection);
+/* The head is parsed; picks the endpoint, starts the clock. */
+void request_begin(struct request *r);
+/* Runs stages until one must wait (STEP_MORE) or the answer has been sent (STEP_DONE). */
+enum step request_run(struct request *r);
+/* Something it waited for has come: runs it, then tells the connection. */
+void request_resume(struct request *r);
+/* The caller has gone. Work that was recorded is finished, other work is cancelled. The request frees
+ * itself when it ends. */
+void request_abandon(struct request *r);
+void request_free(struct request *r);
+/* Does it wait for its body now? */
+bool request_wants_body(const struct request *r);
+size_t request_body_max(const struct request *r);
+
+/* answer.c: the one table from error kind to status, and the bodies of errors. */
+void answer_error(struct request *r);
+/* An error of the head itself, before there is a request. */
+void answer_refusal(struct gate *g, struct buf *out, struct err e);
+/* The whole answer, head and body, as bytes. */
+void answer_put(struct request *r, struct buf *out, bool close);
+
+/* endpoint.c */
+const struct endpoint *endpoint_find(struct request *r, struct err *ret_error);
+
+/* record.c: what the request became, as an audit record. Roles borrow `roles`. */
+void request_audit(const struct request *r, struct audit_record *ret, struct bytes roles[AUDIT_ROLES_MAX]);
+
+#endif

@@ -1,0 +1,395 @@
+/* rest.c - see rest.h: what is asked, whether it may be, the operation, and the answer around its rows. */
+#include "frontend/rest.h"
+
+#include "base/macros.h"
+#include "frontend/connection.h"
+
+enum { ROWS_PER_TURN = 4096 }; /* then other connections get their turn */
+
+static enum action
+action_of(enum http_method method)
+{
+	switch (method) {
+	case HTTP_POST:
+		return ACTION_CREATE;
+	case HTTP_PUT:
+	case HTTP_PATCH:
+		return ACTION_UPDATE;
+	case HTTP_DELETE:
+		return ACTION_DELETE;
+	case HTTP_GET:
+	case HTTP_HEAD:
+	case HTTP_OPTIONS:
+	case HTTP_METHOD_COUNT:
+		break;
+	}
+	return ACTION_READ;
+}
+
+/* POST has no key, PUT, PATCH and DELETE must have one. */
+static struct err
+check_shape(struct request *r)
+{
+	bool has_key = r->segment_count > 2;
+	bool needs_key = r->head.method == HTTP_PUT || r->head.method == HTTP_PATCH || r->head.method == HTTP_DELETE;
+
+	if (r->segment_count < 2)
+		return fail(ERR_NOT_FOUND, "no resource is named");
+	if (has_key && r->head.method == HTTP_POST) {
+		r->allow_field = "Allow: GET, HEAD, PUT, PATCH, DELETE\r\n";
+		return (struct err){ .kind = ERR_PEER, .code = 405, .why = "a row is changed with PUT or PATCH" };
+	}
+	if (!has_key && needs_key) {
+		r->allow_field = "Allow: GET, HEAD, POST\r\n";
+		return (struct err){ .kind = ERR_PEER, .code = 405, .why = "this needs the key of a row in the path" };
+	}
+	return OK;
+}
+
+static void
+count_denial(struct request *r, enum action action)
+{
+	int resource = policy_resource(r->gate->policy, r->resource);
+	size_t row = resource < 0 || resource >= METRICS_RESOURCES_MAX ? METRICS_RESOURCES_MAX : (size_t)resource;
+
+	counter_add(&r->gate->counters->denials[row][action], 1);
+}
+
+static struct err
+decide(struct request *r, enum action action, const struct column_set *needed, const struct grant **ret)
+{
+	struct err e = policy_decide(r->gate->policy, r->who, r->resource, action, needed, &r->arena, ret, &r->decision);
+
+	if (e.kind == ERR_DENIED)
+		count_denial(r, action);
+	return e;
+}
+
+struct err
+rest_decide(struct request *r)
+{
+	enum action action = action_of(r->head.method);
+
+	r->class = AUDIT_DATASTORE;
+	r->action = bytes_text(action_name(action));
+	if (r->segment_count >= 2)
+		r->resource = r->segments[1];
+	TRY(check_shape(r));
+	TRY(decide(r, action, NULL, &r->grant));
+	r->rest = arena_alloc(&r->arena, sizeof *r->rest);
+	if (r->rest == NULL)
+		return fail(ERR_LIMIT, "out of memory for a request");
+	r->rest->resource = r->grant->resource;
+	r->rest->table = r->grant->table;
+	r->backend = bytes_text(r->gate->settings->backends[r->gate->settings->resources[r->grant->resource].backend].name);
+	return OK;
+}
+
+/* Preparing the operation */
+
+static void
+columns_of(const struct grant *grant, struct column_set *ret)
+{
+	*ret = (struct column_set){ 0 };
+	for (size_t i = 0; i < grant->view_count; i++)
+		column_set_unite(ret, &grant->views[i].columns);
+}
+
+static struct err
+prepare_read(struct request *r)
+{
+	struct rest *rest = r->rest;
+	struct operation *op = &rest->operation;
+
+	TRY(decide(r, ACTION_READ, &rest->needed, &r->grant));
+	columns_of(r->grant, &rest->columns);
+	if (rest->has_select)
+		rest->columns = rest->select;
+	*op = (struct operation){ .kind = rest->has_key ? OPERATION_READ : OPERATION_LIST, .grant = r->grant,
+		                  .columns = &rest->columns, .key = rest->key, .filter = rest->filter,
+		                  .order = rest->order, .order_count = rest->order_count, .with_order = true,
+		                  .after = rest->has_after ? rest->after : NULL, .limit = rest->first + 1 };
+	return OK;
+}
+
+/* What may be seen of a written row; nothing when nothing may be read. */
+static struct err
+prepare_return(struct request *r)
+{
+	struct rest *rest = r->rest;
+	struct decision ignored;
+	const struct grant *read = NULL;
+	struct err e = policy_decide(r->gate->policy, r->who, r->resource, ACTION_READ, NULL, &r->arena, &read, &ignored);
+
+	if (failed(e) && e.kind != ERR_DENIED)
+		return e;
+	if (read == NULL)
+		return OK;
+	columns_of(read, &rest->columns);
+	rest->operation.read = read;
+	rest->operation.columns = &rest->columns;
+	return OK;
+}
+
+/* PUT replaces: a column that is not given becomes NULL. */
+static struct err
+complete_replacement(struct request *r)
+{
+	struct rest *rest = r->rest;
+	struct column_set allowed;
+
+	columns_of(r->grant, &allowed);
+	for (size_t i = 0; i < rest->table->column_count; i++) {
+		const struct column *c = &rest->table->columns[i];
+		bool is_key = false;
+
+		for (size_t k = 0; k < rest->table->key_count; k++)
+			is_key |= rest->table->key[k] == i;
+		if (is_key || c->is_generated || column_set_has(&rest->needed, i) || !column_set_has(&allowed, i))
+			continue;
+		if (!c->nullable)
+			return request_fail(r, fail(ERR_INVALID, "a column is missing"),
+			                    "column %.*s is missing: PUT replaces the whole row", (int)c->name.len,
+			                    (const char *)c->name.at);
+		rest->set_columns[rest->set_count] = (uint16_t)i;
+		rest->set_values[rest->set_count++] = (struct value){ .type = VALUE_NULL };
+		column_set_add(&rest->needed, i);
+	}
+	return OK;
+}
+
+static struct err
+refuse_key_columns(struct request *r)
+{
+	struct rest *rest = r->rest;
+
+	for (size_t k = 0; k < rest->table->key_count; k++)
+		if (column_set_has(&rest->needed, rest->table->key[k]))
+			return fail(ERR_PEER, "the key stands in the path: it cannot be changed in the body");
+	return OK;
+}
+
+static struct err
+check_preconditions(struct request *r)
+{
+	struct bytes match = { 0 }, none_match = { 0 };
+
+	TRY(http_field_single(&r->head, "if-match", &match));
+	TRY(http_field_single(&r->head, "if-none-match", &none_match));
+	if ((match.at != NULL && !bytes_is(match, "*")) || (none_match.at != NULL && action_of(r->head.method) != ACTION_READ))
+		return (struct err){ .kind = ERR_PEER, .code = 501, .why = "a write takes no precondition but If-Match: *" };
+	r->rest->is_insert_tried |= match.at != NULL; /* If-Match: * forbids to create */
+	return OK;
+}
+
+static struct err
+prepare_write(struct request *r)
+{
+	struct rest *rest = r->rest;
+	struct operation *op = &rest->operation;
+	enum action action = action_of(r->head.method);
+
+	TRY(check_preconditions(r));
+	if (action != ACTION_DELETE)
+		TRY(rest_parse_body(r));
+	if (action == ACTION_UPDATE)
+		TRY(refuse_key_columns(r));
+	if (r->head.method == HTTP_PUT)
+		TRY(complete_replacement(r));
+	TRY(decide(r, action, &rest->needed, &r->grant));
+	*op = (struct operation){
+		.kind = action == ACTION_CREATE   ? OPERATION_INSERT
+		        : action == ACTION_UPDATE ? OPERATION_UPDATE
+		                                  : OPERATION_DELETE,
+		.grant = r->grant, .key = rest->key, .set_columns = rest->set_columns, .set_values = rest->set_values,
+		.set_count = rest->set_count,
+	};
+	if (action == ACTION_UPDATE && rest->set_count == 0)
+		return fail(ERR_INVALID, "the body sets no column");
+	return action == ACTION_DELETE ? OK : prepare_return(r);
+}
+
+static struct err
+prepare(struct request *r)
+{
+	TRY(rest_parse_key(r));
+	TRY(rest_parse_options(r));
+	return action_of(r->head.method) == ACTION_READ ? prepare_read(r) : prepare_write(r);
+}
+
+/* Running it */
+
+static void
+on_rows(void *of)
+{
+	request_resume(of);
+}
+
+static struct err
+start(struct request *r)
+{
+	struct rest *rest = r->rest;
+	const struct resource_settings *resource = &r->gate->settings->resources[rest->resource];
+	struct bytes sql = { 0 };
+
+	TRY(backend_start(r->gate->backends[resource->backend], &rest->operation, &r->arena, &rest->rows, &rest->fault, &sql));
+	rest->rows->wake = on_rows;
+	rest->rows->wake_of = r;
+	gate_fingerprint(r->gate, sql, r->fingerprint);
+	r->has_fingerprint = true;
+	return rest_rows_begin(r);
+}
+
+/* Keeps the order values of the last row of the page: the next page begins behind it. */
+static struct err
+keep_last(struct request *r, const struct value *row)
+{
+	struct rest *rest = r->rest;
+
+	for (size_t i = 0; i < rest->order_count; i++)
+		TRY(value_copy(row[rest->shown + i], &r->arena, &rest->last[i]));
+	return OK;
+}
+
+static struct err
+take_row(struct request *r, const struct value *row)
+{
+	struct rest *rest = r->rest;
+
+	if (rest->operation.kind == OPERATION_LIST && (size_t)r->rows == rest->first) {
+		rest->has_more = true;
+		return OK;
+	}
+	rest_put_row(r, row);
+	if (r->reply.body.overflow)
+		return rest_rows_end(r); /* says that it is too large */
+	if (rest->operation.kind == OPERATION_LIST && (size_t)r->rows == rest->first)
+		return keep_last(r, row);
+	return OK;
+}
+
+/* The row is not there (or not for this caller): PUT and PATCH create it where that is allowed. */
+static bool
+may_insert_instead(struct request *r, struct err e)
+{
+	struct rest *rest = r->rest;
+	struct decision ignored;
+	const struct grant *grant;
+
+	if (e.kind != ERR_NOT_FOUND || rest->operation.kind != OPERATION_UPDATE || rest->is_insert_tried)
+		return false;
+	rest->is_insert_tried = true;
+	if (rest->set_count + rest->table->key_count > TABLE_COLUMNS_MAX)
+		return false;
+	for (size_t k = 0; k < rest->table->key_count; k++) {
+		rest->set_columns[rest->set_count] = rest->table->key[k];
+		rest->set_values[rest->set_count++] = rest->key[k];
+		column_set_add(&rest->needed, rest->table->key[k]);
+	}
+	if (failed(policy_decide(r->gate->policy, r->who, r->resource, ACTION_CREATE, &rest->needed, &r->arena, &grant, &ignored)))
+		return false;
+	rest->operation.kind = OPERATION_INSERT;
+	rest->operation.grant = r->grant = grant;
+	rest->operation.set_count = rest->set_count;
+	r->decision = ignored;
+	r->action = bytes_text(action_name(ACTION_CREATE));
+	return true;
+}
+
+static struct err
+explain_fault(struct request *r, struct err e)
+{
+	struct bytes column = r->rest->fault.column;
+
+	/* Created in place of an update, and its key is taken: by a row this caller may not see. */
+	if (e.kind == ERR_CONFLICT && r->head.method != HTTP_POST && r->rest->is_insert_tried)
+		for (size_t k = 0; k < r->rest->table->key_count; k++)
+			if (bytes_equal(column, r->rest->table->columns[r->rest->table->key[k]].name))
+				return fail(ERR_NOT_FOUND, "no such row");
+	if (column.len == 0)
+		return e;
+	return request_fail(r, e, "%s: column %.*s", e.why, (int)column.len, (const char *)column.at);
+}
+
+/* All rows that are there now. */
+static struct err
+pull(struct request *r, enum step *step)
+{
+	struct rest *rest = r->rest;
+
+	for (;;) {
+		const struct value *row;
+		struct err e = rows_next(rest->rows, step, &row);
+
+		if (failed(e) && may_insert_instead(r, e)) {
+			rows_close(rest->rows);
+			rest->rows = NULL;
+			buf_clear(&r->reply.body);
+			TRY(start(r));
+			continue;
+		}
+		if (failed(e))
+			return explain_fault(r, e);
+		if (*step == STEP_MORE || row == NULL)
+			return OK;
+		TRY(take_row(r, row));
+		if (rest->has_more)
+			return OK;
+	}
+}
+
+/* Status and fields by what was done. */
+static struct err
+finish(struct request *r)
+{
+	switch (r->rest->operation.kind) {
+	case OPERATION_DELETE:
+		r->reply.status = 204;
+		r->reply.type = NULL;
+		buf_clear(&r->reply.body);
+		return OK;
+	case OPERATION_INSERT:
+		r->reply.status = 201;
+		break;
+	case OPERATION_LIST:
+	case OPERATION_READ:
+	case OPERATION_UPDATE:
+		break;
+	}
+	return rest_rows_end(r);
+}
+
+struct err
+rest_execute(struct request *r, enum step *step)
+{
+	struct rest *rest = r->rest;
+
+	if (!rest->is_started) {
+		rest->is_started = true;
+		TRY(prepare(r));
+		TRY(start(r));
+	}
+	TRY(pull(r, step));
+	if (*step == STEP_MORE)
+		return OK;
+	TRY(finish(r));
+	if (rest->operation.kind == OPERATION_DELETE || rest->operation.kind == OPERATION_UPDATE ||
+	    rest->operation.kind == OPERATION_INSERT)
+		r->rows = 1;
+	return OK;
+}
+
+struct err
+rest_commit(struct request *r, enum step *step)
+{
+	return r->rest == NULL || r->rest->rows == NULL ? OK : rows_commit(r->rest->rows, step);
+}
+
+void
+rest_done(struct request *r)
+{
+	if (r->rest == NULL)
+		return;
+	rows_close(r->rest->rows);
+	r->rest->rows = NULL;
+}
