@@ -1,0 +1,217 @@
+/* http_body.c - see http_body.h. RFC 9112 sections 6.3 and 7.1.
+ *
+ * A machine over single bytes, but for the data itself, which is passed on in runs: no line is ever kept, so
+ * an extension or trailer of any length costs no memory. */
+#include "http/http_body.h"
+
+#include "http/http_field.h"
+
+enum body_state {
+	BODY_DONE,
+	BODY_FAILED,
+	BODY_LENGTH,    /* `left` bytes of a body of known length */
+	CHUNK_SIZE,     /* hex digits */
+	CHUNK_EXTENSION,
+	CHUNK_SIZE_LF,
+	CHUNK_DATA,
+	CHUNK_DATA_CR,
+	CHUNK_DATA_LF,
+	TRAILER_START,  /* a name, or the CR of the empty line */
+	TRAILER_NAME,
+	TRAILER_VALUE,
+	TRAILER_LF,
+	BODY_LAST_LF,
+};
+
+/* Sums of sizes stay far from overflow: 16^15 is 2^60. */
+enum { SIZE_DIGITS_MAX = 15 };
+
+void
+http_body_init(struct http_body *b, const struct http_head *head, uint64_t limit)
+{
+	*b = (struct http_body){ .is_chunked = head->is_chunked, .limit = limit, .state = BODY_DONE };
+	if (head->is_chunked) {
+		b->state = CHUNK_SIZE;
+	} else if (head->has_length && head->content_length > 0) {
+		b->state = BODY_LENGTH;
+		b->left = head->content_length;
+	}
+}
+
+static struct err
+refuse(struct http_body *b, const char *why)
+{
+	b->state = BODY_FAILED;
+	return (struct err){ .kind = ERR_PEER, .code = HTTP_BAD, .why = why };
+}
+
+static struct err
+refuse_large(struct http_body *b)
+{
+	b->state = BODY_FAILED;
+	return (struct err){ .kind = ERR_LIMIT, .code = HTTP_BODY_LARGE, .why = "the body is larger than its limit" };
+}
+
+/* As much of the data as there is. */
+static struct bytes
+take_data(struct http_body *b, struct reader *in)
+{
+	size_t len = reader_left(in);
+	struct bytes run;
+
+	if (len > b->left)
+		len = (size_t)b->left;
+	run = (struct bytes){ in->at, len };
+	in->at += len;
+	b->left -= len;
+	b->total += len;
+	return run;
+}
+
+static uint64_t
+hex_value(uint8_t c)
+{
+	return (uint64_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+static struct err
+on_size(struct http_body *b, uint8_t c)
+{
+	if (http_byte_is(c, HTTP_BYTE_HEX)) {
+		if (b->digits == SIZE_DIGITS_MAX)
+			return refuse(b, "a chunk size has too many digits");
+		b->digits++;
+		b->left = b->left << 4 | hex_value(c);
+		return OK;
+	}
+	if (b->digits == 0 || (c != ';' && c != '\r'))
+		return refuse(b, "a chunk size is malformed");
+	if (b->left > b->limit - b->total)
+		return refuse_large(b);
+	b->state = c == ';' ? CHUNK_EXTENSION : CHUNK_SIZE_LF;
+	return OK;
+}
+
+/* A byte of an extension or a trailer's value, which end with a CR. */
+static struct err
+on_dropped(struct http_body *b, uint8_t c, enum body_state after)
+{
+	if (c == '\r') {
+		b->state = (uint8_t)after;
+		return OK;
+	}
+	return http_byte_is(c, HTTP_BYTE_VALUE) ? OK : refuse(b, "a chunk extension or trailer holds a control byte");
+}
+
+static struct err
+on_trailer_start(struct http_body *b, uint8_t c)
+{
+	if (c != '\r' && !http_byte_is(c, HTTP_BYTE_NAME))
+		return refuse(b, "a trailer does not start with a name");
+	b->state = c == '\r' ? BODY_LAST_LF : TRAILER_NAME;
+	return OK;
+}
+
+static struct err
+on_trailer_name(struct http_body *b, uint8_t c)
+{
+	if (c != ':' && !http_byte_is(c, HTTP_BYTE_NAME))
+		return refuse(b, "a trailer name holds a byte it may not hold");
+	b->state = c == ':' ? TRAILER_VALUE : TRAILER_NAME;
+	return OK;
+}
+
+static struct err
+expect_byte(struct http_body *b, uint8_t c, uint8_t wanted, enum body_state after)
+{
+	if (c != wanted)
+		return refuse(b, "a chunk is not framed by CRLF");
+	b->state = (uint8_t)after;
+	return OK;
+}
+
+/* The last chunk, of size 0, has no data: trailers follow its line. */
+static struct err
+on_size_lf(struct http_body *b, uint8_t c)
+{
+	b->digits = 0;
+	return expect_byte(b, c, '\n', b->left > 0 ? CHUNK_DATA : TRAILER_START);
+}
+
+static struct err
+count_overhead(struct http_body *b)
+{
+	if (++b->overhead > HTTP_OVERHEAD_MAX)
+		return refuse(b, "chunk extensions and trailers are too long");
+	return OK;
+}
+
+/* One byte of framing. */
+static struct err
+on_byte(struct http_body *b, uint8_t c)
+{
+	switch ((enum body_state)b->state) {
+	case CHUNK_SIZE:
+		return on_size(b, c);
+	case CHUNK_EXTENSION:
+		TRY(count_overhead(b));
+		return on_dropped(b, c, CHUNK_SIZE_LF);
+	case CHUNK_SIZE_LF:
+		return on_size_lf(b, c);
+	case CHUNK_DATA_CR:
+		return expect_byte(b, c, '\r', CHUNK_DATA_LF);
+	case CHUNK_DATA_LF:
+		return expect_byte(b, c, '\n', CHUNK_SIZE);
+	case TRAILER_START:
+		TRY(count_overhead(b));
+		return on_trailer_start(b, c);
+	case TRAILER_NAME:
+		TRY(count_overhead(b));
+		return on_trailer_name(b, c);
+	case TRAILER_VALUE:
+		TRY(count_overhead(b));
+		return on_dropped(b, c, TRAILER_LF);
+	case TRAILER_LF:
+		return expect_byte(b, c, '\n', TRAILER_START);
+	case BODY_LAST_LF:
+		return expect_byte(b, c, '\n', BODY_DONE);
+	case BODY_DONE:
+	case BODY_FAILED:
+	case BODY_LENGTH:
+	case CHUNK_DATA:
+		break;
+	}
+	return refuse(b, "the body has failed before");
+}
+
+/* The data of a known length or of this chunk; moves on when it is complete. */
+static struct err
+on_data(struct http_body *b, struct reader *in, struct bytes *ret)
+{
+	if (b->left > b->limit - b->total)
+		return refuse_large(b);
+	*ret = take_data(b, in);
+	if (b->left == 0)
+		b->state = b->is_chunked ? CHUNK_DATA_CR : BODY_DONE;
+	return OK;
+}
+
+struct err
+http_body_feed(struct http_body *b, struct reader *in, struct bytes *ret, enum step *step)
+{
+	*ret = (struct bytes){ 0 };
+	if (b->state == BODY_FAILED)
+		return refuse(b, "the body has failed before");
+	while (b->state != BODY_DONE && (reader_left(in) > 0 || b->state == BODY_LENGTH)) {
+		uint8_t c;
+
+		if (b->state == BODY_LENGTH || b->state == CHUNK_DATA) {
+			TRY(on_data(b, in, ret));
+			break;
+		}
+		TRY(read_u8(in, &c));
+		TRY(on_byte(b, c));
+	}
+	*step = b->state == BODY_DONE ? STEP_DONE : STEP_MORE;
+	return OK;
+}
