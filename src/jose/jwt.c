@@ -197,9 +197,10 @@ jwt_date(const struct json *claims, const char *name, int64_t *ret_s)
 	double real;
 
 	if (!json_int64(member, &whole)) {
-		if (!json_double(member, &real) || !isfinite(real) || fabs(real) > (double)DATE_MAX)
+		if (!json_double(member, &real) || !isfinite(real) || real > (double)DATE_MAX || real < -(double)DATE_MAX)
 			return false;
-		whole = (int64_t)floor(real);
+		whole = (int64_t)real;
+		whole -= (double)whole > real; /* down, also below zero */
 	}
 	if (whole < -DATE_MAX || whole > DATE_MAX)
 		return false;
