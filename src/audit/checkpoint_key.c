@@ -42,7 +42,7 @@ pem_wipe(struct buf *b)
 static struct err
 name_key(struct checkpoint_key *k)
 {
-	uint8_t public[CHECKPOINT_KEY_LEN], hash[SHA256_DIGEST_LENGTH], message[64];
+	uint8_t public[CHECKPOINT_KEY_LEN], hash[SHA256_DIGEST_LENGTH], message[CHECKPOINT_ORIGIN_ROOM + 2 + CHECKPOINT_KEY_LEN];
 	size_t len = sizeof public;
 
 	if (!EVP_PKEY_is_a(k->key, "ED25519") || EVP_PKEY_get_raw_public_key(k->key, public, &len) != 1 ||

@@ -27,12 +27,29 @@ static const struct activity activities[] = {
 	{ AUDIT_AUTHENTICATION, 1, "login", "Logon" }, { AUDIT_AUTHENTICATION, 2, "logout", "Logoff" },
 };
 
+/* The strict reader takes no \u0000, and a line it cannot read would look like damage: a NUL is written as any
+ * other byte that is no text, U+FFFD. */
+static void
+put_string(struct buf *out, struct bytes text, size_t max)
+{
+	struct bytes cut = audit_text_cut(text, max);
+	uint8_t copy[AUDIT_TEXT_MAX];
+
+	if (bytes_find(cut, 0) == cut.len) {
+		json_put_string(out, cut);
+		return;
+	}
+	for (size_t i = 0; i < cut.len; i++)
+		copy[i] = cut.at[i] != 0 ? cut.at[i] : 0xFF;
+	json_put_string(out, (struct bytes){ copy, cut.len });
+}
+
 /* `name` is the member's name in its punctuation: `,"name":`. */
 static void
 put_text(struct buf *out, struct bytes name, struct bytes text)
 {
 	buf_put(out, name);
-	json_put_string(out, audit_text_cut(text, AUDIT_TEXT_MAX));
+	put_string(out, text, AUDIT_TEXT_MAX);
 }
 
 static void
@@ -126,7 +143,7 @@ put_user(struct buf *out, struct bytes name, const struct audit_record *r)
 	buf_put(out, BYTES(",\"groups\":["));
 	for (size_t i = 0; i < r->role_count && i < AUDIT_ROLES_MAX; i++) {
 		buf_put(out, i == 0 ? BYTES("{\"name\":") : BYTES(",{\"name\":"));
-		json_put_string(out, audit_text_cut(r->roles[i], AUDIT_ROLE_MAX));
+		put_string(out, r->roles[i], AUDIT_ROLE_MAX);
 		buf_put_u8(out, '}');
 	}
 	buf_put(out, BYTES("]}"));
