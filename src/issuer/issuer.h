@@ -1,8 +1,8 @@
 /* issuer.h - our own issuer: users, passwords, signing keys, refresh tokens. Lives in keeper; the
  * `gatewarden user` command uses the user part directly on the same state store.
  *
- * No loop, no sockets: every call returns at once but password_compute(), which keeper runs on its
- * hashing pool. */
+ * No loop, no sockets: every call returns at once but those that hash a password, which keeper runs on
+ * its hashing pool (they touch no store). */
 #ifndef ISSUER_ISSUER_H
 #define ISSUER_ISSUER_H
 
@@ -36,12 +36,11 @@ struct user {
  * make sense is the caller's to check. ERR_INVALID: name, roles or PHC string; ERR_CONFLICT: the name is
  * taken. */
 struct err user_add(struct issuer_store *s, struct bytes name, struct bytes roles, struct bytes phc);
-struct err user_find(struct issuer_store *s, struct bytes name, struct arena *arena,
-		     struct user *ret); /* ERR_NOT_FOUND */
-struct err user_set_password(struct issuer_store *s, struct bytes name,
-			     struct bytes phc); /* revokes all families */
-struct err user_set_disabled(struct issuer_store *s, struct bytes name,
-			     bool disabled); /* revokes all families */
+/* ERR_NOT_FOUND where there is no such user; so do the next two. */
+struct err user_find(struct issuer_store *s, struct bytes name, struct arena *arena, struct user *ret);
+/* Both end all refresh families of the user. */
+struct err user_set_password(struct issuer_store *s, struct bytes name, struct bytes phc);
+struct err user_set_disabled(struct issuer_store *s, struct bytes name, bool disabled);
 /* The same password, hashed anew after password_verify() asked for it: revokes nothing, and does nothing when
  * the stored hash is no longer `u`'s. */
 struct err user_rehash(struct issuer_store *s, const struct user *u, struct bytes phc);
@@ -54,7 +53,7 @@ struct err user_list(struct issuer_store *s, user_list_fn *each, void *of);
  * characters, not one character (or a short group) over and over, no plain run such as 123456789012. When
  * not, *why (a literal) says what to change. */
 bool password_acceptable(struct bytes password, const char **why);
-/* 64 MiB, t=3, p=4, 16-byte salt, 32-byte tag. ERR_INVALID: longer than PASSWORD_MAX; ERR_LIMIT: no memory.
+/* 64 MiB, t=3, p=4, 16-byte salt, 32-byte tag. ERR_INVALID: longer than PASSWORD_MAX. ERR_LIMIT: no memory.
  */
 struct err password_hash(struct bytes password, struct buf *ret_phc);
 /* ERR_IDENTITY when wrong; ERR_CONFIG when the string's parameters are out of bounds (at most 256 MiB,

@@ -1,4 +1,4 @@
-/* store.c - opening the SQLite state store safely, its schema, and small wrappers around statements.
+/* store.c - opening the SQLite state store safely, its schema, and the keys all processes share.
  *
  * Whoever reads this file owns every session: it holds the signing keys. So the file is 0600 and only
  * keeper and the `user` command, run by the same account, open it. SQLite's page cache is ordinary
@@ -61,187 +61,6 @@ static const char *const migrations[] = {
 	"CREATE TABLE shared_key (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;",
 };
 
-/* Errors */
-
-struct err
-store_error(struct issuer_store *s, int rc)
-{
-	struct err e;
-
-	switch (rc & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return OK;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return fail(ERR_UPSTREAM, "the state store is busy: another process holds it");
-	case SQLITE_FULL:
-		return fail(ERR_UPSTREAM, "the disk of the state store is full");
-	case SQLITE_NOMEM:
-		return fail(ERR_SYSTEM, "out of memory in the state store");
-	case SQLITE_CONSTRAINT:
-		return fail(ERR_CONFLICT, "the state store has such an entry already");
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return fail(ERR_CONFIG, "the state store (state.db) is damaged: restore it from a backup");
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-	case SQLITE_CANTOPEN:
-	case SQLITE_AUTH:
-		e = fail(ERR_CONFIG, "the state store (state.db) cannot be opened or written");
-		break;
-	case SQLITE_IOERR:
-		e = fail(ERR_UPSTREAM, "the state store cannot be read or written");
-		break;
-	default:
-		e = fail(ERR_SYSTEM, "the state store does not work");
-		break;
-	}
-	e.code = (unsigned)rc & 0xffffff;
-	e.sys = s->db != NULL ? sqlite3_system_errno(s->db) : 0;
-	return e;
-}
-
-static struct err
-damaged(void)
-{
-	return fail(ERR_CONFIG, "the state store (state.db) is damaged: restore it from a backup");
-}
-
-/* Statements */
-
-struct err
-store_run(struct issuer_store *s, const char *sql)
-{
-	return store_error(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
-}
-
-void
-statement_start(struct statement *q, struct issuer_store *s, const char *sql)
-{
-	*q = (struct statement){ .store = s };
-	q->rc = sqlite3_prepare_v2(s->db, sql, -1, &q->at, NULL);
-}
-
-void
-statement_done(struct statement *q)
-{
-	(void)sqlite3_finalize(q->at); /* repeats the error of the last step, which was reported */
-	*q = (struct statement){ 0 };
-}
-
-static void
-statement_bound(struct statement *q, int rc)
-{
-	if (q->rc == SQLITE_OK)
-		q->rc = rc;
-}
-
-/* An empty slice may have no address, which SQLite would take for NULL. */
-static const void *
-bound_address(struct bytes value)
-{
-	return value.at == NULL ? (const void *)"" : value.at;
-}
-
-void
-statement_text(struct statement *q, int n, struct bytes value)
-{
-	statement_bound(q, sqlite3_bind_text64(q->at, n, bound_address(value), value.len, SQLITE_STATIC,
-					       SQLITE_UTF8));
-}
-
-void
-statement_blob(struct statement *q, int n, struct bytes value)
-{
-	statement_bound(q, sqlite3_bind_blob64(q->at, n, bound_address(value), value.len, SQLITE_STATIC));
-}
-
-void
-statement_int(struct statement *q, int n, int64_t value)
-{
-	statement_bound(q, sqlite3_bind_int64(q->at, n, value));
-}
-
-struct err
-statement_row(struct statement *q, bool *ret_row)
-{
-	if (q->rc != SQLITE_OK)
-		return store_error(q->store, q->rc);
-
-	int rc = sqlite3_step(q->at);
-
-	TRY(store_error(q->store, rc));
-	*ret_row = rc == SQLITE_ROW;
-	return OK;
-}
-
-struct err
-statement_run(struct statement *q)
-{
-	for (bool row = true; row;)
-		TRY(statement_row(q, &row));
-	return OK;
-}
-
-struct bytes
-statement_column(struct statement *q, int column)
-{
-	/* The address first: it may convert, and the length is of what it returned. */
-	const void *at = sqlite3_column_blob(q->at, column);
-
-	return (struct bytes){ at, (size_t)sqlite3_column_bytes(q->at, column) };
-}
-
-int64_t
-statement_column_int(struct statement *q, int column)
-{
-	return sqlite3_column_int64(q->at, column);
-}
-
-struct err
-statement_column_exact(struct statement *q, int column, uint8_t *ret, size_t len)
-{
-	struct bytes value = statement_column(q, column);
-
-	if (value.len != len)
-		return damaged();
-	memcpy(ret, value.at, len);
-	return OK;
-}
-
-int64_t
-store_changes(const struct issuer_store *s)
-{
-	return sqlite3_changes64(s->db);
-}
-
-struct err
-transaction_begin(struct transaction *t, struct issuer_store *s)
-{
-	TRY(store_run(s, "BEGIN IMMEDIATE"));
-	t->store = s;
-	return OK;
-}
-
-struct err
-transaction_commit(struct transaction *t)
-{
-	/* After a failed COMMIT the transaction is still open, so transaction_done() rolls it back. */
-	TRY(store_run(t->store, "COMMIT"));
-	t->store = NULL;
-	return OK;
-}
-
-void
-transaction_done(struct transaction *t)
-{
-	if (t->store != NULL && !sqlite3_get_autocommit(t->store->db))
-		(void)store_run(t->store, "ROLLBACK"); /* SQLite rolls back itself when this fails */
-	t->store = NULL;
-}
-
 /* Opening */
 
 static struct err
@@ -253,7 +72,7 @@ read_one(struct issuer_store *s, const char *sql, int64_t *ret)
 	statement_start(&q, s, sql);
 	TRY(statement_row(&q, &row));
 	if (!row)
-		return damaged();
+		return store_damaged();
 	*ret = statement_column_int(&q, 0);
 	return OK;
 }
@@ -374,11 +193,11 @@ store_version(struct issuer_store *s, int64_t *ret)
 	if (application != STORE_APPLICATION_ID)
 		return fail(ERR_CONFIG, "state.db belongs to another program: name another state directory");
 	if (!sqlite_answers(s, "PRAGMA quick_check(1)", "ok"))
-		return damaged();
+		return store_damaged();
 	TRY(read_one(s, "SELECT coalesce(max(version), 0) FROM migration", ret));
 	if (*ret > (int64_t)ARRAY_LEN(migrations))
 		return fail(ERR_CONFIG, "the state store was written by a newer gatewarden: use that one");
-	return *ret >= 1 ? OK : damaged();
+	return *ret >= 1 ? OK : store_damaged();
 }
 
 static struct err
@@ -524,7 +343,7 @@ shared_key_read(struct issuer_store *s, struct bytes name, bool *ret_found, stru
 	if (!*ret_found)
 		return OK;
 	if (statement_column(&q, 0).len != SHARED_KEY_LEN)
-		return damaged();
+		return store_damaged();
 	return secret_from(statement_column(&q, 0), ret);
 }
 
@@ -542,5 +361,5 @@ issuer_store_shared_key(struct issuer_store *s, const char *name, struct secret 
 	/* Two processes may both get here: the first insert wins, and both read it. */
 	TRY(shared_key_make(s, key_name));
 	TRY(shared_key_read(s, key_name, &found, ret));
-	return found ? OK : damaged();
+	return found ? OK : store_damaged();
 }

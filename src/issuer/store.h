@@ -16,6 +16,8 @@ struct issuer_store {
 
 /* The meaning of an SQLite result code; OK for SQLITE_OK, _ROW and _DONE. */
 struct err store_error(struct issuer_store *s, int rc);
+/* The operator must bring a backup. */
+struct err store_damaged(void);
 /* SQL text of our own without values. */
 struct err store_run(struct issuer_store *s, const char *sql);
 
