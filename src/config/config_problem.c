@@ -17,6 +17,9 @@ scratch_text(struct problems *p, const struct buf *b)
 	return text != NULL ? text : "";
 }
 
+static const char *scratch_format(struct problems *p, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
 static const char *
 scratch_format(struct problems *p, const char *format, va_list args)
 {

@@ -170,7 +170,7 @@ builder_scalar(struct builder *b, struct fy_token *token)
 	n->plain = style == FYSS_PLAIN;
 	n->text = text;
 	/* `key:` and nothing: the library has no place for it. */
-	if (token == NULL || text.len == 0)
+	if (n->plain && text.len == 0)
 		n->place = n->key_place;
 	return true;
 }

@@ -11,13 +11,6 @@ struct place {
 	unsigned line, column; /* from 1 */
 };
 
-/* Where a secret is. Resolved by the process that needs it, never copied into settings. */
-enum secret_kind { SECRET_NONE, SECRET_FILE, SECRET_ENV };
-struct secret_ref {
-	enum secret_kind kind;
-	const char *name; /* absolute path, or variable name */
-};
-
 /* "127.0.0.1:8080", "[::1]:8080", "localhost:8080", "8080" (loopback). port 0 = off. */
 struct address {
 	const char *host;
