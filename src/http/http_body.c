@@ -4,6 +4,7 @@
  * an extension or trailer of any length costs no memory. */
 #include "http/http_body.h"
 
+#include "base/macros.h"
 #include "http/http_field.h"
 
 enum body_state {
@@ -11,7 +12,13 @@ enum body_state {
 	BODY_FAILED,
 	BODY_LENGTH,    /* `left` bytes of a body of known length */
 	CHUNK_SIZE,     /* hex digits */
-	CHUNK_EXTENSION,
+	EXTENSION_NAME_START, /* behind ';' */
+	EXTENSION_NAME,
+	EXTENSION_VALUE_START, /* behind '=' */
+	EXTENSION_VALUE,
+	EXTENSION_QUOTED,
+	EXTENSION_ESCAPED, /* behind a backslash in quotes */
+	EXTENSION_QUOTED_END,
 	CHUNK_SIZE_LF,
 	CHUNK_DATA,
 	CHUNK_DATA_CR,
@@ -88,19 +95,66 @@ on_size(struct http_body *b, uint8_t c)
 		return refuse(b, "a chunk size is malformed");
 	if (b->left > b->limit - b->total)
 		return refuse_large(b);
-	b->state = c == ';' ? CHUNK_EXTENSION : CHUNK_SIZE_LF;
+	b->state = c == ';' ? EXTENSION_NAME_START : CHUNK_SIZE_LF;
 	return OK;
 }
 
-/* A byte of an extension or a trailer's value, which end with a CR. */
 static struct err
-on_dropped(struct http_body *b, uint8_t c, enum body_state after)
+count_overhead(struct http_body *b)
 {
-	if (c == '\r') {
-		b->state = (uint8_t)after;
-		return OK;
+	if (++b->overhead > HTTP_OVERHEAD_MAX)
+		return refuse(b, "chunk extensions and trailers are too long");
+	return OK;
+}
+
+/* RFC 9112 section 7.1.1: names, and values that are tokens or quoted strings. Nothing is used, but a quote
+ * left open is where readers disagree about the end of the line. White space, which the grammar tolerates
+ * only from bad senders, is refused. */
+static struct err
+on_extension(struct http_body *b, uint8_t c)
+{
+	enum { CLASS = 0x100 };
+	static const struct {
+		uint8_t state, next;
+		unsigned match; /* a byte, or CLASS and a class of bytes; the first row that fits counts */
+	} rows[] = {
+		{ EXTENSION_NAME_START, EXTENSION_NAME, CLASS | HTTP_BYTE_TOKEN },
+		{ EXTENSION_NAME, EXTENSION_NAME, CLASS | HTTP_BYTE_TOKEN },
+		{ EXTENSION_NAME, EXTENSION_VALUE_START, '=' },
+		{ EXTENSION_NAME, EXTENSION_NAME_START, ';' },
+		{ EXTENSION_NAME, CHUNK_SIZE_LF, '\r' },
+		{ EXTENSION_VALUE_START, EXTENSION_QUOTED, '"' },
+		{ EXTENSION_VALUE_START, EXTENSION_VALUE, CLASS | HTTP_BYTE_TOKEN },
+		{ EXTENSION_VALUE, EXTENSION_VALUE, CLASS | HTTP_BYTE_TOKEN },
+		{ EXTENSION_VALUE, EXTENSION_NAME_START, ';' },
+		{ EXTENSION_VALUE, CHUNK_SIZE_LF, '\r' },
+		{ EXTENSION_QUOTED, EXTENSION_QUOTED_END, '"' },
+		{ EXTENSION_QUOTED, EXTENSION_ESCAPED, '\\' },
+		{ EXTENSION_QUOTED, EXTENSION_QUOTED, CLASS | HTTP_BYTE_VALUE },
+		{ EXTENSION_ESCAPED, EXTENSION_QUOTED, CLASS | HTTP_BYTE_VALUE },
+		{ EXTENSION_QUOTED_END, EXTENSION_NAME_START, ';' },
+		{ EXTENSION_QUOTED_END, CHUNK_SIZE_LF, '\r' },
+	};
+
+	TRY(count_overhead(b));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].state != b->state)
+			continue;
+		if (rows[i].match & CLASS ? http_byte_is(c, rows[i].match & 0xff) : rows[i].match == c) {
+			b->state = rows[i].next;
+			return OK;
+		}
 	}
-	return http_byte_is(c, HTTP_BYTE_VALUE) ? OK : refuse(b, "a chunk extension or trailer holds a control byte");
+	return refuse(b, "a chunk extension is malformed");
+}
+
+static struct err
+on_trailer_value(struct http_body *b, uint8_t c)
+{
+	if (c != '\r' && !http_byte_is(c, HTTP_BYTE_VALUE))
+		return refuse(b, "a trailer holds a control byte");
+	b->state = c == '\r' ? TRAILER_LF : TRAILER_VALUE;
+	return OK;
 }
 
 static struct err
@@ -138,14 +192,6 @@ on_size_lf(struct http_body *b, uint8_t c)
 	return expect_byte(b, c, '\n', b->left > 0 ? CHUNK_DATA : TRAILER_START);
 }
 
-static struct err
-count_overhead(struct http_body *b)
-{
-	if (++b->overhead > HTTP_OVERHEAD_MAX)
-		return refuse(b, "chunk extensions and trailers are too long");
-	return OK;
-}
-
 /* One byte of framing. */
 static struct err
 on_byte(struct http_body *b, uint8_t c)
@@ -153,9 +199,14 @@ on_byte(struct http_body *b, uint8_t c)
 	switch ((enum body_state)b->state) {
 	case CHUNK_SIZE:
 		return on_size(b, c);
-	case CHUNK_EXTENSION:
-		TRY(count_overhead(b));
-		return on_dropped(b, c, CHUNK_SIZE_LF);
+	case EXTENSION_NAME_START:
+	case EXTENSION_NAME:
+	case EXTENSION_VALUE_START:
+	case EXTENSION_VALUE:
+	case EXTENSION_QUOTED:
+	case EXTENSION_ESCAPED:
+	case EXTENSION_QUOTED_END:
+		return on_extension(b, c);
 	case CHUNK_SIZE_LF:
 		return on_size_lf(b, c);
 	case CHUNK_DATA_CR:
@@ -170,7 +221,7 @@ on_byte(struct http_body *b, uint8_t c)
 		return on_trailer_name(b, c);
 	case TRAILER_VALUE:
 		TRY(count_overhead(b));
-		return on_dropped(b, c, TRAILER_LF);
+		return on_trailer_value(b, c);
 	case TRAILER_LF:
 		return expect_byte(b, c, '\n', TRAILER_START);
 	case BODY_LAST_LF:

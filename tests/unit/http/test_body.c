@@ -112,7 +112,9 @@ test_case_34_malformed_chunks_are_refused(void)
 	static const char *const bad[] = {
 		"0_2e\r\n", "-1\r\n", "+1\r\na\r\n", "0x1\r\na\r\n", "12345678901234567\r\n", "1234567890abcdef\r\n", "\r\n", "g\r\n",
 		" 1\r\na\r\n", "1 \r\na\r\n", "1\t;x\r\na\r\n", "1\na\r\n", "1\r\na\n0\r\n\r\n", "1\r\nab\r\n", "1\r\na0\r\n\r\n",
-		"1;x\na\r\n0\r\n\r\n", "1;x\ry\r\na\r\n", "1;\x01\r\na\r\n", "1;\x7f\r\na\r\n", "1\r\r\na", "1\r\na\r\r\n", "0\r\n\n", "0\n\r\n",
+		"1;x\na\r\n0\r\n\r\n", "1;x\ry\r\na\r\n", "1;\x01\r\na\r\n", "1;\r\na\r\n", "1;=x\r\na", "1;x=\r\na", "1;x;\r\na", "1;x=\"y\r\na",
+		"1;x=\"y\\\r\na", "1;x=\"y\"z\r\na", "1; x\r\na", "1;x y\r\na", "1;x=y=z\r\na", "1;x=\"\x01\"\r\na", "1;x=\"\xe9\x7f\"\r\n",
+		"1;\x7f\r\na\r\n", "1\r\r\na", "1\r\na\r\r\n", "0\r\n\n", "0\n\r\n",
 		"0\r\nX : y\r\n\r\n", "0\r\n X: y\r\n\r\n", "0\r\nX: y\r\n z\r\n\r\n", "0\r\n: y\r\n\r\n", "0\r\nX\r\n\r\n", "0\r\nX: a\nY: b\r\n\r\n",
 		"0\r\nX_y: a\r\n\r\n", "0\r\nX: a\rb\r\n\r\n", "0\r\nGET / HTTP/1.1\r\n", "0\r\n\rX", "1,1\r\na", ";x\r\n", "\xef\xbc\x91\r\n",
 	};
