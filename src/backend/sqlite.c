@@ -101,6 +101,7 @@ static struct err
 open_all(struct backend *b)
 {
 	TRY(connection_open(&b->direct, b->settings->path));
+	connection_use_wal(&b->direct); /* before the others look: it asks for the database alone */
 	for (size_t i = 0; i < READERS; i++) {
 		struct connection *c = &b->readers.connections[i];
 		TRY(connection_open(c, b->settings->path));

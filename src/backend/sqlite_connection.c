@@ -75,8 +75,6 @@ harden(sqlite3 *db)
 	return SQLITE_OK;
 }
 
-/* WAL lets readers and the writer pass each other. Where the file is read-only or in use the mode stays
- * what it is: slower, but right. */
 static int
 tune(sqlite3 *db)
 {
@@ -87,8 +85,6 @@ tune(sqlite3 *db)
 		"PRAGMA cache_size = -2048",           /* KiB */
 	};
 
-	if (!sqlite3_db_readonly(db, "main"))
-		(void)sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
 		int result = sqlite3_exec(db, statements[i], NULL, NULL, NULL);
 		if (result != SQLITE_OK)
@@ -121,6 +117,16 @@ connection_open(struct connection *c, const char *path)
 	c->is_readonly = sqlite3_db_readonly(c->db, "main") != 0;
 	sqlite3_progress_handler(c->db, WATCH_OPS, is_over, &c->watch);
 	return OK;
+}
+
+void
+connection_use_wal(struct connection *c)
+{
+	if (c->is_readonly)
+		return;
+	(void)sqlite3_busy_timeout(c->db, OPEN_WAIT_MS);
+	(void)sqlite3_exec(c->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+	(void)sqlite3_busy_timeout(c->db, 0);
 }
 
 static void

@@ -41,6 +41,9 @@ struct connection {
 /* The database must exist. Errors: ERR_CONFIG (what the operator must change), ERR_UPSTREAM.
  * connection_close() is needed after a failure too. */
 struct err connection_open(struct connection *c, const char *path);
+/* Changes the database to WAL mode, in which readers and the writer pass each other. Where it is
+ * read-only, or in use for two seconds, it stays what it is: slower, but right. For the start only. */
+void connection_use_wal(struct connection *c);
 /* Safe on a zeroed or half-opened one. */
 void connection_close(struct connection *c);
 

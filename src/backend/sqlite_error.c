@@ -44,7 +44,6 @@ static const struct meaning meanings[] = {
 
 /* What the operator should read when a file cannot be used at all. */
 static const struct meaning open_meanings[] = {
-	{ SQLITE_CANTOPEN_ISDIR, ERR_CONFIG, "the database path is a directory" },
 	{ SQLITE_CANTOPEN, ERR_CONFIG, "the database file cannot be opened" },
 	{ SQLITE_NOTADB, ERR_CONFIG, "the file is not an SQLite database" },
 	{ SQLITE_CORRUPT, ERR_CONFIG, "the database file is damaged" },
@@ -102,18 +101,19 @@ sqlite_error(sqlite3 *db, int result)
 struct err
 sqlite_open_error(sqlite3 *db, int result)
 {
-	static const struct meaning missing = { SQLITE_CANTOPEN, ERR_CONFIG, "the database file does not exist" };
-	static const struct meaning refused = { SQLITE_CANTOPEN, ERR_CONFIG, "the database file may not be read" };
-	int reason = db != NULL ? sqlite3_system_errno(db) : 0;
+	static const struct meaning by_errno[] = {
+		{ ENOENT, ERR_CONFIG, "the database file does not exist" },
+		{ EISDIR, ERR_CONFIG, "the database path is a directory" },
+		{ EACCES, ERR_CONFIG, "the database file may not be read" },
+		{ EPERM, ERR_CONFIG, "the database file may not be read" },
+	};
 	const struct meaning *m = find(open_meanings, ARRAY_LEN(open_meanings), result);
 
-	if (m == NULL)
-		return sqlite_error(db, result);
-	if (result == SQLITE_CANTOPEN && reason == ENOENT)
-		m = &missing;
-	if (result == SQLITE_CANTOPEN && (reason == EACCES || reason == EPERM))
-		m = &refused;
-	return make(m, db, result);
+	if (result == SQLITE_CANTOPEN)
+		for (size_t i = 0; i < ARRAY_LEN(by_errno); i++)
+			if (by_errno[i].result == sqlite3_system_errno(db))
+				m = &by_errno[i];
+	return m != NULL ? make(m, db, result) : sqlite_error(db, result);
 }
 
 static bool

@@ -461,7 +461,7 @@ read_close(struct rows *rows)
 static struct err
 build(const struct operation *op, struct arena *arena, struct statement *ret)
 {
-	CLEANUP(sql_done) struct sql sql;
+	CLEANUP(sql_done) struct sql sql = { 0 };
 
 	sql_init(&sql, DIALECT_SQLITE, arena);
 	TRY(op->kind == OPERATION_LIST ? statement_list(op, &sql)

@@ -1,29 +1,15 @@
 /* sqlite_write.c - INSERT, UPDATE, DELETE: one write at a time on the worker's one writing connection.
- *
- * A write is a job that goes through phases, each one trip to a pool thread:
- *
- *   CHANGE    BEGIN IMMEDIATE, the statement      -> the key of the row as it is now
- *   CHECK     may the grant see the changed row? the row to return
- *   (held)    the transaction is open; the caller hands over its audit record and asks for the
- *   COMMIT    … or, when it closes the stream instead, for the
- *   ROLLBACK
- *
- * CHANGE and CHECK are apart because the second is built, on the loop, from the key that the first made.
- * A phase that fails has rolled back before it returns to the loop. A lock that another process holds is
- * waited for by a timer, never by sleeping. */
-#include "backend/sqlite.h"
+ * This is the half that runs on the loop: the queue, the phases, the stream. */
+#include "backend/sqlite_write.h"
 
 #include <stdlib.h>
 
 #include "backend/sqlite_error.h"
-#include "backend/sqlite_value.h"
 #include "backend/statement.h"
 #include "base/clock.h"
 #include "base/macros.h"
 
 enum { RETRY_FIRST_MS = 1, RETRY_MOST_MS = 50 };
-
-enum write_phase { WRITE_CHANGE, WRITE_CHECK, WRITE_COMMIT, WRITE_ROLLBACK };
 
 enum write_state {
 	WRITE_NEW,
@@ -47,170 +33,6 @@ struct write_stream {
 	struct operation_fault *fault;
 	struct err error;
 };
-
-struct write_job {
-	uv_work_t work;
-	struct backend *backend;
-	struct write_stream *stream; /* NULL: closed; roll back */
-	struct list node;            /* in writer.waiting */
-	struct arena memory;         /* of all below */
-	const struct table *table;   /* of the configuration generation: immutable */
-	struct statement change, check, read; /* text.len 0: none */
-	enum value_type key_types[TABLE_KEY_MAX];
-	size_t key_count;
-	enum value_type *row_types;
-	size_t row_count;
-	struct batch key, row;
-	struct arena scratch;
-	enum write_phase phase;
-	bool is_running;
-	bool is_busy; /* the phase could not begin: another holds the lock */
-	uint64_t asked_us, held_us;
-	unsigned wait_ms;
-	struct err error;
-	int fault_column; /* -1: none */
-};
-
-/* --- on a pool thread ----------------------------------------------------------------------------- */
-
-static void
-roll_back(struct write_job *j)
-{
-	struct connection *c = &j->backend->writer.connection;
-
-	/* Some errors end the transaction by themselves. */
-	if (sqlite3_get_autocommit(c->db) == 0)
-		(void)connection_run(c, "ROLLBACK"); /* what is left open is rolled back before the next begins */
-}
-
-static int
-begin(struct write_job *j)
-{
-	struct connection *c = &j->backend->writer.connection;
-
-	roll_back(j);
-	return connection_run(c, "BEGIN IMMEDIATE");
-}
-
-/* Writing into a file that no longer has the name would be lost without a word. */
-static bool
-has_moved(sqlite3 *db)
-{
-	int moved = 0;
-
-	return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
-}
-
-/* Runs to its end; the first row goes into `batch`. `types` may be NULL when the row does not matter. */
-static int
-run_for_row(struct write_job *j, const struct statement *st, const enum value_type *types, size_t count,
-            struct batch *batch, bool *ret_found)
-{
-	struct connection *c = &j->backend->writer.connection;
-	struct prepared *p;
-	int result = sqlite_statement_start(st, c, &p);
-
-	*ret_found = false;
-	if (result != SQLITE_OK)
-		return result;
-	while ((result = sqlite3_step(p->statement)) == SQLITE_ROW) {
-		for (size_t i = 0; i < count && !*ret_found; i++) {
-			struct value v = sqlite_value_column(p->statement, (int)i, types[i], &j->scratch);
-			batch_put(batch, &v);
-		}
-		*ret_found = true;
-	}
-	/* The message is read before the reset of another statement can replace it. */
-	if (result != SQLITE_DONE) {
-		j->error = sqlite_error(c->db, result);
-		j->fault_column = sqlite_error_column(c->db, j->table);
-	}
-	connection_give(c, p);
-	if (result != SQLITE_DONE)
-		return result;
-	return failed(buf_check(&batch->bytes)) ? SQLITE_TOOBIG : SQLITE_OK;
-}
-
-static struct err
-job_error(struct write_job *j, int result)
-{
-	return failed(j->error) ? j->error : sqlite_error(j->backend->writer.connection.db, result);
-}
-
-static struct err
-work_change(struct write_job *j)
-{
-	bool found;
-	int result = begin(j);
-
-	if ((result & 0xff) == SQLITE_BUSY) {
-		j->is_busy = true;
-		return OK;
-	}
-	if (result == SQLITE_OK && has_moved(j->backend->writer.connection.db))
-		return fail(ERR_UPSTREAM, "the database file was moved or deleted");
-	if (result == SQLITE_OK)
-		result = run_for_row(j, &j->change, j->key_types, j->key_count, &j->key, &found);
-	if (result != SQLITE_OK)
-		return job_error(j, result);
-	return found ? OK : fail(ERR_NOT_FOUND, "no such row");
-}
-
-static struct err
-work_check(struct write_job *j)
-{
-	bool found;
-	int result = SQLITE_OK;
-
-	if (j->check.text.len > 0) {
-		result = run_for_row(j, &j->check, NULL, 0, &j->row, &found);
-		if (result == SQLITE_OK && !found)
-			return fail(ERR_DENIED, "the row would break the condition of the grant");
-	}
-	if (result == SQLITE_OK && j->read.text.len > 0)
-		result = run_for_row(j, &j->read, j->row_types, j->row_count, &j->row, &found);
-	return result == SQLITE_OK ? OK : job_error(j, result);
-}
-
-static struct err
-work_commit(struct write_job *j)
-{
-	struct connection *c = &j->backend->writer.connection;
-	int result = connection_run(c, "COMMIT");
-
-	if ((result & 0xff) == SQLITE_BUSY) {
-		j->is_busy = true;
-		return OK;
-	}
-	return result == SQLITE_OK ? OK : sqlite_error(c->db, result);
-}
-
-static void
-job_work(uv_work_t *work)
-{
-	struct write_job *j = container_of(work, struct write_job, work);
-	struct err e = OK;
-
-	switch (j->phase) {
-	case WRITE_CHANGE:
-		e = work_change(j);
-		break;
-	case WRITE_CHECK:
-		e = work_check(j);
-		break;
-	case WRITE_COMMIT:
-		e = work_commit(j);
-		break;
-	case WRITE_ROLLBACK:
-		roll_back(j);
-		return;
-	}
-	j->error = e;
-	if (failed(e))
-		roll_back(j);
-}
-
-/* --- on the loop ---------------------------------------------------------------------------------- */
 
 static void job_after(uv_work_t *work, int status);
 
@@ -240,7 +62,7 @@ job_run(struct write_job *j, enum write_phase phase)
 	atomic_store(&b->writer.connection.watch.is_cancelled, false);
 	connection_watch(&b->writer.connection,
 	                 is_limited ? b->settings->statement_timeout_ms * UINT64_C(1000) : 0);
-	(void)uv_queue_work(b->loop, &j->work, job_work, job_after); /* fails only without a function */
+	(void)uv_queue_work(b->loop, &j->work, write_work, job_after); /* fails only without a function */
 }
 
 static void
@@ -357,7 +179,7 @@ static struct err
 build_check(struct write_job *j, const struct value *key)
 {
 	const struct operation *op = &j->stream->op;
-	CLEANUP(sql_done) struct sql sql;
+	CLEANUP(sql_done) struct sql sql = { 0 };
 
 	if (!statement_is_conditional(op->grant))
 		return OK;
@@ -370,7 +192,7 @@ static struct err
 build_read(struct write_job *j, const struct value *key)
 {
 	const struct operation *op = &j->stream->op;
-	CLEANUP(sql_done) struct sql sql;
+	CLEANUP(sql_done) struct sql sql = { 0 };
 
 	if (j->row_count == 0)
 		return OK;
@@ -581,7 +403,7 @@ write_close(struct rows *rows)
 static struct err
 build_change(const struct operation *op, struct arena *arena, struct statement *ret)
 {
-	CLEANUP(sql_done) struct sql sql;
+	CLEANUP(sql_done) struct sql sql = { 0 };
 
 	sql_init(&sql, DIALECT_SQLITE, arena);
 	if (op->kind == OPERATION_INSERT)
