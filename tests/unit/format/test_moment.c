@@ -69,13 +69,15 @@ test_timestamps_are_instants(void)
 static void
 test_every_day_agrees_with_the_c_library(void)
 {
-	for (int64_t day = -719162; day <= 2932896; day += 1) {
-		CLEANUP(buf_done) struct buf out = { 0 };
+	CLEANUP(buf_done) struct buf out = { 0 };
+
+	for (int64_t day = -719162; day <= 2932896; day++) {
 		int64_t us = day * 86400000000 + 86399999999, back;
 		time_t seconds = (time_t)(day * 86400 + 86399);
 		struct tm tm;
 		char wanted[64];
 
+		buf_clear(&out);
 		moment_put_timestamp(&out, us);
 		if (day % 7 == 0) {
 			gmtime_r(&seconds, &tm);

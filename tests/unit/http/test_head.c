@@ -159,14 +159,14 @@ test_case_33_ambiguous_lengths_are_refused(void)
 		"Content-Length: 5, 5\r\n", "Content-Length: 5,6\r\n", "Content-Length: +5\r\n", "Content-Length: -5\r\n",
 		"Content-Length: 0x5\r\n", "Content-Length: 1_0\r\n", "Content-Length:\r\n", "Content-Length: \r\n",
 		"Content-Length: 5 5\r\n", "Content-Length: 5a\r\n", "Content-Length: 05\r\n", "Content-Length: 5.0\r\n",
-		"Content-Length: \xd9\xa5\r\n", "Content-Length: \"5\"\r\n", "Transfer-Encoding: \xa0" "chunked\r\n",
+		"Content-Length: \xd9\xa5\r\n", "Content-Length: \"5\"\r\n", "Transfer-Encoding: \240chunked\r\n",
 		"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
 		"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "Transfer-Encoding: chunked, identity\r\n",
 		"Transfer-Encoding: identity, chunked\r\n", "Transfer-Encoding: identity\r\n", "Transfer-Encoding: gzip\r\n",
 		"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked, chunked\r\n",
 		"Transfer-Encoding: chunked,\r\n", "Transfer-Encoding: ,chunked\r\n", "Transfer-Encoding:\r\n",
 		"Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: chunked;a=b\r\n", "Transfer-Encoding: \"chunked\"\r\n",
-		"Transfer-Encoding: \x0b" "chunked\r\n", "Transfer-Encoding : chunked\r\n", "Transfer-Encoding\r\n : chunked\r\n",
+		"Transfer-Encoding: \013chunked\r\n", "Transfer-Encoding : chunked\r\n", "Transfer-Encoding\r\n : chunked\r\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -180,7 +180,7 @@ test_case_35_bare_line_ends_and_folds_are_refused(void)
 	static const char *const bad[] = {
 		"X: a\n", "X: a\rb\r\n", "X: a\r\r\n", "X: a\r\n b\r\n", "X: a\r\n\tb\r\n", "X : a\r\n", "X\t: a\r\n", " X: a\r\n",
 		"X: a\x01\r\n", "X: a\x7f\r\n", "X: \x1f\r\n", "X\r\n", "X: a\r\n\n", "X\x80: a\r\n", "X(: a\r\n", "X y: a\r\n",
-		"X: abcdefgh\x08" "abcdefgh\r\n", "X: abcdefghabcdefg\x7f\r\n",
+		"X: abcdefgh\x08xbcdefgh\r\n", "X: abcdefghabcdefg\x7f\r\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
