@@ -1,0 +1,96 @@
+"""The command line: help from the table, exit statuses, every configuration error at once with its place."""
+import json
+import subprocess
+
+from harness import BINARY, ROOT, Gateway, environment, equal, main, shared, test
+
+COMMANDS = ("run", "check", "explain", "token", "user", "audit", "version")
+
+
+def run(*words, text=None):
+    return subprocess.run([BINARY, *map(str, words)], input=text, text=True, capture_output=True, env=environment(), timeout=60, check=False)
+
+
+@test
+def test_help_names_every_command():
+    for words in (("help",), ("--help",)):
+        done = run(*words)
+        equal(done.returncode, 0, (words, done.stderr))
+        for name in COMMANDS:
+            assert name in done.stdout, name
+
+
+@test
+def test_wrong_usage_is_2():
+    for words in ((), ("nonsense",), ("run", "--nonsense"), ("user",), ("user", "add"), ("audit",), ("audit", "nonsense"), ("token",), ("explain",)):
+        done = run(*words)
+        equal(done.returncode, 2, (words, done.stdout, done.stderr))
+        assert done.stderr, words
+
+
+@test
+def test_version():
+    done = run("version")
+    equal(done.returncode, 0)
+    assert any(c.isdigit() for c in done.stdout), done.stdout
+
+
+@test
+def test_the_example_is_without_errors():
+    g = shared()
+    equal(g.cli("check").returncode, 0)
+    text = (ROOT / "examples/books/gatewarden.yaml").read_text()
+    (g.folder / "example.yaml").write_text(text.replace("books.db", "data/books.db"))
+    done = run("check", "-c", g.folder / "example.yaml")
+    equal(done.returncode, 0, done.stdout + done.stderr)
+
+
+@test
+def test_every_error_at_once_with_file_line_and_column():
+    g = Gateway(start=False)
+    g.file.write_text("""\
+listen: {http: "127.0.0.1:99999", admin: 127.0.0.1:9090}
+workers: -3
+issuers:
+  local: {type: local, audience: "api://books", access_token_ttl: 16m}
+  other: {type: magic}
+backends:
+  books: {type: sqlite}
+roles:
+  reader: {granted_by: [nobody:reader]}
+surprise: true
+limits: {head_timeout: 10}
+""")
+    done = run("check", "-c", g.file)
+    equal(done.returncode, 1, done.stdout + done.stderr)
+    said = done.stdout + done.stderr
+    places = [line for line in said.splitlines() if "gatewarden.yaml:" in line]
+    assert len(places) >= 7, said
+    for line, word in ((1, "99999"), (2, "workers"), (4, "access_token_ttl"), (5, "magic"), (10, "surprise"), (11, "head_timeout")):
+        assert any(f"gatewarden.yaml:{line}:" in p for p in places), (line, word, said)
+    g.discard()
+
+
+@test
+def test_a_literal_secret_or_a_missing_file_is_said():
+    done = run("check", "-c", "/nonexistent/gatewarden.yaml")
+    assert done.returncode in (1, 2) and "nonexistent" in done.stdout + done.stderr, done
+
+
+@test
+def test_json_is_accepted_too():
+    g = Gateway(start=False)
+    path = g.folder / "config.json"
+    path.write_text(json.dumps(g.config))
+    equal(run("check", "-c", path).returncode, 0)
+    g.discard()
+
+
+@test
+def test_passwords_on_the_command_line_are_not_taken():
+    g = shared()
+    done = g.cli("user", "add", "zoe", "--role", "reader", "--password", "a long password it is")
+    equal(done.returncode, 2, done.stdout + done.stderr)
+
+
+main()
