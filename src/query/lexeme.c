@@ -236,34 +236,54 @@ mark_end(struct bytes text)
 	return 1;
 }
 
-/* $, @, : and ? mean something else in every dialect. */
+/* $, @, : and ? mean something else in every dialect. Each looks no further than it takes: a scan that
+ * is thrown away costs the square of the length. */
+static struct lexeme
+take_sigil_sqlite(struct bytes text)
+{
+	size_t end = word_end(text, 1, DIALECT_SQLITE);
+
+	return lexeme(text.at[0] == '?' || end > 1 ? LEXEME_VALUE : LEXEME_MARK, text, end);
+}
+
+static struct lexeme
+take_sigil_tsql(struct bytes text)
+{
+	uint8_t c = text.at[0], next = peek(text, 1);
+
+	if (c == '?')
+		return lexeme(LEXEME_VALUE, text, 1);
+	if (c == '$' && is_digit(next)) /* money */
+		return lexeme(LEXEME_VALUE, text, 1 + number_end(bytes_slice(text, 1, text.len), DIALECT_TSQL));
+	if (!continues_word(next, DIALECT_TSQL))
+		return lexeme(LEXEME_MARK, text, 1);
+	return lexeme(c == '@' && next != '@' ? LEXEME_VALUE : LEXEME_WORD, text, word_end(text, 1, DIALECT_TSQL));
+}
+
+static struct lexeme
+take_sigil_postgres(struct bytes text)
+{
+	size_t tag = text.at[0] == '$' ? dollar_tag(text) : 0, end = 1;
+
+	if (tag != 0)
+		return lexeme(LEXEME_VALUE, text, dollar_end(text, tag));
+	while (text.at[0] == '$' && is_digit(peek(text, end)))
+		end++;
+	return end > 1 ? lexeme(LEXEME_VALUE, text, end) : lexeme(LEXEME_MARK, text, mark_end(text));
+}
+
 static struct lexeme
 take_sigil(struct bytes text, enum dialect dialect)
 {
-	uint8_t c = text.at[0];
-	size_t end = word_end(text, 1, dialect);
-
-	if (dialect == DIALECT_SQLITE)
-		return c == '?' || end > 1 ? lexeme(LEXEME_VALUE, text, end) : lexeme(LEXEME_MARK, text, 1);
-	if (dialect == DIALECT_TSQL) {
-		if (c == '@' && peek(text, 1) == '@')
-			return lexeme(LEXEME_WORD, text, end);
-		if (c == '$' && is_digit(peek(text, 1))) /* money */
-			return lexeme(LEXEME_VALUE, text, 1 + number_end(bytes_slice(text, 1, text.len), dialect));
-		if (c == '$')
-			return lexeme(LEXEME_WORD, text, end);
-		if (c == '?' || (c == '@' && end > 1))
-			return lexeme(LEXEME_VALUE, text, c == '?' ? 1 : end);
-		return lexeme(LEXEME_MARK, text, mark_end(text));
+	switch (dialect) {
+	case DIALECT_SQLITE:
+		return take_sigil_sqlite(text);
+	case DIALECT_TSQL:
+		return take_sigil_tsql(text);
+	case DIALECT_POSTGRES:
+		break;
 	}
-	if (c == '$' && is_digit(peek(text, 1))) {
-		for (end = 1; is_digit(peek(text, end)); end++)
-			;
-		return lexeme(LEXEME_VALUE, text, end);
-	}
-	if (c == '$' && dollar_tag(text) != 0)
-		return lexeme(LEXEME_VALUE, text, dollar_end(text, dollar_tag(text)));
-	return lexeme(LEXEME_MARK, text, mark_end(text));
+	return take_sigil_postgres(text);
 }
 
 static struct lexeme
