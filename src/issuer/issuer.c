@@ -111,12 +111,15 @@ put_audience(struct buf *out, const struct issuer_settings *own)
 	buf_put_u8(out, ']');
 }
 
+/* Under the name our own workers look for; "roles" (RFC 9068 section 2.2.3.1) unless configured otherwise. */
 static void
-put_roles(struct buf *out, struct bytes roles)
+put_roles(struct buf *out, const struct issuer_settings *own, struct bytes roles)
 {
 	const char *before = "";
 
-	buf_put_text(out, ",\"roles\":[");
+	buf_put_u8(out, ',');
+	json_put_string(out, bytes_text(own->roles_claim));
+	buf_put_text(out, ":[");
 	while (roles.len > 0) {
 		size_t len = bytes_find(roles, ' ');
 
@@ -159,7 +162,7 @@ access_sign(const struct issuer *i, const struct access *a, int64_t now_s, struc
 	put_jti(&claims);
 	put_member(&claims, "client_id", a->client_id);
 	put_date(&claims, "auth_time", a->auth_s);
-	put_roles(&claims, a->roles);
+	put_roles(&claims, i->own, a->roles);
 	buf_put_u8(&claims, '}');
 	TRY(buf_check(&claims));
 	return signing_key_sign(key, "at+jwt", buf_bytes(&claims), out);

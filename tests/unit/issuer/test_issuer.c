@@ -160,6 +160,28 @@ test_token_passes_the_check_of_claims(void)
 }
 
 static void
+test_roles_stand_in_the_claim_the_issuer_is_told_to_read(void)
+{
+	struct scene s;
+	struct issuer *i = NULL;
+	struct issued t;
+	struct jws j = { 0 };
+
+	scene_store(&s);
+	s.own.roles_claim = "https://books.example/roles";
+	CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &i)));
+	grant(&s, i, SCENE_NOW_S, &t);
+	CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)));
+
+	const struct json *roles = json_member(j.payload, "https://books.example/roles");
+
+	CHECK(roles != NULL && roles->count == 2 && json_member(j.payload, "roles") == NULL);
+	issued_done(&t);
+	issuer_close(i);
+	scene_done(&s);
+}
+
+static void
 test_several_audiences_are_an_array_and_life_is_at_most_15_minutes(void)
 {
 	struct scene s;
@@ -484,6 +506,7 @@ test_only_a_local_issuer_can_be_opened(void)
 }
 
 TESTS(TEST(test_access_token_has_the_claims_of_rfc_9068), TEST(test_token_passes_the_check_of_claims),
+      TEST(test_roles_stand_in_the_claim_the_issuer_is_told_to_read),
       TEST(test_several_audiences_are_an_array_and_life_is_at_most_15_minutes),
       TEST(test_every_signing_algorithm_verifies), TEST(test_key_survives_a_restart_and_two_tokens_differ),
       TEST(test_next_key_is_published_before_it_signs_and_the_old_one_stays_for_its_tokens),

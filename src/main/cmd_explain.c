@@ -1,0 +1,343 @@
+/* cmd_explain.c - see cmd_explain.h. The same compiled policy and the same decision as in a worker. */
+#include "main/cmd_explain.h"
+
+#include <stdio.h>
+#include <uv.h>
+
+#include "backend/backend.h"
+#include "base/clock.h"
+#include "base/macros.h"
+#include "format/url.h"
+#include "main/arguments.h"
+#include "main/loaded.h"
+
+struct request {
+	const char *file, *token, *claims, *method, *path;
+	const char *roles[ROLES_MAX];
+	size_t role_count;
+	struct loaded loaded;
+	struct arena schemas;        /* owned: until the backends' loop is done with it */
+	struct backend **backends;   /* in it; NULL where not opened */
+	const struct policy *policy; /* in it */
+	struct issuers *issuers;
+	const struct principal *who;
+};
+
+static void
+request_done(struct request *r)
+{
+	principal_release(r->who);
+	issuers_free(r->issuers);
+	for (size_t i = 0; r->backends != NULL && i < r->loaded.settings->backend_count; i++)
+		backend_close(r->backends[i]);
+	if (r->backends != NULL) {
+		(void)uv_run(uv_default_loop(), UV_RUN_DEFAULT); /* closing ends there */
+		(void)uv_loop_close(uv_default_loop());
+	}
+	arena_done(&r->schemas);
+	loaded_done(&r->loaded);
+}
+
+/* Reading the command line */
+
+static int
+take_option(struct arguments *a, struct request *r)
+{
+	const char *value = NULL;
+	const char **to = arguments_is(a, "-c") || arguments_is(a, "--config") ? &r->file
+			  : arguments_is(a, "--token")                         ? &r->token
+			  : arguments_is(a, "--claims")                        ? &r->claims
+									       : NULL;
+
+	if (to == NULL && !arguments_is(a, "--role"))
+		return usage_error("explain", "there is no such option", a->option);
+	if (!arguments_value(a, &value))
+		return usage_error("explain", "the option needs a value", a->option);
+	if (to != NULL) {
+		*to = value;
+		return 0;
+	}
+	if (r->role_count == ROLES_MAX)
+		return usage_error("explain", "too many roles", NULL);
+	r->roles[r->role_count++] = value;
+	return 0;
+}
+
+static int
+take_arguments(int argc, char **argv, struct request *r)
+{
+	struct arguments a;
+
+	arguments_init(&a, argc, argv);
+	while (arguments_next(&a)) {
+		int status = a.option != NULL ? take_option(&a, r) : 0;
+
+		if (status != 0)
+			return status;
+		if (a.option != NULL)
+			continue;
+		if (r->method == NULL)
+			r->method = a.plain;
+		else if (r->path == NULL)
+			r->path = a.plain;
+		else
+			return usage_error("explain", "one request at a time", a.plain);
+	}
+	if (r->path == NULL)
+		return usage_error("explain", "say METHOD and PATH, such as GET /api/books", NULL);
+	if ((r->token != NULL) == (r->role_count > 0))
+		return usage_error("explain", "say who asks: either --token or --role", NULL);
+	if (r->token != NULL && r->claims != NULL)
+		return usage_error("explain", "a token brings its own claims: no --claims with --token",
+				   NULL);
+	return 0;
+}
+
+/* The request as policy sees it */
+
+static const struct {
+	const char *method;
+	enum action action;
+	bool with_key, without_key;
+} methods[] = {
+	{ "GET", ACTION_READ, true, true },      { "HEAD", ACTION_READ, true, true },
+	{ "POST", ACTION_CREATE, false, true },  { "PUT", ACTION_UPDATE, true, false },
+	{ "PATCH", ACTION_UPDATE, true, false }, { "DELETE", ACTION_DELETE, true, false },
+};
+
+static int
+take_request(const struct request *r, struct arena *arena, struct bytes *ret_resource,
+	     enum action *ret_action)
+{
+	struct bytes segments[URL_SEGMENTS_MAX], path = bytes_text(r->path);
+	size_t count = 0;
+
+	path = bytes_slice(path, 0, bytes_find(path, '?'));
+	if (failed(url_path_split(path, arena, segments, &count)))
+		return usage_error("explain", "this is no path that would be accepted", r->path);
+	if (count < 2 || !bytes_is(segments[0], "api"))
+		return usage_error("explain", "policy decides on /api/RESOURCE and /api/RESOURCE/KEY only",
+				   r->path);
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		if (strcmp(methods[i].method, r->method) != 0)
+			continue;
+		if (count > 2 ? !methods[i].with_key : !methods[i].without_key)
+			return usage_error("explain",
+					   count > 2 ? "this method takes no key" : "this method needs a key",
+					   r->method);
+		*ret_resource = segments[1];
+		*ret_action = methods[i].action;
+		return 0;
+	}
+	return usage_error("explain", "there is no such method (GET, HEAD, POST, PUT, PATCH, DELETE)",
+			   r->method);
+}
+
+/* Who asks */
+
+static int
+find_role(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->role_count; i++)
+		if (strcmp(s->roles[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int
+who_by_roles(struct request *r)
+{
+	const struct settings *s = r->loaded.settings;
+	uint64_t roles = 0;
+
+	for (size_t i = 0; i < r->role_count; i++) {
+		int role = find_role(s, r->roles[i]);
+
+		if (role < 0) {
+			usage_error("explain", "there is no such role; the configuration has", r->roles[i]);
+			for (size_t n = 0; n < s->role_count; n++)
+				fprintf(stderr, "  %s\n", s->roles[n].name);
+			return 2;
+		}
+		roles |= UINT64_C(1) << role;
+	}
+
+	struct bytes claims = r->claims == NULL ? (struct bytes){ 0 } : bytes_text(r->claims);
+	struct err e = principal_for_explain(roles, claims, &r->who);
+
+	if (failed(e))
+		complain("explain", "--claims", e);
+	return failed(e) ? 2 : 0;
+}
+
+static int
+who_by_token(struct request *r)
+{
+	struct jwt_report report;
+
+	if (!loaded_issuers(&r->loaded, &r->issuers))
+		return 2;
+
+	struct err e = issuers_identify(r->issuers, bytes_text(r->token), clock_wall_us() / 1000000, true,
+					&r->loaded.arena, &r->who, &report);
+
+	if (!failed(e))
+		return 0;
+	if (e.kind != ERR_IDENTITY) {
+		complain("explain", NULL, e);
+		return 2;
+	}
+	printf("decision  the token is refused: %s (see `gatewarden token`)\n",
+	       report.why != NULL ? report.why : e.why);
+	return 1;
+}
+
+/* The policy */
+
+static struct err
+open_backends(struct request *r, const struct table **tables)
+{
+	const struct settings *s = r->loaded.settings;
+
+	for (unsigned i = 0; i < s->backend_count; i++) {
+		struct err e = backend_open(s, i, NULL, &r->schemas, &r->backends[i]);
+
+		if (failed(e)) {
+			complain("explain", s->backends[i].name, e);
+			return e;
+		}
+	}
+	for (size_t i = 0; i < s->resource_count; i++) {
+		struct err e = backend_table(r->backends[s->resources[i].backend], s->resources[i].table,
+					     &r->schemas, &tables[i]);
+
+		if (failed(e)) {
+			complain("explain", s->resources[i].table, e);
+			return e;
+		}
+	}
+	return OK;
+}
+
+static int
+compile(struct request *r)
+{
+	CLEANUP(config_errors_done) struct config_errors errors = { 0 };
+	const struct settings *s = r->loaded.settings;
+	const struct table **tables = arena_array(&r->schemas, s->resource_count + 1, sizeof *tables);
+
+	r->backends = arena_array(&r->schemas, s->backend_count + 1, sizeof(struct backend *));
+	if (tables == NULL || r->backends == NULL) {
+		complain("explain", NULL, fail(ERR_SYSTEM, "out of memory"));
+		return 2;
+	}
+	if (failed(open_backends(r, tables)))
+		return 2;
+
+	struct err e = policy_compile(s, tables, 1, &r->schemas, &r->policy, &errors);
+
+	complain_config(&errors);
+	if (failed(e) && errors.count == 0)
+		complain("explain", NULL, e);
+	return failed(e) ? 2 : 0;
+}
+
+/* The answer */
+
+static void
+print_principal(const struct request *r)
+{
+	uint64_t roles = principal_roles(r->who);
+
+	printf("roles    %s", roles == 0 ? " none" : "");
+	for (size_t i = 0; i < r->loaded.settings->role_count; i++)
+		if (roles >> i & 1)
+			printf(" %s", r->loaded.settings->roles[i].name);
+	putchar('\n');
+}
+
+static void
+print_decision(const struct request *r, const char *decision, const struct decision *d)
+{
+	printf("decision  %s\n", decision);
+	printf("rule      %.*s\n", (int)d->rule.len, (const char *)d->rule.at);
+	if (d->place.line > 0)
+		printf("place     %s:%u\n", r->loaded.settings->file, d->place.line);
+	printf("why       %s\n", d->why);
+	print_principal(r);
+}
+
+/* The text of the condition, as the configuration has it: the compiled one has no text. */
+static const char *
+condition_of(const struct settings *s, const struct grant *g, const struct grant_view *view)
+{
+	const struct resource_settings *resource = &s->resources[g->resource];
+
+	for (size_t i = 0; view->where != NULL && i < resource->allow_count; i++) {
+		const struct rule_settings *rule = &resource->allow[i];
+
+		if (rule->action == g->action && strcmp(s->roles[rule->role].name, view->role) == 0)
+			return rule->where;
+	}
+	return NULL;
+}
+
+static void
+print_view(const struct settings *s, const struct grant *g, const struct grant_view *view)
+{
+	const char *where = condition_of(s, g, view), *before = "";
+
+	printf("as %s\n  columns ", view->role);
+	for (size_t i = 0; i < g->table->column_count; i++) {
+		struct bytes name = g->table->columns[i].name;
+
+		if (!column_set_has(&view->columns, i))
+			continue;
+		printf("%s%.*s", before, (int)name.len, (const char *)name.at);
+		before = ", ";
+	}
+	printf("\n  rows    %s%s\n", where == NULL ? "all" : "where ", where == NULL ? "" : where);
+}
+
+static int
+decide(struct request *r, struct bytes resource, enum action action)
+{
+	const struct grant *grant = NULL;
+	struct decision d;
+	struct err e = policy_decide(r->policy, r->who, resource, action, NULL, &r->schemas, &grant, &d);
+
+	if (failed(e) && e.kind != ERR_DENIED) {
+		complain("explain", NULL, e);
+		return 2;
+	}
+	print_decision(r, failed(e) ? "denied" : "allowed", &d);
+	if (failed(e)) {
+		if (policy_resource(r->policy, resource) < 0)
+			printf("note      the configuration has no resource `%.*s`; callers cannot tell\n",
+			       (int)resource.len, (const char *)resource.at);
+		return 1;
+	}
+	for (size_t i = 0; i < grant->view_count; i++)
+		print_view(r->loaded.settings, grant, &grant->views[i]);
+	return 0;
+}
+
+int
+cmd_explain(int argc, char **argv)
+{
+	CLEANUP(request_done) struct request r = { 0 };
+	struct bytes resource = { 0 };
+	enum action action = ACTION_READ;
+	int status = take_arguments(argc, argv, &r);
+
+	if (status != 0)
+		return status;
+	if (!loaded_open(&r.loaded, "explain", r.file))
+		return 2;
+	status = take_request(&r, &r.loaded.arena, &resource, &action);
+	if (status == 0)
+		status = r.token != NULL ? who_by_token(&r) : who_by_roles(&r);
+	if (status == 0)
+		status = compile(&r);
+	return status != 0 ? status : decide(&r, resource, action);
+}

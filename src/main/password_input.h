@@ -1,0 +1,17 @@
+/* password_input.h - a password from whoever runs a command: from the terminal, unseen and twice, or as one
+ * line of standard input when that is no terminal. */
+#ifndef MAIN_PASSWORD_INPUT_H
+#define MAIN_PASSWORD_INPUT_H
+
+#include "issuer/issuer.h"
+
+/* On the stack; wiped by CLEANUP. */
+struct password {
+	uint8_t at[PASSWORD_MAX + 2]; /* room to see that it is too long */
+	size_t len;
+};
+void password_done(struct password *p);
+/* ERR_INVALID: empty input, the two differ, or password_acceptable() refuses: why says it. ERR_SYSTEM. */
+struct err password_input(struct password *ret);
+
+#endif
