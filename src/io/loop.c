@@ -1,6 +1,9 @@
 /* loop.c - see loop.h. */
 #include "io/loop.h"
 
+#include <stdlib.h>
+
+#include "base/buf.h"
 #include "base/macros.h"
 
 static void
@@ -28,6 +31,8 @@ loop_init(struct loop *l)
 		status = uv_prepare_start(&l->prepare, on_prepare);
 	if (status != 0)
 		return loop_err(status, "the event loop cannot start");
+	/* It alone is no reason to go on. */
+	uv_unref((uv_handle_t *)&l->prepare);
 	list_init(&l->deferred);
 	return OK;
 }
@@ -49,6 +54,32 @@ loop_defer(struct loop *l, struct deferred *d)
 {
 	if (d->node.next == NULL)
 		list_append(&l->deferred, &d->node);
+}
+
+static void
+no_work(uv_work_t *work)
+{
+	(void)work;
+}
+
+static void
+no_work_done(uv_work_t *work, int status)
+{
+	(void)work, (void)status;
+}
+
+struct err
+loop_start_threads(struct loop *l, unsigned count)
+{
+	char text[16];
+	struct buf number = { .at = (uint8_t *)text, .room = sizeof text, .limit = sizeof text };
+
+	buf_printf(&number, "%u", count);
+	if (setenv("UV_THREADPOOL_SIZE", text, 1) != 0)
+		return fail(ERR_SYSTEM, "out of memory");
+	/* The first job starts them all. */
+	int status = uv_queue_work(&l->uv, &l->first_job, no_work, no_work_done);
+	return status == 0 ? OK : loop_err(status, "threads cannot be started");
 }
 
 struct err

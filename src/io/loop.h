@@ -20,15 +20,19 @@ struct loop {
 	uv_loop_t uv;
 	uv_prepare_t prepare;
 	struct list deferred;
+	uv_work_t first_job;
 	uint8_t scratch[LOOP_SCRATCH]; /* every read lands here; its content ends with the callback */
 };
 
 struct err loop_init(struct loop *l);
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(), or until nothing is left to wait for. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* No effect when already waiting. */
 void loop_defer(struct loop *l, struct deferred *d);
+
+/* Starts libuv's pool threads now rather than with the first job: behind a system call filter none can be. */
+struct err loop_start_threads(struct loop *l, unsigned count);
 
 /* A negative libuv status as an err. */
 struct err loop_err(int status, const char *why);

@@ -1,0 +1,234 @@
+/* login.c - logins in keeper: throttle, a bounded queue, and passwords checked on pool threads.
+ *
+ * A job owns copies of all it needs; while a thread works on it the loop does not look at it. That is all
+ * the sharing there is. */
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "process/keeper.h"
+
+struct job {
+	uv_work_t work;
+	struct list node; /* in keeper.waiting, or in keeper.running */
+	struct keeper *keeper;
+	const struct asker *asker; /* NULL: the worker is gone */
+	uint64_t id;
+	struct arena arena;
+	struct login login; /* in the arena; the password is wiped */
+	struct user user;
+	bool is_known;
+	struct err result;
+	bool must_rehash;
+	struct buf rehashed;
+};
+
+static void run(struct job *j);
+
+static void
+answer(const struct asker *a, uint64_t id, const struct login_answer *answer)
+{
+	CLEANUP(buf_wipe) struct buf body = { .limit = CHANNEL_BODY_MAX };
+
+	if (a == NULL)
+		return;
+	login_answer_put(&body, answer);
+	struct err e = buf_check(&body);
+	if (!failed(e))
+		e = channel_send(a->channel, KEEPER_ANSWER, id, buf_bytes(&body));
+	if (failed(e))
+		log_err(LOG_ERROR, "a login could not be answered", e);
+}
+
+static void
+answer_granted(const struct asker *a, uint64_t id, const struct issued *t)
+{
+	answer(a, id, &(struct login_answer){ .result = LOGIN_GRANTED, .expires_in_s = t->expires_in_s,
+	                                      .access_token = buf_bytes(&t->access_token),
+	                                      .refresh_token = buf_bytes(&t->refresh_token),
+	                                      .subject = buf_bytes(&t->subject) });
+}
+
+/* One answer for all that is the caller's fault; the reason is for the audit record. */
+static void
+answer_refused(const struct asker *a, uint64_t id, struct err e, struct bytes subject, const char *reason)
+{
+	struct login_answer refused = { .result = LOGIN_REFUSED, .subject = subject, .reason = bytes_text(reason) };
+
+	if (e.kind != ERR_IDENTITY && e.kind != ERR_PEER && e.kind != ERR_NOT_FOUND) {
+		log_err(LOG_ERROR, "a login failed", e);
+		refused.result = e.kind == ERR_LIMIT ? LOGIN_WAIT : LOGIN_FAILED;
+		refused.wait_s = 1;
+	}
+	answer(a, id, &refused);
+}
+
+/* Passwords */
+
+static void
+job_free(struct job *j)
+{
+	if (j->login.password.len != 0)
+		OPENSSL_cleanse((uint8_t *)(uintptr_t)j->login.password.at, j->login.password.len);
+	buf_wipe(&j->rehashed);
+	arena_done(&j->arena);
+	free(j);
+}
+
+static void
+finish(struct job *j)
+{
+	struct keeper *k = j->keeper;
+	struct issued issued = { 0 };
+	const char *reason = j->is_known ? j->user.is_disabled ? "the user is disabled" : "wrong password" : "unknown user";
+	struct bytes subject = j->is_known ? j->user.subject : (struct bytes){ 0 };
+
+	if (failed(j->result)) {
+		if (j->result.kind == ERR_IDENTITY)
+			throttle_failed(k->throttle, j->login.user, j->login.address, clock_monotonic_us());
+		answer_refused(j->asker, j->id, j->result, subject, reason);
+		return;
+	}
+	throttle_succeeded(k->throttle, j->login.user, j->login.address);
+	if (j->rehashed.len != 0 && failed(user_rehash(k->store, &j->user, buf_bytes(&j->rehashed))))
+		LOG(LOG_WARN, "a password could not be stored with its new parameters");
+	struct err e = issuer_grant(k->issuer, &j->user, j->login.client_id, clock_wall_us() / 1000000, &issued);
+	if (failed(e))
+		answer_refused(j->asker, j->id, e, subject, e.why);
+	else
+		answer_granted(j->asker, j->id, &issued);
+	issued_done(&issued);
+}
+
+/* On a pool thread. */
+static void
+check(uv_work_t *work)
+{
+	struct job *j = container_of(work, struct job, work);
+
+	j->result = user_check_password(j->is_known ? &j->user : NULL, j->login.password, &j->must_rehash);
+	if (!failed(j->result) && j->must_rehash && failed(password_hash(j->login.password, &j->rehashed)))
+		buf_wipe(&j->rehashed);
+}
+
+static void
+on_checked(uv_work_t *work, int status)
+{
+	struct job *j = container_of(work, struct job, work);
+	struct keeper *k = j->keeper;
+
+	(void)status; /* jobs are never cancelled */
+	k->running_count--;
+	list_remove(&j->node);
+	finish(j);
+	job_free(j);
+	if (list_is_empty(&k->waiting))
+		return;
+
+	struct job *next = container_of(k->waiting.next, struct job, node);
+	list_remove(&next->node);
+	k->waiting_count--;
+	run(next);
+}
+
+static void
+run(struct job *j)
+{
+	struct keeper *k = j->keeper;
+
+	k->running_count++;
+	list_append(&k->running, &j->node);
+	(void)uv_queue_work(&k->start->loop->uv, &j->work, check, on_checked); /* fails only without a function */
+}
+
+static struct err
+job_fill(struct job *j, const struct login *login)
+{
+	j->login.user = arena_copy(&j->arena, login->user);
+	j->login.password = arena_copy(&j->arena, login->password);
+	j->login.client_id = arena_copy(&j->arena, login->client_id);
+	j->login.address = arena_copy(&j->arena, login->address);
+	if (j->login.user.len != login->user.len || j->login.password.len != login->password.len ||
+	    j->login.client_id.len != login->client_id.len || j->login.address.len != login->address.len)
+		return fail(ERR_LIMIT, "out of memory for a login");
+
+	struct err e = user_find(j->keeper->store, j->login.user, &j->arena, &j->user);
+	j->is_known = !failed(e);
+	return e.kind == ERR_NOT_FOUND || e.kind == ERR_INVALID ? OK : e;
+}
+
+void
+login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct login *login)
+{
+	unsigned wait_s = throttle_wait_s(k->throttle, login->user, login->address, clock_monotonic_us());
+	const struct login_settings *limits = &k->start->settings->login;
+
+	if (wait_s == 0 && k->running_count >= limits->hash_workers && k->waiting_count >= limits->hash_queue)
+		wait_s = 1;
+	if (wait_s != 0) {
+		answer(a, id, &(struct login_answer){ .result = LOGIN_WAIT, .wait_s = wait_s,
+		                                      .reason = BYTES("too many logins") });
+		return;
+	}
+	struct job *j = k->issuer == NULL ? NULL : calloc(1, sizeof *j);
+	if (j == NULL) {
+		answer(a, id, &(struct login_answer){ .result = LOGIN_FAILED, .wait_s = 1, .reason = BYTES("no local issuer") });
+		return;
+	}
+	*j = (struct job){ .keeper = k, .asker = a, .id = id };
+	struct err e = job_fill(j, login);
+	if (failed(e)) {
+		answer_refused(a, id, e, (struct bytes){ 0 }, e.why);
+		job_free(j);
+	} else if (k->running_count < limits->hash_workers) {
+		run(j);
+	} else {
+		list_append(&k->waiting, &j->node);
+		k->waiting_count++;
+	}
+}
+
+static void
+forget_in(struct list *jobs, const struct asker *a)
+{
+	for (struct list *node = jobs->next; node != jobs; node = node->next) {
+		struct job *j = container_of(node, struct job, node);
+		if (j->asker == a)
+			j->asker = NULL;
+	}
+}
+
+void
+login_forget(struct keeper *k, const struct asker *a)
+{
+	forget_in(&k->waiting, a);
+	forget_in(&k->running, a);
+}
+
+/* Refresh tokens */
+
+void
+login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct login *login)
+{
+	static const char *const reasons[] = {
+		[0] = "refused",
+		[REFRESH_UNKNOWN] = "unknown, expired or revoked",
+		[REFRESH_REUSED] = "used again: the family is revoked",
+		[REFRESH_DISABLED] = "the user is disabled",
+		[REFRESH_CLIENT] = "of another client",
+	};
+	struct issued issued = { 0 };
+	struct err e = k->issuer == NULL ? fail(ERR_UPSTREAM, "no local issuer")
+	                                 : issuer_refresh(k->issuer, login->refresh_token, login->client_id,
+	                                                  clock_wall_us() / 1000000, &issued);
+
+	if (failed(e))
+		answer_refused(a, id, e, buf_bytes(&issued.subject),
+		               e.code < ARRAY_LEN(reasons) && reasons[e.code] != NULL ? reasons[e.code] : e.why);
+	else
+		answer_granted(a, id, &issued);
+	issued_done(&issued);
+}

@@ -1,0 +1,52 @@
+/* prepare.c - see prepare.h. */
+#include "process/prepare.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+void
+prepare_descriptors(const struct settings *settings)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* up to the hard limit is always allowed */
+	if (limit.rlim_cur < settings->limits.connections + 64)
+		LOG(LOG_WARN, "limits.connections is more than the system's limit of open files allows");
+}
+
+struct err
+prepare_folder(const char *path)
+{
+	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+		LOG(LOG_ERROR, "a folder cannot be made", { "path", bytes_text(path) },
+		    { "errno", bytes_text(strerrordesc_np(errno)) });
+		return (struct err){ .kind = ERR_CONFIG, .sys = errno, .why = "a folder cannot be made" };
+	}
+	return OK;
+}
+
+struct err
+prepare_metrics(int *ret_fd, struct metrics **ret)
+{
+	int fd = memfd_create("metrics", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, sizeof **ret) != 0)
+		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no shared page" };
+	struct metrics *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (m == MAP_FAILED)
+		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no shared page" };
+	counter_set(&m->started_us, (uint64_t)clock_wall_us());
+	counter_set(&m->generation, 1);
+	*ret_fd = fd;
+	*ret = m;
+	return OK;
+}

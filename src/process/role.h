@@ -1,0 +1,60 @@
+/* role.h - the processes of the program, and what each is started with.
+ *
+ * The supervisor starts this same program again as "gatewarden @worker SLOT GENERATION" (@keeper, @ledger):
+ * a fresh address space, nothing inherited but the descriptors below and the environment. */
+#ifndef PROCESS_ROLE_H
+#define PROCESS_ROLE_H
+
+#include "config/config.h"
+#include "frontend/metrics.h"
+#include "io/channel.h"
+
+enum role { ROLE_WORKER, ROLE_KEEPER, ROLE_LEDGER, ROLE_COUNT };
+
+/* Descriptors a child finds open. */
+enum {
+	FD_CONTROL = 3, /* channel to the supervisor */
+	FD_CONFIG,      /* memfd: the configuration's text */
+	FD_METRICS,     /* memfd: struct metrics */
+	FD_HTTP,        /* worker: its listening socket */
+	FD_ADMIN,       /* worker: the admin listener, shared by all; may be absent */
+};
+
+/* Control messages. */
+enum control_message {
+	CONTROL_KEEPER = 1, /* to a worker: fd of its channel to keeper */
+	CONTROL_LEDGER,     /* to a worker: fd of its channel to the ledger */
+	CONTROL_WORKER,     /* to keeper or ledger: fd of a channel to worker `id` */
+	CONTROL_CONFIG,     /* to keeper: fd of a new configuration */
+	CONTROL_ACCEPT,     /* to a worker: begin to accept connections */
+	CONTROL_DRAIN,      /* to a worker: accept no more, finish, end */
+	CONTROL_STOP,       /* to keeper, ledger: end */
+	CONTROL_READY,      /* from a child: at work */
+};
+
+/* Everything a child starts with. */
+struct start {
+	enum role role;
+	unsigned slot, generation;
+	const char *config_file; /* for messages and relative paths */
+	struct arena arena;      /* owns settings */
+	const struct settings *settings;
+	struct metrics *metrics;
+	struct loop *loop;
+	struct channel *control;
+};
+
+const char *role_name(enum role r);
+
+/* The part of main() for a child: reads its descriptors and settings, then runs the role. Exit status. */
+int role_main(int argc, char **argv);
+
+/* Each runs until it is told to stop. Returns an exit status: 0, or 2 when it cannot run as configured. */
+int worker_main(struct start *s);
+int keeper_main(struct start *s);
+int ledger_main(struct start *s);
+
+/* A configuration out of a memfd. */
+struct err role_read_config(int fd, const char *file, struct arena *arena, const struct settings **ret);
+
+#endif

@@ -1,0 +1,31 @@
+/* sandbox.h - a process gives up what its role does not need, before its first untrusted byte.
+ *
+ *                worker                keeper             ledger
+ *   files        folders of SQLite     its state folder   its audit folder
+ *                databases
+ *   sockets      accepts; makes none   none               none
+ *   exec, fork   never                 never              never
+ *
+ * Four layers: no_new_privs, no capabilities, Landlock (which files), seccomp (which calls). A call that
+ * no role ever makes ends the process; any other that is not on the role's list fails with EPERM. */
+#ifndef PROCESS_SANDBOX_H
+#define PROCESS_SANDBOX_H
+
+#include "process/role.h"
+
+enum { SANDBOX_FOLDERS_MAX = 32 };
+
+struct sandbox {
+	enum role role;
+	const char *folders[SANDBOX_FOLDERS_MAX]; /* absolute; readable and writable; nothing else is */
+	size_t folder_count;
+	bool is_required; /* a layer that the kernel lacks is an error, not a warning */
+};
+
+/* In this order: sandbox_enter_files() while the process has one thread (Landlock is per thread and
+ * inherited), then threads may be started, then sandbox_enter_calls(), which takes all threads along.
+ * *missing is a literal naming a layer the kernel lacks, or NULL. */
+struct err sandbox_enter_files(const struct sandbox *s, const char **missing);
+struct err sandbox_enter_calls(const struct sandbox *s, const char **missing);
+
+#endif

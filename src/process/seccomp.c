@@ -1,0 +1,171 @@
+/* seccomp.c - the last layer of sandbox.h: which system calls a role may make.
+ *
+ * The filter is a straight list; the kernel remembers the calls that are always allowed in a bitmap, so
+ * the usual ones cost nothing. seccomp(2), linux/Documentation/userspace-api/seccomp_filter.rst */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "process/sandbox.h"
+
+#if defined(__x86_64__)
+static const uint32_t our_arch = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+static const uint32_t our_arch = AUDIT_ARCH_AARCH64;
+#else
+#error "name this machine's AUDIT_ARCH here"
+#endif
+
+/* Calls only some machines have, as a number no call has. */
+#ifndef SYS_open
+#define SYS_open -1
+#define SYS_stat -1
+#define SYS_lstat -1
+#define SYS_access -1
+#define SYS_unlink -1
+#define SYS_rename -1
+#define SYS_mkdir -1
+#define SYS_readlink -1
+#define SYS_poll -1
+#define SYS_epoll_wait -1
+#define SYS_fork -1
+#define SYS_vfork -1
+#define SYS_getpgrp -1
+#define SYS_time -1
+#endif
+
+enum { W = 1 << ROLE_WORKER, K = 1 << ROLE_KEEPER, L = 1 << ROLE_LEDGER, ALL = W | K | L };
+
+/* Ends the process: no role has an honest reason. */
+static const int killed[] = {
+	SYS_execve, SYS_execveat, SYS_fork, SYS_vfork, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_bpf,
+	SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_userfaultfd, SYS_perf_event_open, SYS_keyctl,
+	SYS_add_key, SYS_request_key, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_unshare, SYS_setns,
+	SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_swapon, SYS_setuid,
+	SYS_setgid, SYS_setreuid, SYS_setresuid, SYS_memfd_create, SYS_pidfd_getfd, SYS_connect, SYS_bind,
+};
+
+static const struct {
+	int call, roles;
+} allowed[] = {
+	/* the loop and its sockets */
+	{ SYS_read, ALL }, { SYS_write, ALL }, { SYS_readv, ALL }, { SYS_writev, ALL }, { SYS_close, ALL },
+	{ SYS_epoll_wait, ALL }, { SYS_epoll_pwait, ALL }, { SYS_epoll_ctl, ALL }, { SYS_poll, ALL }, { SYS_ppoll, ALL },
+	{ SYS_recvmsg, ALL }, { SYS_sendmsg, ALL }, { SYS_sendto, ALL }, { SYS_recvfrom, ALL }, { SYS_eventfd2, ALL },
+	{ SYS_accept4, W }, { SYS_listen, W }, { SYS_shutdown, W }, { SYS_getpeername, W }, { SYS_getsockname, W },
+	{ SYS_setsockopt, W }, { SYS_getsockopt, ALL }, { SYS_fcntl, ALL }, { SYS_dup, ALL }, { SYS_pipe2, ALL },
+	/* memory, threads, time */
+	{ SYS_munmap, ALL }, { SYS_mremap, ALL }, { SYS_madvise, ALL }, { SYS_brk, ALL }, { SYS_mlock, K }, { SYS_mlock2, K },
+	{ SYS_munlock, K }, { SYS_futex, ALL }, { SYS_sched_yield, ALL }, { SYS_sched_getaffinity, ALL },
+	{ SYS_set_robust_list, ALL }, { SYS_rseq, ALL }, { SYS_membarrier, ALL }, { SYS_clock_gettime, ALL },
+	{ SYS_clock_getres, ALL }, { SYS_clock_nanosleep, ALL }, { SYS_nanosleep, ALL }, { SYS_gettimeofday, ALL },
+	{ SYS_time, ALL }, { SYS_getrandom, ALL }, { SYS_restart_syscall, ALL }, { SYS_exit, ALL }, { SYS_exit_group, ALL },
+	{ SYS_rt_sigaction, ALL }, { SYS_rt_sigprocmask, ALL }, { SYS_rt_sigreturn, ALL }, { SYS_sigaltstack, ALL },
+	{ SYS_tgkill, ALL }, { SYS_getpid, ALL }, { SYS_gettid, ALL }, { SYS_getuid, ALL }, { SYS_geteuid, ALL },
+	{ SYS_getgid, ALL }, { SYS_getegid, ALL }, { SYS_uname, ALL }, { SYS_sysinfo, ALL }, { SYS_getrusage, ALL },
+	/* files: Landlock says which */
+	{ SYS_openat, ALL }, { SYS_open, ALL }, { SYS_stat, ALL }, { SYS_lstat, ALL }, { SYS_fstat, ALL },
+	{ SYS_newfstatat, ALL }, { SYS_statx, ALL }, { SYS_access, ALL }, { SYS_faccessat, ALL }, { SYS_lseek, ALL },
+	{ SYS_pread64, ALL }, { SYS_pwrite64, ALL }, { SYS_ftruncate, ALL }, { SYS_fallocate, ALL }, { SYS_fsync, ALL },
+	{ SYS_fdatasync, ALL }, { SYS_unlink, ALL }, { SYS_unlinkat, ALL }, { SYS_rename, K | L }, { SYS_renameat, K | L },
+	{ SYS_renameat2, K | L }, { SYS_mkdir, K | L }, { SYS_mkdirat, K | L }, { SYS_getdents64, K | L }, { SYS_flock, L },
+	{ SYS_readlink, ALL }, { SYS_readlinkat, ALL }, { SYS_fchmod, ALL }, { SYS_fchown, ALL }, { SYS_getcwd, ALL },
+	{ SYS_umask, ALL }, { SYS_statfs, ALL }, { SYS_fstatfs, ALL }, { SYS_fadvise64, ALL },
+};
+
+enum { FILTER_MAX = 2 * ARRAY_LEN(killed) + 2 * ARRAY_LEN(allowed) + 64 };
+
+struct filter {
+	struct sock_filter at[FILTER_MAX];
+	unsigned short len;
+};
+
+static void
+put(struct filter *f, struct sock_filter instruction)
+{
+	f->at[f->len++] = instruction;
+}
+
+static void
+put_load(struct filter *f, size_t offset)
+{
+	put(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+}
+
+static void
+put_return(struct filter *f, uint32_t action)
+{
+	put(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+/* The loaded word is `value`: this action. */
+static void
+put_if(struct filter *f, uint32_t value, uint32_t action)
+{
+	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+	put_return(f, action);
+}
+
+/* mmap and mprotect: never executable memory. */
+static void
+put_no_exec(struct filter *f, int call)
+{
+	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4));
+	put_load(f, offsetof(struct seccomp_data, args[2]));
+	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1));
+	put_return(f, SECCOMP_RET_KILL_PROCESS);
+	put_return(f, SECCOMP_RET_ALLOW);
+}
+
+/* ioctl: the two requests libuv makes of a socket. */
+static void
+put_ioctl(struct filter *f)
+{
+	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 6));
+	put_load(f, offsetof(struct seccomp_data, args[1]));
+	put_if(f, FIONBIO, SECCOMP_RET_ALLOW);
+	put_if(f, FIOCLEX, SECCOMP_RET_ALLOW);
+	put_return(f, SECCOMP_RET_ERRNO | EPERM);
+}
+
+static void
+build(struct filter *f, enum role role)
+{
+	put_load(f, offsetof(struct seccomp_data, arch));
+	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, our_arch, 1, 0));
+	put_return(f, SECCOMP_RET_KILL_PROCESS);
+	put_load(f, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+		if ((allowed[i].roles >> role & 1) != 0)
+			put_if(f, (uint32_t)allowed[i].call, SECCOMP_RET_ALLOW);
+	for (size_t i = 0; i < ARRAY_LEN(killed); i++)
+		put_if(f, (uint32_t)killed[i], SECCOMP_RET_KILL_PROCESS);
+	put_no_exec(f, SYS_mmap);
+	put_no_exec(f, SYS_mprotect);
+	put_ioctl(f);
+	put_return(f, SECCOMP_RET_ERRNO | EPERM);
+}
+
+struct err
+sandbox_enter_calls(const struct sandbox *s, const char **missing)
+{
+	struct filter f = { 0 };
+
+	build(&f, s->role);
+	*missing = NULL;
+	const struct sock_fprog program = { f.len, f.at };
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0)
+		return OK;
+	if (errno != ENOSYS && errno != EINVAL)
+		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "the system call filter cannot be entered" };
+	*missing = "seccomp";
+	return s->is_required ? fail(ERR_CONFIG, "the kernel has no seccomp, and sandbox.required is set") : OK;
+}

@@ -1,0 +1,270 @@
+/* worker.c - the process that meets the callers: frontends, policy, backends. Holds no secret but what is
+ * in flight. */
+#include "process/role.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "frontend/connection.h"
+#include "frontend/endpoint.h"
+#include "process/sandbox.h"
+
+enum { POOL_THREADS = 4 }; /* slow reads and writes of SQLite */
+
+struct worker {
+	struct start *start;
+	struct gate gate;
+	struct server http, admin;
+	uv_timer_t ready_timer, drain_timer;
+	unsigned servers_open;
+	bool is_ready;
+};
+
+/* Configuration, data and keys; before the sandbox closes */
+
+static struct err
+open_backends(struct worker *w, struct arena *arena)
+{
+	struct gate *g = &w->gate;
+
+	g->backends = arena_array(arena, g->settings->backend_count + 1, sizeof(struct backend *));
+	if (g->backends == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	for (size_t i = 0; i < g->settings->backend_count; i++) {
+		struct err e = backend_open(g->settings, (unsigned)i, &g->loop->uv, arena, &g->backends[i]);
+		if (failed(e)) {
+			LOG(LOG_ERROR, "a backend cannot be opened",
+			    { "backend", bytes_text(g->settings->backends[i].name) },
+			    { "path", bytes_text(g->settings->backends[i].path) }, { "why", bytes_text(e.why) });
+			return e;
+		}
+	}
+	return OK;
+}
+
+static struct err
+compile_policy(struct worker *w, struct arena *arena, struct config_errors *errors)
+{
+	const struct settings *settings = w->gate.settings;
+	const struct table **tables = arena_array(arena, settings->resource_count + 1, sizeof *tables);
+
+	if (tables == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	for (size_t i = 0; i < settings->resource_count; i++) {
+		const struct resource_settings *r = &settings->resources[i];
+		struct err e = backend_table(w->gate.backends[r->backend], r->table, arena, &tables[i]);
+
+		if (failed(e) && e.kind != ERR_CONFIG)
+			return e;
+		if (failed(e))
+			config_error_add(errors, settings->file, r->table_place, "table %s: %s", r->table, e.why);
+	}
+	if (errors->count > 0)
+		return fail(ERR_CONFIG, "the configuration does not fit the data");
+	return policy_compile(settings, tables, w->start->generation, arena, &w->gate.policy, errors);
+}
+
+/* Each line of what is wrong, as a line of the log. */
+static void
+log_errors(const struct config_errors *errors)
+{
+	struct bytes text = buf_bytes(&errors->text);
+
+	while (text.len > 0) {
+		struct bytes line = bytes_slice(text, 0, bytes_find(text, '\n'));
+		LOG(LOG_ERROR, "configuration", { "error", line });
+		text = bytes_slice(text, line.len + 1, text.len);
+	}
+}
+
+static struct err
+open_all(struct worker *w)
+{
+	CLEANUP(config_errors_done) struct config_errors errors = { 0 };
+	struct arena *arena = &w->start->arena;
+	struct err e = gate_init(&w->gate);
+
+	if (!failed(e))
+		e = issuers_new(w->gate.settings, &w->gate.issuers);
+	if (!failed(e))
+		e = issuers_load_files(w->gate.issuers, &errors);
+	if (!failed(e))
+		e = open_backends(w, arena);
+	if (!failed(e))
+		e = compile_policy(w, arena, &errors);
+	log_errors(&errors);
+	return e;
+}
+
+static const char *
+folder_of(const char *path, struct arena *arena)
+{
+	const char *slash = strrchr(path, '/');
+
+	return arena_text(arena, (struct bytes){ (const uint8_t *)path, slash == path ? 1 : (size_t)(slash - path) });
+}
+
+static struct err
+enter_sandbox(struct worker *w)
+{
+	const struct settings *settings = w->gate.settings;
+	struct sandbox sandbox = { .role = ROLE_WORKER, .is_required = settings->sandbox_required };
+	const char *missing;
+
+	for (size_t i = 0; i < settings->backend_count && sandbox.folder_count < SANDBOX_FOLDERS_MAX; i++) {
+		const char *folder = folder_of(settings->backends[i].path, &w->start->arena);
+		if (folder == NULL)
+			return fail(ERR_SYSTEM, "out of memory");
+		sandbox.folders[sandbox.folder_count++] = folder;
+	}
+	TRY(sandbox_enter_files(&sandbox, &missing));
+	if (missing != NULL && w->start->slot == 0)
+		LOG(LOG_WARN, "the kernel lacks a part of the sandbox", { "part", bytes_text(missing) });
+	TRY(loop_start_threads(w->start->loop, POOL_THREADS));
+	return sandbox_enter_calls(&sandbox, &missing);
+}
+
+/* Readiness and draining */
+
+static void
+check_ready(uv_timer_t *timer)
+{
+	struct worker *w = container_of(timer, struct worker, ready_timer);
+	const char *why;
+
+	if (w->is_ready || !gate_is_ready(&w->gate, &why))
+		return;
+	w->is_ready = true;
+	uv_close((uv_handle_t *)timer, NULL);
+	/* A supervisor that is gone shows on the channel. */
+	(void)channel_send(w->start->control, CONTROL_READY, 0, (struct bytes){ 0 });
+}
+
+static void
+on_drained(struct server *s)
+{
+	struct worker *w = s->owner;
+
+	if (--w->servers_open == 0)
+		loop_stop(w->start->loop);
+}
+
+static void
+on_drain_timeout(uv_timer_t *timer)
+{
+	struct worker *w = container_of(timer, struct worker, drain_timer);
+
+	LOG(LOG_WARN, "connections were still open at the end of the drain");
+	loop_stop(w->start->loop);
+}
+
+static void
+drain(struct worker *w)
+{
+	counter_set(&w->gate.counters->is_ready, 0);
+	/* Cannot fail on a live handle. */
+	(void)uv_timer_start(&w->drain_timer, on_drain_timeout, w->gate.settings->limits.drain_timeout_ms, 0);
+	server_drain(&w->http);
+	server_drain(&w->admin);
+}
+
+static struct err
+accept_all(struct worker *w)
+{
+	TRY(server_accept(&w->http, FD_HTTP));
+	if (w->gate.settings->listen.admin.port != 0)
+		TRY(server_accept(&w->admin, FD_ADMIN));
+	counter_set(&w->gate.counters->is_ready, 1);
+	return OK;
+}
+
+/* What the supervisor says */
+
+static void
+on_control(void *of, struct channel *c, const struct message *m)
+{
+	struct worker *w = of;
+	struct err e = OK;
+
+	(void)c;
+	switch ((enum control_message)m->type) {
+	case CONTROL_KEEPER:
+		e = gate_set_keeper(&w->gate, m->fd);
+		break;
+	case CONTROL_LEDGER:
+		e = gate_set_ledger(&w->gate, m->fd);
+		break;
+	case CONTROL_ACCEPT:
+		e = accept_all(w);
+		break;
+	case CONTROL_DRAIN:
+		drain(w);
+		break;
+	case CONTROL_WORKER:
+	case CONTROL_CONFIG:
+	case CONTROL_STOP:
+	case CONTROL_READY:
+		break;
+	}
+	if (failed(e))
+		log_err(LOG_ERROR, "a message of the supervisor failed", e);
+}
+
+static void
+on_control_closed(void *of, struct channel *c)
+{
+	struct worker *w = of;
+
+	(void)c;
+	w->start->control = NULL;
+	LOG(LOG_ERROR, "the supervisor is gone");
+	loop_stop(w->start->loop);
+}
+
+static struct err
+start(struct worker *w)
+{
+	struct loop *loop = w->start->loop;
+
+	TRY(open_all(w));
+	TRY(enter_sandbox(w));
+	TRY(server_init(&w->http, &w->gate, data_endpoints));
+	TRY(server_init(&w->admin, &w->gate, admin_endpoints));
+	w->http.drained = w->admin.drained = on_drained;
+	w->http.owner = w->admin.owner = w;
+	w->servers_open = 2;
+	TRY(channel_open(loop, FD_CONTROL, on_control, on_control_closed, w, &w->start->control));
+	/* Readiness depends on messages of two processes: looked at often until it is there. */
+	int status = uv_timer_init(&loop->uv, &w->ready_timer);
+	if (status == 0)
+		status = uv_timer_init(&loop->uv, &w->drain_timer);
+	if (status == 0)
+		status = uv_timer_start(&w->ready_timer, check_ready, 1, 2);
+	return status == 0 ? OK : loop_err(status, "no timer");
+}
+
+int
+worker_main(struct start *s)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (w == NULL)
+		return 2;
+	w->start = s;
+	w->gate.loop = s->loop;
+	w->gate.settings = s->settings;
+	w->gate.metrics = s->metrics;
+	w->gate.worker = s->slot;
+	w->gate.counters = &s->metrics->workers[s->slot];
+
+	struct err e = start(w);
+	if (failed(e)) {
+		log_err(LOG_ERROR, "the worker cannot start", e);
+		return e.kind == ERR_CONFIG || e.kind == ERR_UPSTREAM ? 2 : 1;
+	}
+	loop_run(s->loop);
+	/* The process ends: its memory and descriptors go with it, but what it wrote to sockets is with the kernel. */
+	return s->control == NULL ? 1 : 0;
+}
