@@ -240,6 +240,34 @@ test_json_is_accepted(void)
 	load_done(&l);
 }
 
+/* Text that the library hands out in many pieces. */
+static void
+test_quoted_and_folded_text_is_exact(void)
+{
+	static const struct {
+		const char *yaml, *text;
+	} rows[] = {
+		{ "''''''''''''''''''''''''''''''''", "'''''''''''''''" },
+		{ "'a''b''c''d''e''f''g''h''i''j''k''l''m'", "a'b'c'd'e'f'g'h'i'j'k'l'm" },
+		{ "\"\\n\\t\\n\\t\\n\\t\\n\\t\\n\\t\\n\\t\\n\\t\"", "\n\t\n\t\n\t\n\t\n\t\n\t\n\t" },
+		{ "\"\\u00e9\\u20ac\\U0001f600\\u00e9\\u20ac\\u00e9\\u20ac\\u00e9\\u20ac\\u00e9\\u20ac\"",
+		  "\u00e9\u20ac\U0001f600\u00e9\u20ac\u00e9\u20ac\u00e9\u20ac\u00e9\u20ac" },
+		{ "|-\n  a\n  b\n\n  c\n  d\n  e\n  f\n  g\n  h\n  i\n  j\n  k", "a\nb\n\nc\nd\ne\nf\ng\nh\ni\nj\nk" },
+		{ ">-\n  a\n  b\n\n  c\n  d\n  e\n  f\n  g\n  h\n  i\n  j\n  k", "a b\nc d e f g h i j k" },
+		{ "'a eq ''it''''s'' or b eq '''''", "a eq 'it''s' or b eq ''" },
+		{ "plain text\n    over lines", "plain text over lines" },
+		{ "\"\\x41\\/\\\\\\\"\"", "A/\\\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[512];
+		snprintf(text, sizeof text, "issuers:\n l:\n  type: local\n  audience: %s\n", rows[i].yaml);
+		struct load l = load_good(text);
+		CHECK_ROW(l.settings != NULL && is(l.settings->issuers[0].audience[0], rows[i].text), text);
+		load_done(&l);
+	}
+}
+
 static void
 test_crlf_and_a_byte_order_mark_are_accepted(void)
 {
@@ -330,5 +358,5 @@ test_the_books_example_is_good(void)
 TESTS(TEST(test_an_empty_mapping_is_all_defaults), TEST(test_sections_without_content_are_defaults),
       TEST(test_issuers_of_both_types), TEST(test_an_idle_life_never_passes_the_whole_life), TEST(test_backends_and_roles),
       TEST(test_rules_keep_their_places), TEST(test_units), TEST(test_addresses), TEST(test_json_is_accepted),
-      TEST(test_crlf_and_a_byte_order_mark_are_accepted), TEST(test_variables_are_put_in),
+      TEST(test_quoted_and_folded_text_is_exact), TEST(test_crlf_and_a_byte_order_mark_are_accepted), TEST(test_variables_are_put_in),
       TEST(test_paths_are_relative_to_the_file), TEST(test_a_file_is_read), TEST(test_the_books_example_is_good))
