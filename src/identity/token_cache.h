@@ -29,8 +29,8 @@ struct cached_token {
 /* Borrowed, or NULL. `generations` are the present ones, by issuer. */
 const struct principal *token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s,
                                          const uint64_t *generations);
-/* Takes one reference to the principal and copies the token; may also decline to. Only for a token
- * that token_cache_find() has just not found. */
+/* Takes one reference to the principal and copies the token; may also decline to. Only for the token
+ * that token_cache_find() was last asked for and did not find. */
 void token_cache_add(struct token_cache *c, struct bytes token, const struct cached_token *cached, int64_t now_s,
                      const uint64_t *generations);
 
