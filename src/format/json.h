@@ -30,7 +30,8 @@ struct json_error {
 /* The whole of `text` must be one value. Invalid UTF-8, lone surrogates, \u0000, duplicate
  * names, a BOM and trailing bytes are refused. `error` may be NULL. Errors: ERR_PEER; ERR_LIMIT
  * for depth, number of values, memory. */
-struct err json_parse(struct bytes text, struct arena *arena, const struct json **ret, struct json_error *error);
+struct err json_parse(struct bytes text, struct arena *arena, const struct json **ret,
+		      struct json_error *error);
 
 /* The value of a member, or NULL when there is none or `object` is no object (or NULL). */
 const struct json *json_member(const struct json *object, const char *name);

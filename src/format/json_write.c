@@ -9,7 +9,7 @@
 
 static const uint64_t EACH = 0x0101010101010101u, TOP = 0x8080808080808080u;
 
-/* Not zero when one of the eight bytes is `c`, or (rarely) only follows one in the carry: enough to stop at. */
+/* Not zero when one of the eight bytes is `c`; rarely also otherwise, where a borrow runs on. */
 static uint64_t
 holds(uint64_t word, uint8_t c)
 {
@@ -33,7 +33,8 @@ plain_run(struct bytes text)
 
 	for (; text.len - i >= sizeof word; i += sizeof word) {
 		memcpy(&word, text.at + i, sizeof word);
-		if ((((word - EACH * 0x20) | word) & TOP) | holds(word, '"') | holds(word, '\\') | holds(word, '<'))
+		if ((((word - EACH * 0x20) | word) & TOP) | holds(word, '"') | holds(word, '\\') |
+		    holds(word, '<'))
 			break;
 	}
 	while (i < text.len && is_plain(text.at[i]))
@@ -195,7 +196,9 @@ json_put_double(struct buf *out, double value)
 static void
 put_scalar(struct buf *out, const struct json *v)
 {
-	static const char *const words[] = { [JSON_NULL] = "null", [JSON_FALSE] = "false", [JSON_TRUE] = "true" };
+	static const char *const words[] = {
+		[JSON_NULL] = "null", [JSON_FALSE] = "false", [JSON_TRUE] = "true"
+	};
 
 	if (v->type == JSON_STRING)
 		json_put_string(out, v->text);

@@ -11,7 +11,8 @@ take_number(struct bytes *text, size_t width, unsigned min, unsigned max, unsign
 {
 	uint64_t value;
 
-	if (text->len < width || failed(bytes_to_u64(bytes_slice(*text, 0, width), &value)) || value < min || value > max)
+	if (text->len < width || failed(bytes_to_u64(bytes_slice(*text, 0, width), &value)) || value < min ||
+	    value > max)
 		return false;
 	*ret = (unsigned)value;
 	*text = bytes_slice(*text, width, text->len);
@@ -51,8 +52,9 @@ take_date(struct bytes *text, int64_t *ret_days)
 {
 	unsigned year, month, day;
 
-	if (!take_number(text, 4, 1, 9999, &year) || !take_byte(text, '-') || !take_number(text, 2, 1, 12, &month) ||
-	    !take_byte(text, '-') || !take_number(text, 2, 1, days_of_month(year, month), &day))
+	if (!take_number(text, 4, 1, 9999, &year) || !take_byte(text, '-') ||
+	    !take_number(text, 2, 1, 12, &month) || !take_byte(text, '-') ||
+	    !take_number(text, 2, 1, days_of_month(year, month), &day))
 		return false;
 	*ret_days = days_from_date(year, month, day);
 	return true;
@@ -86,8 +88,9 @@ take_time(struct bytes *text, int64_t *ret_us)
 	unsigned hour, minute, second;
 	int64_t fraction;
 
-	if (!take_number(text, 2, 0, 23, &hour) || !take_byte(text, ':') || !take_number(text, 2, 0, 59, &minute) ||
-	    !take_byte(text, ':') || !take_number(text, 2, 0, 59, &second) || !take_fraction(text, &fraction))
+	if (!take_number(text, 2, 0, 23, &hour) || !take_byte(text, ':') ||
+	    !take_number(text, 2, 0, 59, &minute) || !take_byte(text, ':') ||
+	    !take_number(text, 2, 0, 59, &second) || !take_fraction(text, &fraction))
 		return false;
 	*ret_us = (int64_t)(hour * 3600 + minute * 60 + second) * SECOND_US + fraction;
 	return true;
@@ -104,8 +107,8 @@ take_zone(struct bytes *text, int64_t *ret_us)
 		return true;
 
 	bool west = take_byte(text, '-');
-	if ((!west && !take_byte(text, '+')) || !take_number(text, 2, 0, 23, &hour) || !take_byte(text, ':') ||
-	    !take_number(text, 2, 0, 59, &minute))
+	if ((!west && !take_byte(text, '+')) || !take_number(text, 2, 0, 23, &hour) ||
+	    !take_byte(text, ':') || !take_number(text, 2, 0, 59, &minute))
 		return false;
 	*ret_us = (int64_t)(hour * 3600 + minute * 60) * SECOND_US * (west ? -1 : 1);
 	return true;

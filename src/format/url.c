@@ -87,7 +87,8 @@ take_segment(struct bytes raw, struct arena *arena, struct bytes *ret)
 }
 
 struct err
-url_path_split(struct bytes path, struct arena *arena, struct bytes segments[URL_SEGMENTS_MAX], size_t *ret_count)
+url_path_split(struct bytes path, struct arena *arena, struct bytes segments[URL_SEGMENTS_MAX],
+	       size_t *ret_count)
 {
 	size_t count = 0;
 
@@ -135,7 +136,7 @@ decode_part(struct bytes raw, struct arena *arena, struct bytes *ret)
 
 struct err
 url_form_split(struct bytes form, struct arena *arena, struct url_parameter params[URL_PARAMETERS_MAX],
-               size_t *ret_count)
+	       size_t *ret_count)
 {
 	size_t count = 0;
 
@@ -161,8 +162,8 @@ is_unreserved(uint8_t c)
 {
 	uint8_t folded = c | 0x20;
 
-	return (folded >= 'a' && folded <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-	       c == '~';
+	return (folded >= 'a' && folded <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+	       c == '_' || c == '~';
 }
 
 void

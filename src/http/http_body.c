@@ -10,8 +10,8 @@
 enum body_state {
 	BODY_DONE,
 	BODY_FAILED,
-	BODY_LENGTH,    /* `left` bytes of a body of known length */
-	CHUNK_SIZE,     /* hex digits */
+	BODY_LENGTH,          /* `left` bytes of a body of known length */
+	CHUNK_SIZE,           /* hex digits */
 	EXTENSION_NAME_START, /* behind ';' */
 	EXTENSION_NAME,
 	EXTENSION_VALUE_START, /* behind '=' */
@@ -23,7 +23,7 @@ enum body_state {
 	CHUNK_DATA,
 	CHUNK_DATA_CR,
 	CHUNK_DATA_LF,
-	TRAILER_START,  /* a name, or the CR of the empty line */
+	TRAILER_START, /* a name, or the CR of the empty line */
 	TRAILER_NAME,
 	TRAILER_VALUE,
 	TRAILER_LF,
@@ -56,7 +56,9 @@ static struct err
 refuse_large(struct http_body *b)
 {
 	b->state = BODY_FAILED;
-	return (struct err){ .kind = ERR_LIMIT, .code = HTTP_BODY_LARGE, .why = "the body is larger than its limit" };
+	return (struct err){ .kind = ERR_LIMIT,
+			     .code = HTTP_BODY_LARGE,
+			     .why = "the body is larger than its limit" };
 }
 
 /* As much of the data as there is. */

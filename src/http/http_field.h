@@ -24,7 +24,7 @@ http_byte_is(uint8_t c, enum http_byte class)
 
 /* Length of the leading run of that class. */
 size_t http_run(struct bytes text, enum http_byte class);
-/* All bytes are of HTTP_BYTE_VALUE; eight at a time. */
+/* All bytes are of HTTP_BYTE_VALUE. */
 bool http_value_is_clean(struct bytes value);
 /* Without leading and trailing spaces and tabs. */
 struct bytes http_trim(struct bytes text);

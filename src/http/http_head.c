@@ -15,8 +15,8 @@ refuse(enum http_refusal code, const char *why)
 }
 
 static const struct bytes METHODS[] = {
-	[HTTP_GET] = BYTES("GET"),       [HTTP_HEAD] = BYTES("HEAD"),       [HTTP_POST] = BYTES("POST"),
-	[HTTP_PUT] = BYTES("PUT"),       [HTTP_PATCH] = BYTES("PATCH"),     [HTTP_DELETE] = BYTES("DELETE"),
+	[HTTP_GET] = BYTES("GET"),         [HTTP_HEAD] = BYTES("HEAD"),   [HTTP_POST] = BYTES("POST"),
+	[HTTP_PUT] = BYTES("PUT"),         [HTTP_PATCH] = BYTES("PATCH"), [HTTP_DELETE] = BYTES("DELETE"),
 	[HTTP_OPTIONS] = BYTES("OPTIONS"),
 };
 
@@ -88,9 +88,10 @@ find_version(struct bytes version, uint8_t *ret_minor)
 	}
 
 	bool is_version = version.len == 8 && bytes_starts(version, BYTES("HTTP/")) && version.at[6] == '.' &&
-	                  version.at[5] >= '0' && version.at[5] <= '9' && version.at[7] >= '0' && version.at[7] <= '9';
-	return is_version ? refuse(HTTP_VERSION, "the HTTP version is not served") :
-	                    refuse(HTTP_BAD, "the request line is malformed");
+			  version.at[5] >= '0' && version.at[5] <= '9' && version.at[7] >= '0' &&
+			  version.at[7] <= '9';
+	return is_version ? refuse(HTTP_VERSION, "the HTTP version is not served")
+			  : refuse(HTTP_BAD, "the request line is malformed");
 }
 
 /* method SP target SP version: one space each, none elsewhere (RFC 9112 section 3). */
@@ -192,9 +193,12 @@ on_field(struct http_head *h, struct connection *c, const struct http_field *f)
 	case 10:
 		return bytes_equal_nocase(f->name, BYTES("Connection")) ? on_connection(c, f->value) : OK;
 	case 14:
-		return bytes_equal_nocase(f->name, BYTES("Content-Length")) ? on_content_length(h, f->value) : OK;
+		return bytes_equal_nocase(f->name, BYTES("Content-Length")) ? on_content_length(h, f->value)
+									    : OK;
 	case 17:
-		return bytes_equal_nocase(f->name, BYTES("Transfer-Encoding")) ? on_transfer_encoding(h, f->value) : OK;
+		return bytes_equal_nocase(f->name, BYTES("Transfer-Encoding"))
+			       ? on_transfer_encoding(h, f->value)
+			       : OK;
 	default:
 		return OK;
 	}

@@ -12,23 +12,36 @@
 enum { HTTP_HEAD_MAX = 32768, HTTP_TARGET_MAX = 8192, HTTP_FIELDS_MAX = 100 };
 
 enum http_method {
-	HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHOD_COUNT,
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OPTIONS,
+	HTTP_METHOD_COUNT,
 };
 const char *http_method_name(enum http_method m);
 
 /* .code of a refusal: the status to answer with before closing. */
 enum http_refusal {
-	HTTP_BAD = 400, HTTP_BODY_LARGE = 413, HTTP_TARGET_LONG = 414, HTTP_EXPECT = 417, HTTP_MISDIRECTED = 421,
-	HTTP_FIELDS_LARGE = 431, HTTP_METHOD_UNKNOWN = 501, HTTP_VERSION = 505,
+	HTTP_BAD = 400,
+	HTTP_BODY_LARGE = 413,
+	HTTP_TARGET_LONG = 414,
+	HTTP_EXPECT = 417,
+	HTTP_MISDIRECTED = 421,
+	HTTP_FIELDS_LARGE = 431,
+	HTTP_METHOD_UNKNOWN = 501,
+	HTTP_VERSION = 505,
 };
 
 struct http_head {
 	enum http_method method;
-	struct bytes target; /* as sent */
+	struct bytes target;      /* as sent */
 	struct bytes path, query; /* split at the first '?'; query without it; "*" for OPTIONS */
 	bool has_query;
-	struct bytes host;        /* authority; checked for form; .at is NULL when HTTP/1.0 gave none */
-	uint8_t minor;            /* 0 or 1 */
+	struct bytes host; /* authority; checked for form; .at is NULL when HTTP/1.0 gave none */
+	uint8_t minor;     /* 0 or 1 */
 	bool keep_alive;
 	bool has_length, is_chunked;
 	uint64_t content_length;
@@ -42,7 +55,7 @@ struct http_head {
  * STEP_DONE) remembers how far was looked, so that bytes that come one by one cost no more than bytes that
  * come at once. Errors: ERR_PEER with .code = enum http_refusal. */
 struct err http_head_parse(struct bytes in, size_t *scanned, struct http_head *ret, size_t *ret_len,
-                           enum step *step);
+			   enum step *step);
 
 /* The only field of that name (case folds). *ret untouched and ERR_OK when absent: look at ret->at, which
  * is never NULL for a field that is there, even with an empty value.

@@ -1,8 +1,6 @@
 /* http_target.c - see http_target.h. */
 #include "http/http_target.h"
 
-#include <arpa/inet.h>
-
 #include "http/http_field.h"
 
 static struct err
@@ -19,18 +17,49 @@ port_is(struct bytes port)
 	return port.len <= 5 && !failed(bytes_to_u64(port, &number)) && number >= 1 && number <= 65535;
 }
 
-/* Zones and IPvFuture are refused with the rest that inet_pton() does not know. */
+/* Four numbers to 255, without leading zeros, which some readers take for octal. */
+static bool
+ipv4_is(struct bytes text)
+{
+	for (size_t i = 0; i < 4; i++) {
+		size_t dot = bytes_find(text, '.');
+		struct bytes part = bytes_slice(text, 0, dot);
+		uint64_t number;
+
+		if (part.len > 3 || failed(bytes_to_u64(part, &number)) || number > 255 ||
+		    (part.len > 1 && part.at[0] == '0') || (dot == text.len) != (i == 3))
+			return false;
+		text = bytes_slice(text, dot + 1, text.len);
+	}
+	return true;
+}
+
+/* RFC 3986 section 3.2.2: eight groups of hex digits, the last two perhaps as IPv4, and `::` once for at
+ * least one group of zeros. Zones and IPvFuture are refused. */
 static bool
 ipv6_is(struct bytes text)
 {
-	char copy[INET6_ADDRSTRLEN];
-	struct in6_addr address;
+	bool gap = bytes_starts(text, BYTES("::"));
+	size_t groups = 0;
 
-	if (text.len >= sizeof copy || bytes_find(text, 0) < text.len)
-		return false;
-	memcpy(copy, text.at, text.len);
-	copy[text.len] = '\0';
-	return inet_pton(AF_INET6, copy, &address) == 1;
+	for (text = bytes_slice(text, gap ? 2 : 0, text.len); text.len > 0 || groups == 0; groups++) {
+		size_t len = http_run(text, HTTP_BYTE_HEX);
+
+		if (text.len == 0)
+			return gap;
+		if (len < text.len && text.at[len] == '.')
+			return ipv4_is(text) && (gap ? groups <= 5 : groups == 6);
+		if (len == 0 || len > 4 || (len < text.len && text.at[len] != ':') || len + 1 == text.len)
+			return false;
+		text = bytes_slice(text, len + 1, text.len);
+		if (text.len == 0 || text.at[0] != ':')
+			continue;
+		if (gap)
+			return false;
+		gap = true;
+		text = bytes_slice(text, 1, text.len);
+	}
+	return gap ? groups <= 7 : groups == 8;
 }
 
 bool

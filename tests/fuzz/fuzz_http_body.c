@@ -74,7 +74,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	struct http_head head = { .is_chunked = data[0] & 1, .has_length = !(data[0] & 1), .content_length = data[0] >> 2 };
+	struct http_head head = { .is_chunked = data[0] & 1,
+				  .has_length = !(data[0] & 1),
+				  .content_length = data[0] >> 2 };
 	uint64_t limit = data[0] & 2 ? 1 << 20 : 16;
 	struct bytes in = { data + 1, size - 1 };
 	struct outcome o = run(&head, limit, in, in.len, &whole);
@@ -83,10 +85,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CLEANUP(buf_done) struct buf pieces = { 0 };
 		struct outcome p = run(&head, limit, in, cut, &pieces);
 
-		demand(failed(o.e) == failed(p.e) && o.e.code == p.e.code && o.done == p.done && o.used == p.used);
+		demand(failed(o.e) == failed(p.e) && o.e.code == p.e.code && o.done == p.done &&
+		       o.used == p.used);
 		demand(bytes_equal(buf_bytes(&whole), buf_bytes(&pieces)));
 	}
-	demand(!failed(o.e) || o.e.code == HTTP_BAD || (o.e.kind == ERR_LIMIT && o.e.code == HTTP_BODY_LARGE));
+	demand(!failed(o.e) || o.e.code == HTTP_BAD ||
+	       (o.e.kind == ERR_LIMIT && o.e.code == HTTP_BODY_LARGE));
 	if (o.done)
 		check_sent_again(buf_bytes(&whole));
 	return 0;

@@ -37,7 +37,8 @@ static void
 check_same(const struct http_head *a, const struct http_head *b)
 {
 	demand(a->method == b->method && bytes_equal(a->target, b->target) && bytes_equal(a->path, b->path));
-	demand(bytes_equal(a->query, b->query) && a->has_query == b->has_query && bytes_equal(a->host, b->host));
+	demand(bytes_equal(a->query, b->query) && a->has_query == b->has_query &&
+	       bytes_equal(a->host, b->host));
 	demand(a->minor == b->minor && a->keep_alive == b->keep_alive && a->has_length == b->has_length);
 	demand(a->is_chunked == b->is_chunked && a->content_length == b->content_length);
 	demand(a->expect_continue == b->expect_continue && a->field_count == b->field_count);
@@ -57,7 +58,8 @@ check_promises(const struct http_head *h)
 	for (size_t i = 0; i < h->field_count; i++) {
 		struct http_field f = h->fields[i];
 
-		demand(f.name.len > 0 && bytes_find(f.name, '_') == f.name.len && bytes_find(f.name, ' ') == f.name.len);
+		demand(f.name.len > 0 && bytes_find(f.name, '_') == f.name.len &&
+		       bytes_find(f.name, ' ') == f.name.len);
 		demand(bytes_find(f.value, '\r') == f.value.len && bytes_find(f.value, '\n') == f.value.len);
 		demand(bytes_find(f.value, 0) == f.value.len && f.value.at != NULL);
 	}

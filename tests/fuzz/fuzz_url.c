@@ -39,7 +39,8 @@ check_path(struct bytes input)
 		url_put_encoded(&again, segments[i]);
 		buf_put_u8(&again, '/');
 	}
-	demand(!failed(url_path_split(buf_bytes(&again), &arena, twice, &count_twice)) && count == count_twice);
+	demand(!failed(url_path_split(buf_bytes(&again), &arena, twice, &count_twice)) &&
+	       count == count_twice);
 	for (size_t i = 0; i < count; i++)
 		demand(bytes_equal(segments[i], twice[i]));
 }
@@ -61,9 +62,11 @@ check_form(struct bytes input)
 		url_put_encoded(&again, params[i].value);
 		buf_put_u8(&again, '&');
 	}
-	demand(!failed(url_form_split(buf_bytes(&again), &arena, twice, &count_twice)) && count == count_twice);
+	demand(!failed(url_form_split(buf_bytes(&again), &arena, twice, &count_twice)) &&
+	       count == count_twice);
 	for (size_t i = 0; i < count; i++)
-		demand(bytes_equal(params[i].name, twice[i].name) && bytes_equal(params[i].value, twice[i].value));
+		demand(bytes_equal(params[i].name, twice[i].name) &&
+		       bytes_equal(params[i].value, twice[i].value));
 }
 
 /* Canonical: what decodes, encodes to the same text. */

@@ -35,7 +35,8 @@ test_the_limit_holds(void)
 	while (arena_alloc(&a, 1000) != NULL && given < 1 << 20)
 		given += 1000;
 	CHECK(given > 32768 && given <= 65536 && a.total <= 65536);
-	CHECK(arena_alloc(&a, 65537) == NULL && arena_alloc(&a, SIZE_MAX) == NULL && arena_alloc(&a, SIZE_MAX - 8) == NULL);
+	CHECK(arena_alloc(&a, 65537) == NULL && arena_alloc(&a, SIZE_MAX) == NULL &&
+	      arena_alloc(&a, SIZE_MAX - 8) == NULL);
 
 	CLEANUP(arena_done) struct arena plain = { 0 };
 	CHECK(arena_alloc(&plain, ((size_t)16 << 20) + 1) == NULL);
@@ -46,7 +47,8 @@ test_array_products_are_checked(void)
 {
 	CLEANUP(arena_done) struct arena a = { 0 };
 
-	CHECK(arena_array(&a, SIZE_MAX / 2, 4) == NULL && arena_array(&a, (size_t)1 << 33, (size_t)1 << 33) == NULL);
+	CHECK(arena_array(&a, SIZE_MAX / 2, 4) == NULL &&
+	      arena_array(&a, (size_t)1 << 33, (size_t)1 << 33) == NULL);
 	CHECK(arena_array(&a, 10, 10) != NULL);
 }
 

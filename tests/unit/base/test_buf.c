@@ -52,7 +52,11 @@ static void
 test_every_writer_respects_the_limit(void)
 {
 	for (size_t limit = 1; limit < 12; limit++) {
-		struct buf b[] = { { .limit = limit }, { .limit = limit }, { .limit = limit }, { .limit = limit }, { .limit = limit } };
+		struct buf b[] = { { .limit = limit },
+				   { .limit = limit },
+				   { .limit = limit },
+				   { .limit = limit },
+				   { .limit = limit } };
 
 		for (size_t i = 0; i < 13; i++) {
 			buf_put_decimal(&b[0], -12345);
@@ -122,5 +126,6 @@ test_growth_keeps_the_bytes(void)
 }
 
 TESTS(TEST(test_numbers_and_words_are_written), TEST(test_the_limit_is_exact_and_overflow_sticks),
-      TEST(test_every_writer_respects_the_limit), TEST(test_reserve_cannot_wrap), TEST(test_the_default_limit_holds),
-      TEST(test_consume_keeps_the_rest), TEST(test_growth_keeps_the_bytes))
+      TEST(test_every_writer_respects_the_limit), TEST(test_reserve_cannot_wrap),
+      TEST(test_the_default_limit_holds), TEST(test_consume_keeps_the_rest),
+      TEST(test_growth_keeps_the_bytes))

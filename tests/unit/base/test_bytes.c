@@ -10,12 +10,17 @@ test_comparisons(void)
 {
 	struct bytes none = { 0 };
 
-	CHECK(bytes_equal(none, BYTES("")) && !bytes_equal(BYTES("a"), none) && bytes_equal(BYTES("a\0b"), BYTES("a\0b")));
-	CHECK(!bytes_equal(BYTES("a\0b"), BYTES("a\0c")) && bytes_is(BYTES("ab"), "ab") && !bytes_is(BYTES("ab"), "abc"));
-	CHECK(bytes_equal_nocase(BYTES("aZ-09"), BYTES("Az-09")) && !bytes_equal_nocase(BYTES("a"), BYTES("b")));
+	CHECK(bytes_equal(none, BYTES("")) && !bytes_equal(BYTES("a"), none) &&
+	      bytes_equal(BYTES("a\0b"), BYTES("a\0b")));
+	CHECK(!bytes_equal(BYTES("a\0b"), BYTES("a\0c")) && bytes_is(BYTES("ab"), "ab") &&
+	      !bytes_is(BYTES("ab"), "abc"));
+	CHECK(bytes_equal_nocase(BYTES("aZ-09"), BYTES("Az-09")) &&
+	      !bytes_equal_nocase(BYTES("a"), BYTES("b")));
 	/* Only letters fold: '@' and '`', '[' and '{' differ by the same bit as letters do. */
-	CHECK(!bytes_equal_nocase(BYTES("@["), BYTES("`{")) && !bytes_equal_nocase(BYTES("\xc9"), BYTES("\xe9")));
-	CHECK(bytes_starts(BYTES("abc"), BYTES("ab")) && bytes_starts(BYTES("abc"), none) && !bytes_starts(BYTES("a"), BYTES("ab")));
+	CHECK(!bytes_equal_nocase(BYTES("@["), BYTES("`{")) &&
+	      !bytes_equal_nocase(BYTES("\xc9"), BYTES("\xe9")));
+	CHECK(bytes_starts(BYTES("abc"), BYTES("ab")) && bytes_starts(BYTES("abc"), none) &&
+	      !bytes_starts(BYTES("a"), BYTES("ab")));
 	CHECK(bytes_compare(BYTES("a"), BYTES("b")) < 0 && bytes_compare(BYTES("b"), BYTES("a")) > 0);
 	CHECK(bytes_compare(BYTES("a"), BYTES("ab")) < 0 && bytes_compare(BYTES("ab"), BYTES("a")) > 0);
 	CHECK(bytes_compare(BYTES("\xff"), BYTES("a")) > 0 && bytes_compare(none, BYTES("")) == 0);
@@ -29,7 +34,8 @@ test_slices_are_clamped(void)
 	struct bytes text = BYTES("hello"), none = { 0 };
 
 	CHECK(bytes_is(bytes_slice(text, 1, 3), "el") && bytes_is(bytes_slice(text, 3, 99), "lo"));
-	CHECK(bytes_slice(text, 9, 99).len == 0 && bytes_slice(text, 4, 2).len == 0 && bytes_slice(none, 0, 5).len == 0);
+	CHECK(bytes_slice(text, 9, 99).len == 0 && bytes_slice(text, 4, 2).len == 0 &&
+	      bytes_slice(none, 0, 5).len == 0);
 	CHECK(bytes_slice(text, SIZE_MAX, SIZE_MAX).len == 0 && bytes_slice(text, 0, SIZE_MAX).len == 5);
 	CHECK(bytes_find(text, 'l') == 2 && bytes_find(text, 'x') == 5 && bytes_find(none, 'x') == 0);
 }
@@ -37,8 +43,18 @@ test_slices_are_clamped(void)
 static void
 test_numbers_are_plain_digits(void)
 {
-	static const char *const bad[] = { "", "+1", "-1", " 1", "1 ", "0x1", "1_0", "1.0", "18446744073709551616",
-		                           "99999999999999999999", "\xd9\xa1", "1e3" };
+	static const char *const bad[] = { "",
+					   "+1",
+					   "-1",
+					   " 1",
+					   "1 ",
+					   "0x1",
+					   "1_0",
+					   "1.0",
+					   "18446744073709551616",
+					   "99999999999999999999",
+					   "\xd9\xa1",
+					   "1e3" };
 	uint64_t value = 7;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -121,9 +137,11 @@ test_reads_are_checked_and_leave_the_cursor_on_failure(void)
 	CHECK(!failed(read_u32le(&r, &u32)) && u32 == 0x0d0c0b0a);
 	CHECK(failed(read_u64le(&r, &u64)) && failed(read_u32le(&r, &u32)) && failed(read_u32be(&r, &u32)));
 	CHECK(reader_left(&r) == 2 && u64 == 0 && u32 == 0x0d0c0b0a);
-	CHECK(failed(read_bytes(&r, 3, &run)) && failed(read_bytes(&r, SIZE_MAX, &run)) && reader_left(&r) == 2);
+	CHECK(failed(read_bytes(&r, 3, &run)) && failed(read_bytes(&r, SIZE_MAX, &run)) &&
+	      reader_left(&r) == 2);
 	CHECK(!failed(read_bytes(&r, 2, &run)) && bytes_is(run, "\x0e\x0f") && failed(read_u8(&r, &u8)));
-	CHECK(failed(read_u16le(&r, &u16)) && failed(read_u16be(&r, &u16)) && !failed(read_bytes(&r, 0, &run)));
+	CHECK(failed(read_u16le(&r, &u16)) && failed(read_u16be(&r, &u16)) &&
+	      !failed(read_bytes(&r, 0, &run)));
 }
 
 static void
@@ -148,4 +166,5 @@ test_counted_fields_read_what_was_put(void)
 
 TESTS(TEST(test_comparisons), TEST(test_slices_are_clamped), TEST(test_numbers_are_plain_digits),
       TEST(test_utf8_is_every_code_point_but_surrogates), TEST(test_utf8_has_one_form_for_each),
-      TEST(test_reads_are_checked_and_leave_the_cursor_on_failure), TEST(test_counted_fields_read_what_was_put))
+      TEST(test_reads_are_checked_and_leave_the_cursor_on_failure),
+      TEST(test_counted_fields_read_what_was_put))

@@ -39,7 +39,9 @@ static void
 write_hostile(void)
 {
 	log_init("worker/1", LOG_INFO);
-	LOG(LOG_WARN, "refused", { "agent", BYTES("a\nerror worker/1 forged=\"x\"\r\x1b[31m\0\\\xe2\x80\xa8") }, { "n", BYTES("2") });
+	LOG(LOG_WARN, "refused",
+	    { "agent", BYTES("a\nerror worker/1 forged=\"x\"\r\x1b[31m\0\\\xe2\x80\xa8") },
+	    { "n", BYTES("2") });
 }
 
 static void
@@ -47,8 +49,9 @@ test_case_49_values_cannot_forge_a_line(void)
 {
 	capture(write_hostile);
 	CHECK(count_lines() == 1);
-	CHECK(strstr(captured, "Z warn worker/1 refused agent=\"a\\x0aerror worker/1 forged=\\x22x\\x22\\x0d\\x1b[31m\\x00"
-	                       "\\x5c\\xe2\\x80\\xa8\" n=\"2\"\n") != NULL);
+	CHECK(strstr(captured, "Z warn worker/1 refused agent=\"a\\x0aerror worker/1 "
+			       "forged=\\x22x\\x22\\x0d\\x1b[31m\\x00"
+			       "\\x5c\\xe2\\x80\\xa8\" n=\"2\"\n") != NULL);
 	CHECK(captured[4] == '-' && captured[10] == 'T' && captured[23] == 'Z');
 }
 
@@ -68,7 +71,8 @@ test_long_values_are_cut_and_say_so(void)
 	capture(write_long);
 	CHECK(count_lines() == 1 && strlen(captured) < 600);
 	const char *v = strstr(captured, "v=\""), *w = strstr(captured, "w=\"");
-	CHECK(v != NULL && w != NULL && strspn(v + 3, "a") == LOG_VALUE_MAX && strncmp(v + 3 + LOG_VALUE_MAX, "...\"", 4) == 0);
+	CHECK(v != NULL && w != NULL && strspn(v + 3, "a") == LOG_VALUE_MAX &&
+	      strncmp(v + 3 + LOG_VALUE_MAX, "...\"", 4) == 0);
 	CHECK(w != NULL && strspn(w + 3, "a") == LOG_VALUE_MAX && w[3 + LOG_VALUE_MAX] == '"');
 }
 
@@ -88,7 +92,8 @@ static void
 test_levels_and_errors(void)
 {
 	capture(write_levels);
-	CHECK(count_lines() == 4 && strstr(captured, "keeper one") == NULL && strstr(captured, "two") == NULL);
+	CHECK(count_lines() == 4 && strstr(captured, "keeper one") == NULL &&
+	      strstr(captured, "two") == NULL);
 	CHECK(strstr(captured, "error keeper four\n") != NULL);
 	CHECK(strstr(captured, "five why=\"gone\" errno=\"No such file or directory\"\n") != NULL);
 	CHECK(strstr(captured, "six why=\"bad\"\n") != NULL);

@@ -7,8 +7,13 @@
 static const struct {
 	const char *plain, *padded;
 } vectors[] = {
-	{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
-	{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
+	{ "", "" },
+	{ "f", "Zg==" },
+	{ "fo", "Zm8=" },
+	{ "foo", "Zm9v" },
+	{ "foob", "Zm9vYg==" },
+	{ "fooba", "Zm9vYmE=" },
+	{ "foobar", "Zm9vYmFy" },
 };
 
 static void
@@ -24,14 +29,17 @@ test_vectors_both_ways(void)
 		base64_put(&bare, plain, false);
 		base64url_put(&url, plain);
 		CHECK_ROW(bytes_equal(buf_bytes(&padded), text), vectors[i].plain);
-		CHECK_ROW(bytes_equal(buf_bytes(&bare), bytes_slice(text, 0, bytes_find(text, '='))), vectors[i].plain);
+		CHECK_ROW(bytes_equal(buf_bytes(&bare), bytes_slice(text, 0, bytes_find(text, '='))),
+			  vectors[i].plain);
 		CHECK_ROW(bytes_equal(buf_bytes(&bare), buf_bytes(&url)), vectors[i].plain);
 		CHECK_ROW(!failed(base64_decode(text, true, out, sizeof out, &len)), vectors[i].plain);
 		CHECK_ROW(bytes_equal((struct bytes){ out, len }, plain), vectors[i].plain);
 		len = 99;
-		CHECK_ROW(!failed(base64url_decode(buf_bytes(&url), out, sizeof out, &len)), vectors[i].plain);
+		CHECK_ROW(!failed(base64url_decode(buf_bytes(&url), out, sizeof out, &len)),
+			  vectors[i].plain);
 		CHECK_ROW(bytes_equal((struct bytes){ out, len }, plain), vectors[i].plain);
-		CHECK_ROW(!failed(base64_decode(buf_bytes(&bare), false, out, sizeof out, &len)), vectors[i].plain);
+		CHECK_ROW(!failed(base64_decode(buf_bytes(&bare), false, out, sizeof out, &len)),
+			  vectors[i].plain);
 	}
 }
 
@@ -43,7 +51,8 @@ test_alphabets_differ(void)
 
 	CHECK(!failed(base64url_decode(BYTES("-_-_"), out, sizeof out, &len)) && len == 3 && out[0] == 0xfb);
 	CHECK(failed(base64url_decode(BYTES("+/+/"), out, sizeof out, &len)));
-	CHECK(!failed(base64_decode(BYTES("+/+/"), true, out, sizeof out, &len)) && len == 3 && out[2] == 0xbf);
+	CHECK(!failed(base64_decode(BYTES("+/+/"), true, out, sizeof out, &len)) && len == 3 &&
+	      out[2] == 0xbf);
 	CHECK(failed(base64_decode(BYTES("-_-_"), true, out, sizeof out, &len)));
 }
 
@@ -51,10 +60,11 @@ static void
 test_case_21_other_spellings_are_refused(void)
 {
 	static const char *const url[] = {
-		"Zg==", "Zg=", "Zh", "Zm9", "Zm8=", "Z", "Zm9vY", "Zm 9v", "Zm9v\n", " Zm9v", "Zm9v=", "=", "====", "Z=9v",
-		"Zm\x80v", "Zm9\xff",
+		"Zg==",   "Zg=",   "Zh",    "Zm9", "Zm8=", "Z",    "Zm9vY",   "Zm 9v",
+		"Zm9v\n", " Zm9v", "Zm9v=", "=",   "====", "Z=9v", "Zm\x80v", "Zm9\xff",
 	};
-	static const char *const padded[] = { "Zg", "Zg=", "Zh==", "Zm9=", "====", "=", "Zg==Zg==", "Z===", "Zm8" };
+	static const char *const padded[] = { "Zg", "Zg=",      "Zh==", "Zm9=", "====",
+					      "=",  "Zg==Zg==", "Z===", "Zm8" };
 	static const char *const bare[] = { "Zg==", "Zh", "Zm9vYmE=" };
 	uint8_t out[16];
 	size_t len = 99;
@@ -62,7 +72,8 @@ test_case_21_other_spellings_are_refused(void)
 	for (size_t i = 0; i < ARRAY_LEN(url); i++)
 		CHECK_ROW(failed(base64url_decode(bytes_text(url[i]), out, sizeof out, &len)), url[i]);
 	for (size_t i = 0; i < ARRAY_LEN(padded); i++)
-		CHECK_ROW(failed(base64_decode(bytes_text(padded[i]), true, out, sizeof out, &len)), padded[i]);
+		CHECK_ROW(failed(base64_decode(bytes_text(padded[i]), true, out, sizeof out, &len)),
+			  padded[i]);
 	for (size_t i = 0; i < ARRAY_LEN(bare); i++)
 		CHECK_ROW(failed(base64_decode(bytes_text(bare[i]), false, out, sizeof out, &len)), bare[i]);
 	CHECK(failed(base64url_decode(BYTES("Zm\0v"), out, sizeof out, &len)));
@@ -104,5 +115,6 @@ test_all_bytes_round_trip_at_every_length(void)
 	}
 }
 
-TESTS(TEST(test_vectors_both_ways), TEST(test_alphabets_differ), TEST(test_case_21_other_spellings_are_refused),
-      TEST(test_each_value_has_one_spelling), TEST(test_all_bytes_round_trip_at_every_length))
+TESTS(TEST(test_vectors_both_ways), TEST(test_alphabets_differ),
+      TEST(test_case_21_other_spellings_are_refused), TEST(test_each_value_has_one_spelling),
+      TEST(test_all_bytes_round_trip_at_every_length))

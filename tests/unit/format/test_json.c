@@ -40,15 +40,25 @@ static void
 test_values_and_order_survive(void)
 {
 	static const char *const same[] = {
-		"1", "-0", "1.50", "123456789012345678901234567890.5e-7", "true", "null", "[]", "{}", "\"\"", "[[],{}]",
-		"[1,[2,[3]],{\"b\":{\"a\":[]},\"a\":null}]", "{\"z\":1,\"a\":[true,false,null],\"\":\"\"}",
+		"1",
+		"-0",
+		"1.50",
+		"123456789012345678901234567890.5e-7",
+		"true",
+		"null",
+		"[]",
+		"{}",
+		"\"\"",
+		"[[],{}]",
+		"[1,[2,[3]],{\"b\":{\"a\":[]},\"a\":null}]",
+		"{\"z\":1,\"a\":[true,false,null],\"\":\"\"}",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(same); i++)
 		CHECK_ROW(becomes(same[i], same[i]), same[i]);
 	CHECK(becomes(" \t\r\n[ 1 , { \"a\" : 2 } ]\n", "[1,{\"a\":2}]"));
 	CHECK(becomes("\"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\\/\\b\\f\\n\\r\\t\\\"\\\\\"",
-	              "\"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/\\b\\f\\n\\r\\t\\\"\\\\\""));
+		      "\"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/\\b\\f\\n\\r\\t\\\"\\\\\""));
 	CHECK(becomes("\"\\u2028<\\u001f\\u007f\"", "\"\\u2028\\u003c\\u001f\x7f\""));
 }
 
@@ -59,14 +69,46 @@ test_malformed_is_refused_at_its_place(void)
 		const char *text;
 		size_t offset;
 	} rows[] = {
-		{ "", 0 }, { " ", 1 }, { "[1,]", 3 }, { "[1 2]", 3 }, { "{\"a\" 1}", 5 }, { "{\"a\":1,}", 7 },
-		{ "{a:1}", 1 }, { "01", 0 }, { "1.", 2 }, { "1e", 2 }, { "1e+", 3 }, { "-", 1 }, { "+1", 0 },
-		{ ".5", 0 }, { "NaN", 0 }, { "nul", 0 }, { "truex", 4 }, { "1 1", 2 }, { "\"abc", 4 }, { "\"a\\", 3 },
-		{ "\"\\x\"", 2 }, { "\"\\u12g4\"", 3 }, { "\"\\u0000\"", 3 }, { "\"\\ud800\"", 7 },
-		{ "\"\\udc00\"", 7 }, { "\"\\ud800\\u0041\"", 7 }, { "\"a\nb\"", 2 }, { "\"a\xff\"", 2 },
-		{ "\"\xc3\xa9\xed\xa0\x80\"", 3 }, { "\"\xc0\xaf\"", 1 }, { "\xef\xbb\xbf{}", 0 }, { "[1}", 2 },
-		{ "{]", 1 }, { "]", 0 }, { "{\"a\":1,\"b\":2,\"a\":3}", 18 }, { "[1]]", 3 }, { "'a'", 0 },
-		{ "/**/1", 0 }, { "\"\xe2\x82", 3 }, { "\"\xe2\x82\"", 1 },
+		{ "", 0 },
+		{ " ", 1 },
+		{ "[1,]", 3 },
+		{ "[1 2]", 3 },
+		{ "{\"a\" 1}", 5 },
+		{ "{\"a\":1,}", 7 },
+		{ "{a:1}", 1 },
+		{ "01", 0 },
+		{ "1.", 2 },
+		{ "1e", 2 },
+		{ "1e+", 3 },
+		{ "-", 1 },
+		{ "+1", 0 },
+		{ ".5", 0 },
+		{ "NaN", 0 },
+		{ "nul", 0 },
+		{ "truex", 4 },
+		{ "1 1", 2 },
+		{ "\"abc", 4 },
+		{ "\"a\\", 3 },
+		{ "\"\\x\"", 2 },
+		{ "\"\\u12g4\"", 3 },
+		{ "\"\\u0000\"", 3 },
+		{ "\"\\ud800\"", 7 },
+		{ "\"\\udc00\"", 7 },
+		{ "\"\\ud800\\u0041\"", 7 },
+		{ "\"a\nb\"", 2 },
+		{ "\"a\xff\"", 2 },
+		{ "\"\xc3\xa9\xed\xa0\x80\"", 3 },
+		{ "\"\xc0\xaf\"", 1 },
+		{ "\xef\xbb\xbf{}", 0 },
+		{ "[1}", 2 },
+		{ "{]", 1 },
+		{ "]", 0 },
+		{ "{\"a\":1,\"b\":2,\"a\":3}", 18 },
+		{ "[1]]", 3 },
+		{ "'a'", 0 },
+		{ "/**/1", 0 },
+		{ "\"\xe2\x82", 3 },
+		{ "\"\xe2\x82\"", 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -188,12 +230,14 @@ test_questions_answer_only_when_they_can(void)
 	double real = 7;
 	bool flag = false;
 
-	CHECK(!failed(parse("{\"s\":\"x\",\"i\":-12,\"d\":2.5,\"t\":true,\"a\":[1,2,[3]],\"o\":{}}", &arena, &v)));
+	CHECK(!failed(
+		parse("{\"s\":\"x\",\"i\":-12,\"d\":2.5,\"t\":true,\"a\":[1,2,[3]],\"o\":{}}", &arena, &v)));
 	CHECK(json_string(json_member(v, "s"), &text) && bytes_is(text, "x"));
 	CHECK(json_int64(json_member(v, "i"), &number) && number == -12);
 	CHECK(json_double(json_member(v, "d"), &real) && real == 2.5);
 	CHECK(json_bool(json_member(v, "t"), &flag) && flag);
-	CHECK(json_member(v, "x") == NULL && json_member(NULL, "s") == NULL && json_member(v + 1, "s") == NULL);
+	CHECK(json_member(v, "x") == NULL && json_member(NULL, "s") == NULL &&
+	      json_member(v + 1, "s") == NULL);
 	CHECK(!json_string(json_member(v, "i"), &text) && !json_int64(json_member(v, "s"), &number));
 	CHECK(!json_bool(json_member(v, "i"), &flag) && !json_double(NULL, &real));
 	CHECK(!json_int64(json_member(v, "d"), &number) && number == -12);
@@ -213,10 +257,17 @@ test_integers_at_their_edges(void)
 		bool fits;
 		int64_t value;
 	} rows[] = {
-		{ "9223372036854775807", true, INT64_MAX }, { "9223372036854775808", false, 0 },
-		{ "-9223372036854775808", true, INT64_MIN }, { "-9223372036854775809", false, 0 },
-		{ "18446744073709551616", false, 0 }, { "-0", true, 0 }, { "1.000", true, 1 }, { "1.001", false, 0 },
-		{ "1e3", false, 0 }, { "1.0e3", false, 0 }, { "0", true, 0 },
+		{ "9223372036854775807", true, INT64_MAX },
+		{ "9223372036854775808", false, 0 },
+		{ "-9223372036854775808", true, INT64_MIN },
+		{ "-9223372036854775809", false, 0 },
+		{ "18446744073709551616", false, 0 },
+		{ "-0", true, 0 },
+		{ "1.000", true, 1 },
+		{ "1.001", false, 0 },
+		{ "1e3", false, 0 },
+		{ "1.0e3", false, 0 },
+		{ "0", true, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -270,7 +321,8 @@ test_doubles_read_back_the_same(void)
 		if (!isfinite(value))
 			continue;
 		json_put_double(&out, value);
-		if (failed(json_parse(buf_bytes(&out), &arena, &v, NULL)) || !json_double(v, &back) || back != value) {
+		if (failed(json_parse(buf_bytes(&out), &arena, &v, NULL)) || !json_double(v, &back) ||
+		    back != value) {
 			CHECK_ROW(false, "a double did not survive");
 			return;
 		}
@@ -292,14 +344,22 @@ test_strings_are_escaped_at_every_place(void)
 	CHECK(string_is(BYTES(""), "\"\""));
 	CHECK(string_is(BYTES("a\0b"), "\"a\\u0000b\""));
 	CHECK(string_is(BYTES("</script>\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"),
-	                "\"\\u003c/script>\\u2028\\u2029\xe2\x80\xaa\""));
-	CHECK(string_is(BYTES("a\xff" "b\xc3"), "\"a\xef\xbf\xbd" "b\xef\xbf\xbd\""));
+			"\"\\u003c/script>\\u2028\\u2029\xe2\x80\xaa\""));
+	CHECK(string_is(BYTES("a\xff"
+			      "b\xc3"),
+			"\"a\xef\xbf\xbd"
+			"b\xef\xbf\xbd\""));
 	CHECK(string_is(BYTES("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
 
 	static const char filler[] = "abcdefghijklmnopqrstuvwxyz~!0123456789ABCDEF";
 	static const char *const special[][2] = {
-		{ "\"", "\\\"" }, { "\\", "\\\\" }, { "<", "\\u003c" }, { "\n", "\\n" }, { "\x1f", "\\u001f" },
-		{ "\xc3\xa9", "\xc3\xa9" }, { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
+		{ "\"", "\\\"" },
+		{ "\\", "\\\\" },
+		{ "<", "\\u003c" },
+		{ "\n", "\\n" },
+		{ "\x1f", "\\u001f" },
+		{ "\xc3\xa9", "\xc3\xa9" },
+		{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
 	};
 	/* One special character at each of 40 places: every lane of the fast scan. */
 	for (size_t i = 0; i < ARRAY_LEN(special); i++)
@@ -307,7 +367,8 @@ test_strings_are_escaped_at_every_place(void)
 			char text[128], wanted[128];
 
 			snprintf(text, sizeof text, "%.*s%s%.*s", at, filler, special[i][0], 40 - at, filler);
-			snprintf(wanted, sizeof wanted, "\"%.*s%s%.*s\"", at, filler, special[i][1], 40 - at, filler);
+			snprintf(wanted, sizeof wanted, "\"%.*s%s%.*s\"", at, filler, special[i][1], 40 - at,
+				 filler);
 			CHECK_ROW(string_is(bytes_text(text), wanted), text);
 		}
 }
@@ -323,8 +384,8 @@ test_a_full_buffer_marks_overflow(void)
 	CHECK(failed(buf_check(&out)) && out.len == 6);
 }
 
-TESTS(TEST(test_values_and_order_survive), TEST(test_malformed_is_refused_at_its_place), TEST(test_raw_nul_is_refused),
-      TEST(test_case_15_duplicate_members_are_refused_also_after_unescaping),
+TESTS(TEST(test_values_and_order_survive), TEST(test_malformed_is_refused_at_its_place),
+      TEST(test_raw_nul_is_refused), TEST(test_case_15_duplicate_members_are_refused_also_after_unescaping),
       TEST(test_many_members_are_checked_and_cheap), TEST(test_depth_values_and_memory_are_bounded),
       TEST(test_questions_answer_only_when_they_can), TEST(test_integers_at_their_edges),
       TEST(test_doubles_take_their_shortest_form), TEST(test_doubles_read_back_the_same),

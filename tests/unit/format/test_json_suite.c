@@ -84,7 +84,8 @@ check_folder(const char *name)
 	char *source = test_corpus("json-test-suite/SOURCE.txt"), *folder = NULL;
 	size_t count = 0;
 
-	if (source == NULL || asprintf(&folder, "%.*s/%s", (int)(strrchr(source, '/') - source), source, name) < 0)
+	if (source == NULL ||
+	    asprintf(&folder, "%.*s/%s", (int)(strrchr(source, '/') - source), source, name) < 0)
 		return 0;
 	free(source);
 	DIR *dir = opendir(folder);

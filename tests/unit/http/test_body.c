@@ -37,7 +37,8 @@ feed_piece(struct http_body *b, struct bytes piece, struct buf *out, size_t *use
 
 /* The decoded text, then "+N" for what was used, or "..." when it waits; or "!status". */
 static void
-feed(const struct http_head *head, uint64_t limit, struct bytes tape, size_t cut, size_t stride, struct buf *out)
+feed(const struct http_head *head, uint64_t limit, struct bytes tape, size_t cut, size_t stride,
+     struct buf *out)
 {
 	struct http_body b;
 	bool ended = false;
@@ -54,7 +55,8 @@ feed(const struct http_head *head, uint64_t limit, struct bytes tape, size_t cut
 }
 
 static void
-check_tape(const struct http_head *head, uint64_t limit, struct bytes tape, const char *wanted, const char *row)
+check_tape(const struct http_head *head, uint64_t limit, struct bytes tape, const char *wanted,
+	   const char *row)
 {
 	CLEANUP(buf_done) struct buf whole = { 0 }, single = { 0 };
 
@@ -83,7 +85,8 @@ check_chunked(const char *tape, const char *wanted)
 static void
 test_bodies_of_known_length(void)
 {
-	struct http_head none = { 0 }, empty = { .has_length = true }, five = { .has_length = true, .content_length = 5 };
+	struct http_head none = { 0 }, empty = { .has_length = true },
+			 five = { .has_length = true, .content_length = 5 };
 
 	check_tape(&none, 1000, BYTES("GET /"), "+0", "no body");
 	check_tape(&empty, 0, BYTES("GET /"), "+0", "length 0");
@@ -110,13 +113,54 @@ static void
 test_case_34_malformed_chunks_are_refused(void)
 {
 	static const char *const bad[] = {
-		"0_2e\r\n", "-1\r\n", "+1\r\na\r\n", "0x1\r\na\r\n", "12345678901234567\r\n", "1234567890abcdef\r\n", "\r\n", "g\r\n",
-		" 1\r\na\r\n", "1 \r\na\r\n", "1\t;x\r\na\r\n", "1\na\r\n", "1\r\na\n0\r\n\r\n", "1\r\nab\r\n", "1\r\na0\r\n\r\n",
-		"1;x\na\r\n0\r\n\r\n", "1;x\ry\r\na\r\n", "1;\x01\r\na\r\n", "1;\r\na\r\n", "1;=x\r\na", "1;x=\r\na", "1;x;\r\na", "1;x=\"y\r\na",
-		"1;x=\"y\\\r\na", "1;x=\"y\"z\r\na", "1; x\r\na", "1;x y\r\na", "1;x=y=z\r\na", "1;x=\"\x01\"\r\na", "1;x=\"\xe9\x7f\"\r\n",
-		"1;\x7f\r\na\r\n", "1\r\r\na", "1\r\na\r\r\n", "0\r\n\n", "0\n\r\n",
-		"0\r\nX : y\r\n\r\n", "0\r\n X: y\r\n\r\n", "0\r\nX: y\r\n z\r\n\r\n", "0\r\n: y\r\n\r\n", "0\r\nX\r\n\r\n", "0\r\nX: a\nY: b\r\n\r\n",
-		"0\r\nX_y: a\r\n\r\n", "0\r\nX: a\rb\r\n\r\n", "0\r\nGET / HTTP/1.1\r\n", "0\r\n\rX", "1,1\r\na", ";x\r\n", "\xef\xbc\x91\r\n",
+		"0_2e\r\n",
+		"-1\r\n",
+		"+1\r\na\r\n",
+		"0x1\r\na\r\n",
+		"12345678901234567\r\n",
+		"1234567890abcdef\r\n",
+		"\r\n",
+		"g\r\n",
+		" 1\r\na\r\n",
+		"1 \r\na\r\n",
+		"1\t;x\r\na\r\n",
+		"1\na\r\n",
+		"1\r\na\n0\r\n\r\n",
+		"1\r\nab\r\n",
+		"1\r\na0\r\n\r\n",
+		"1;x\na\r\n0\r\n\r\n",
+		"1;x\ry\r\na\r\n",
+		"1;\x01\r\na\r\n",
+		"1;\r\na\r\n",
+		"1;=x\r\na",
+		"1;x=\r\na",
+		"1;x;\r\na",
+		"1;x=\"y\r\na",
+		"1;x=\"y\\\r\na",
+		"1;x=\"y\"z\r\na",
+		"1; x\r\na",
+		"1;x y\r\na",
+		"1;x=y=z\r\na",
+		"1;x=\"\x01\"\r\na",
+		"1;x=\"\xe9\x7f\"\r\n",
+		"1;\x7f\r\na\r\n",
+		"1\r\r\na",
+		"1\r\na\r\r\n",
+		"0\r\n\n",
+		"0\n\r\n",
+		"0\r\nX : y\r\n\r\n",
+		"0\r\n X: y\r\n\r\n",
+		"0\r\nX: y\r\n z\r\n\r\n",
+		"0\r\n: y\r\n\r\n",
+		"0\r\nX\r\n\r\n",
+		"0\r\nX: a\nY: b\r\n\r\n",
+		"0\r\nX_y: a\r\n\r\n",
+		"0\r\nX: a\rb\r\n\r\n",
+		"0\r\nGET / HTTP/1.1\r\n",
+		"0\r\n\rX",
+		"1,1\r\na",
+		";x\r\n",
+		"\xef\xbc\x91\r\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -134,7 +178,8 @@ test_case_37_chunk_sizes_cannot_overflow_the_limit(void)
 	check_tape(&CHUNKED, 1000, BYTES("fffffffffffffff\r\nx"), "!413", "15 digits above the limit");
 	check_tape(&CHUNKED, UINT64_MAX, BYTES("0fffffffffffffff\r\nx"), "!400", "16 digits");
 	check_tape(&CHUNKED, 5, BYTES("5\r\nhello\r\n0\r\n\r\n"), "hello+15", "at the limit");
-	check_tape(&CHUNKED, 5, BYTES("3\r\nhel\r\n3\r\nlo!\r\n0\r\n\r\n"), "!413", "the second chunk passes the limit");
+	check_tape(&CHUNKED, 5, BYTES("3\r\nhel\r\n3\r\nlo!\r\n0\r\n\r\n"), "!413",
+		   "the second chunk passes the limit");
 	check_tape(&CHUNKED, 0, BYTES("1\r\na\r\n"), "!413", "nothing allowed");
 	check_tape(&CHUNKED, 0, BYTES("0\r\n\r\n"), "+5", "nothing allowed, nothing sent");
 }
@@ -188,10 +233,12 @@ test_case_52_a_compressed_body_is_passed_as_it_is(void)
 {
 	static const struct http_head head = { .has_length = true, .content_length = 10 };
 
-	check_tape(&head, 10, BYTES("\x1f\x8b\x08\x01\x02\x03\x04\x05\x02\xff"), "\x1f\x8b\x08\x01\x02\x03\x04\x05\x02\xff+10", "gzip");
+	check_tape(&head, 10, BYTES("\x1f\x8b\x08\x01\x02\x03\x04\x05\x02\xff"),
+		   "\x1f\x8b\x08\x01\x02\x03\x04\x05\x02\xff+10", "gzip");
 }
 
-TESTS(TEST(test_bodies_of_known_length), TEST(test_chunks_are_joined), TEST(test_case_34_malformed_chunks_are_refused),
-      TEST(test_case_37_chunk_sizes_cannot_overflow_the_limit), TEST(test_extensions_and_trailers_are_bounded),
-      TEST(test_small_chunks_are_no_attack), TEST(test_a_failed_body_stays_failed),
-      TEST(test_case_52_a_compressed_body_is_passed_as_it_is))
+TESTS(TEST(test_bodies_of_known_length), TEST(test_chunks_are_joined),
+      TEST(test_case_34_malformed_chunks_are_refused),
+      TEST(test_case_37_chunk_sizes_cannot_overflow_the_limit),
+      TEST(test_extensions_and_trailers_are_bounded), TEST(test_small_chunks_are_no_attack),
+      TEST(test_a_failed_body_stays_failed), TEST(test_case_52_a_compressed_body_is_passed_as_it_is))

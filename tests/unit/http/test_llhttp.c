@@ -13,7 +13,8 @@ static const struct {
 	const char *id, *reason;
 } differing[] = {
 	{ "llhttp-connection-004", "two empty lines before a request line: we skip one" },
-	{ "llhttp-connection-013", "Upgrade: llhttp pauses, which is no refusal; we ignore the field (RFC 9110 7.8)" },
+	{ "llhttp-connection-013",
+	  "Upgrade: llhttp pauses, which is no refusal; we ignore the field (RFC 9110 7.8)" },
 	{ "llhttp-connection-017", "Upgrade, as above" },
 	{ "llhttp-connection-018", "Upgrade, as above" },
 	{ "llhttp-connection-019", "Upgrade, as above" },
@@ -91,7 +92,8 @@ run_connection(struct buf *tape, size_t *messages)
 	for (size_t at = 0; at < tape->len;) {
 		size_t scanned = 0, len = 0;
 		enum step step;
-		struct err e = http_head_parse(bytes_slice(buf_bytes(tape), at, tape->len), &scanned, &h, &len, &step);
+		struct err e = http_head_parse(bytes_slice(buf_bytes(tape), at, tape->len), &scanned, &h,
+					       &len, &step);
 
 		if (failed(e) && strcmp(e.why, "Host is missing") == 0) {
 			insert_host(tape, at, &h);
@@ -172,7 +174,8 @@ test_strict_request_cases(void)
 		CHECK(!failed(json_parse(line, &arena, &v, NULL)));
 		if (test_failed && count == 0)
 			break;
-		if (json_string(json_member(json_member(v, "meta"), "type"), &type) && bytes_is(type, "request")) {
+		if (json_string(json_member(json_member(v, "meta"), "type"), &type) &&
+		    bytes_is(type, "request")) {
 			check_case(v);
 			count++;
 		}
