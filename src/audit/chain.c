@@ -10,7 +10,7 @@
 #include "audit/segment.h"
 #include "base/clock.h"
 
-enum { GROUP_MAX = 16 << 20, SYNC_AFTER_US = 500000 };
+enum { GROUP_MAX = 16 << 20, SYNC_AFTER_US = 500000, NOTES_MAX = 64 << 10 };
 static const char checkpoints_name[] = "checkpoints";
 
 struct position {
@@ -33,7 +33,7 @@ struct chain {
 	int64_t dirty_us;                  /* since when */
 	uint64_t checkpoint_sequence;      /* of the last checkpoint */
 	int64_t checkpoint_us;
-	bool checkpoint_failed;            /* left to the next tick */
+	struct buf notes;                  /* owned; signed, to be written once what they sign is on the disk */
 	struct err missed;                 /* a failure nobody was told of yet: chain_tick() does */
 };
 
@@ -97,30 +97,48 @@ prepare_segment(struct chain *c)
 /* Checkpoints. */
 
 static struct err
-write_checkpoint(struct chain *c, int64_t wall_us)
+sign_checkpoint(struct chain *c, int64_t wall_us)
 {
 	struct checkpoint now = { .sequence = c->written.sequence, .time_us = wall_us };
-	struct buf text = { .limit = CHECKPOINT_MAX };
+	size_t start = c->notes.len;
 
-	/* First the records, then what vouches for them: a crash must not look like a cut tail. */
-	TRY(sync_segment(c));
 	memcpy(now.head, c->written.head, sizeof now.head);
-	struct err e = checkpoint_put(&text, &c->key, &now);
-	if (!failed(e))
-		e = segment_append(&c->checkpoints, buf_bytes(&text));
-	buf_done(&text);
-	TRY(e);
+	struct err e = checkpoint_put(&c->notes, &c->key, &now);
+	if (failed(e)) {
+		c->notes.len = start;
+		c->notes.overflow = false;
+		return e;
+	}
 	c->checkpoint_sequence = now.sequence;
 	c->checkpoint_us = wall_us;
 	return OK;
 }
 
+/* First the records, then what vouches for them: a power cut must not look like a cut tail. */
 static struct err
-try_checkpoint(struct chain *c, int64_t wall_us)
+write_notes(struct chain *c)
 {
-	struct err e = write_checkpoint(c, wall_us);
+	TRY(sync_segment(c));
+	if (c->notes.len == 0)
+		return OK;
+	TRY(segment_append(&c->checkpoints, buf_bytes(&c->notes)));
+	buf_clear(&c->notes);
+	return OK;
+}
 
-	c->checkpoint_failed = failed(e);
+/* By number of records. Not worth a sync of its own, which would make every record wait: the note is written
+ * with the next one. */
+static struct err
+note_records(struct chain *c, int64_t wall_us)
+{
+	if (c->written.sequence - c->checkpoint_sequence >= c->settings.checkpoint_records)
+		TRY(sign_checkpoint(c, wall_us));
+	if (c->is_dirty && c->notes.len < NOTES_MAX)
+		return OK;
+
+	struct err e = write_notes(c);
+	if (c->notes.len >= NOTES_MAX)
+		buf_clear(&c->notes); /* cannot be written: fewer checkpoints, and the error says so */
 	return e;
 }
 
@@ -136,8 +154,7 @@ is_checkpoint_due(const struct chain *c, int64_t wall_us)
 {
 	uint64_t records = c->written.sequence - c->checkpoint_sequence;
 
-	return records > 0 && (records >= c->settings.checkpoint_records ||
-	                       is_past(c->checkpoint_us, (int64_t)c->settings.checkpoint_ms * 1000, wall_us));
+	return records > 0 && is_past(c->checkpoint_us, (int64_t)c->settings.checkpoint_ms * 1000, wall_us);
 }
 
 /* Opening. */
@@ -188,7 +205,8 @@ resume(struct chain *c, const struct log_end *end, int64_t wall_us)
 	TRY(open_checkpoints(c));
 	if (end->torn > 0)
 		TRY(write_recovered(c, wall_us));
-	return write_checkpoint(c, wall_us);
+	TRY(sign_checkpoint(c, wall_us));
+	return write_notes(c);
 }
 
 static struct err
@@ -215,6 +233,7 @@ chain_free(struct chain *c)
 	checkpoint_key_done(&c->key);
 	digest_done(&c->digest);
 	buf_done(&c->group);
+	buf_done(&c->notes);
 	fd_close(&c->directory);
 	free(c);
 }
@@ -229,6 +248,7 @@ chain_open(const struct audit_settings *settings, int64_t wall_us, struct chain 
 	c->settings = *settings;
 	c->directory = c->segment.fd = c->checkpoints.fd = -1;
 	c->group.limit = GROUP_MAX;
+	c->notes.limit = NOTES_MAX + CHECKPOINT_MAX;
 
 	struct err e = open_all(c, settings->path, wall_us);
 	if (failed(e)) {
@@ -247,8 +267,8 @@ chain_close(struct chain *c)
 	/* Records handed over but not committed were never acknowledged. A failure here leaves what a crash
 	 * would leave, and the next start and `audit verify` know that. */
 	if (c->written.sequence > c->checkpoint_sequence)
-		(void)write_checkpoint(c, clock_wall_us());
-	(void)sync_segment(c);
+		(void)sign_checkpoint(c, clock_wall_us());
+	(void)write_notes(c);
 	if (c->checkpoints.fd >= 0)
 		(void)segment_sync(&c->checkpoints);
 	chain_free(c);
@@ -287,8 +307,10 @@ write_group(struct chain *c)
 
 	uint64_t good = c->segment.length;
 	TRY(segment_append(&c->segment, buf_bytes(&c->group)));
-	if (c->settings.durability != AUDIT_FSYNC)
+	if (c->settings.durability != AUDIT_FSYNC) {
+		segment_write_back(&c->segment);
 		return OK;
+	}
 
 	struct err e = segment_sync(&c->segment);
 	if (failed(e)) {
@@ -315,23 +337,21 @@ chain_commit(struct chain *c, int64_t wall_us)
 		c->is_dirty = true;
 		c->dirty_us = wall_us;
 	}
-	/* The records are safe: a checkpoint that fails is tried again by the next tick, which tells. */
-	if (!c->checkpoint_failed &&
-	    c->written.sequence - c->checkpoint_sequence >= c->settings.checkpoint_records)
-		remember(c, try_checkpoint(c, wall_us));
+	/* The records are safe: a checkpoint that fails refuses none, and the next tick tells of it. */
+	remember(c, note_records(c, wall_us));
 	return OK;
 }
 
 struct err
 chain_tick(struct chain *c, int64_t wall_us)
 {
-	struct err missed = c->missed;
-
-	c->missed = OK;
-	if (c->is_dirty && is_past(c->dirty_us, SYNC_AFTER_US, wall_us))
-		TRY(sync_segment(c));
 	if (is_checkpoint_due(c, wall_us))
-		TRY(try_checkpoint(c, wall_us));
+		remember(c, sign_checkpoint(c, wall_us));
+	if (!c->is_dirty || is_past(c->dirty_us, SYNC_AFTER_US, wall_us))
+		remember(c, write_notes(c));
+
+	struct err missed = c->missed;
+	c->missed = OK;
 	return missed;
 }
 

@@ -12,19 +12,25 @@
 
 struct chain;
 
-/* Opens or creates the log, takes an exclusive lock, finds the end. A torn last line (kill -9, power) is
+/* Opens or creates the log (the folder above it must be there), takes an exclusive lock, finds the end. A torn last line (kill -9, power) is
  * cut off into <dir>/torn and a "recovered" record is written; anything else that does not verify in the
- * last segment is ERR_CONFIG and nothing is changed. */
+ * last segment, or a log shorter than its last checkpoint, is ERR_CONFIG and nothing is changed. A second ledger
+ * on the directory is ERR_CONFIG. ERR_SYSTEM: may be tried again. */
 struct err chain_open(const struct audit_settings *settings, int64_t wall_us, struct chain **ret);
+/* Drops what was not committed; syncs, and signs a last checkpoint. Takes NULL. */
 void chain_close(struct chain *c);
-/* Adds a record to the pending group. Nothing is written yet. */
+/* Adds a record to the pending group. Nothing is written yet. ERR_LIMIT: the group has no more room; the records
+ * before this one can still be committed. */
 struct err chain_append(struct chain *c, const struct audit_record *r, int64_t wall_us, unsigned worker);
 /* Writes the group (and syncs it where the settings say so). On failure every record of the group is to be
- * refused; the file is cut back to the last good byte or, where that fails too, a new segment is begun.
+ * refused and its numbers are given again; the file is cut back to the last good byte, and where that fails too
+ * every later commit is refused until it succeeds. After a failed sync the next group begins a new segment.
  * ERR_SYSTEM with errno. */
 struct err chain_commit(struct chain *c, int64_t wall_us);
-/* Periodic work: fdatasync, checkpoint when due. */
+/* Periodic work, to be called at least every 500 ms: fdatasync, checkpoints when due. An error refuses no
+ * record; it is told once, also when it came up in a commit. */
 struct err chain_tick(struct chain *c, int64_t wall_us);
+/* Of the last record written. */
 uint64_t chain_sequence(const struct chain *c);
 
 #endif

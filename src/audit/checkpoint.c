@@ -1,8 +1,12 @@
 /* checkpoint.c - see checkpoint.h. C2SP signed-note and tlog-checkpoint. */
 #include "audit/checkpoint.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include <openssl/evp.h>
 
+#include "audit/directory.h"
 #include "base/macros.h"
 #include "format/base64.h"
 #include "format/moment.h"
@@ -171,6 +175,42 @@ checkpoint_stream_init(int fd, struct checkpoint_stream *ret)
 	struct checkpoint_stream s = { .entry.limit = 2 * CHECKPOINT_MAX * CHECKPOINT_LINES };
 
 	TRY(lines_init(fd, CHECKPOINT_MAX, &s.lines));
+	*ret = s;
+	return OK;
+}
+
+/* An entry begins behind the blank line that ends the one before it, with the origin. */
+static struct err
+find_entry(struct bytes tail, const struct checkpoint_key *k, size_t *ret)
+{
+	char start[CHECKPOINT_ORIGIN_ROOM + 3];
+	int len = snprintf(start, sizeof start, "\n\n%s\n", k->origin);
+	const uint8_t *hit = tail.len == 0 ? NULL : memmem(tail.at, tail.len, start, (size_t)len);
+
+	if (hit == NULL)
+		return shape;
+	*ret = (size_t)(hit - tail.at) + 2;
+	return OK;
+}
+
+struct err
+checkpoint_stream_init_tail(int fd, const struct checkpoint_key *k, struct checkpoint_stream *ret)
+{
+	uint8_t tail[2 * CHECKPOINT_MAX];
+	size_t start;
+	struct checkpoint_stream s;
+
+	TRY(checkpoint_stream_init(fd, &s));
+	if (s.lines.left > sizeof tail) {
+		uint64_t from = s.lines.left - sizeof tail;
+		ssize_t got = pread(fd, tail, sizeof tail, (off_t)from);
+
+		if (got < 0)
+			return fail_errno("cannot read the audit checkpoints");
+		TRY(find_entry((struct bytes){ tail, (size_t)got }, k, &start));
+		s.good = from + start;
+		TRY(lines_init_from(fd, CHECKPOINT_MAX, s.good, &s.lines));
+	}
 	*ret = s;
 	return OK;
 }

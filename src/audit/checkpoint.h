@@ -47,6 +47,9 @@ struct checkpoint_stream {
 	uint64_t line, good; /* line of the last entry; bytes up to its end */
 };
 struct err checkpoint_stream_init(int fd, struct checkpoint_stream *ret);
+/* The last few entries only, so that a start takes no longer the older the log is. `line` then counts from
+ * there. ERR_PEER: no entry begins there. */
+struct err checkpoint_stream_init_tail(int fd, const struct checkpoint_key *k, struct checkpoint_stream *ret);
 void checkpoint_stream_done(struct checkpoint_stream *s);
 /* LINES_LINE: an entry; its signature may still fail, then the error says so. LINES_UNFINISHED: the file ends
  * inside an entry. */

@@ -9,31 +9,22 @@
 enum { CHUNK = 128 << 10 };
 
 struct err
-lines_init(int fd, size_t max, struct lines *ret)
+lines_init_from(int fd, size_t max, uint64_t from, struct lines *ret)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0 || lseek(fd, 0, SEEK_SET) != 0)
+	if (fstat(fd, &st) != 0 || lseek(fd, (off_t)from, SEEK_SET) < 0)
 		return fail_errno("cannot read a file of the audit log");
-	*ret = (struct lines){ .fd = fd, .max = max, .left = (uint64_t)st.st_size };
+	uint64_t size = (uint64_t)st.st_size;
+	*ret = (struct lines){ .fd = fd, .max = max, .left = size > from ? size - from : 0 };
 	ret->buf.limit = max + 2 * CHUNK;
 	return OK;
 }
 
 struct err
-lines_init_tail(int fd, size_t max, struct lines *ret)
+lines_init(int fd, size_t max, struct lines *ret)
 {
-	struct lines l;
-
-	TRY(lines_init(fd, max, &l));
-	/* One more for the newline that ends the last line. */
-	if (l.left > max + 1) {
-		if (lseek(fd, (off_t)(l.left - max - 1), SEEK_SET) < 0)
-			return fail_errno("cannot read a file of the audit log");
-		l.left = max + 1;
-	}
-	*ret = l;
-	return OK;
+	return lines_init_from(fd, max, 0, ret);
 }
 
 void

@@ -21,8 +21,8 @@ struct lines {
 
 /* Reads from the start of the file to its present end. */
 struct err lines_init(int fd, size_t max, struct lines *ret);
-/* Reads the end of the file only: its last line is among what comes, the first of it may be the end of a line. */
-struct err lines_init_tail(int fd, size_t max, struct lines *ret);
+/* As lines_init(), from that byte on. */
+struct err lines_init_from(int fd, size_t max, uint64_t from, struct lines *ret);
 void lines_done(struct lines *l);
 /* *ret borrows until the next call. */
 struct err lines_next(struct lines *l, enum lines_kind *ret_kind, struct bytes *ret);

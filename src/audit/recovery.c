@@ -79,8 +79,13 @@ read_last_line(int file, const struct digest *d, struct log_end *ret)
 	struct bytes text;
 	struct line l;
 	bool has_line = false;
+	struct stat st;
 
-	TRY(lines_init_tail(file, AUDIT_LINE_MAX, &lines));
+	if (fstat(file, &st) != 0)
+		return fail_errno("cannot read a segment of the audit log");
+	/* One more for the newline that ends it; the first line seen may be the end of a longer one. */
+	uint64_t size = (uint64_t)st.st_size, tail = AUDIT_LINE_MAX + 1;
+	TRY(lines_init_from(file, AUDIT_LINE_MAX, size > tail ? size - tail : 0, &lines));
 	for (;;) {
 		TRY(lines_next(&lines, &kind, &text));
 		if (kind != LINES_LINE)
@@ -122,33 +127,50 @@ scan_log(int directory, const struct digest *d, struct log_end *ret)
 	return scan_segment(file, d, ret);
 }
 
+static const struct err unsigned_end = { .kind = ERR_CONFIG,
+	                                 .why = "the last audit checkpoint does not verify: run `gatewarden audit verify`" };
+
+/* The last whole checkpoint, and where it ends. */
 static struct err
-scan_checkpoints(int directory, const struct checkpoint_key *k, struct log_end *ret)
+last_checkpoint(int file, const struct checkpoint_key *k, struct checkpoint *ret, uint64_t *ret_length)
 {
 	struct checkpoint_stream s CLEANUP(stream_free) = { 0 };
-	int file CLEANUP(fd_close) = directory_open_file(directory, checkpoints_name, O_RDONLY);
-	struct checkpoint c = { 0 };
 	enum lines_kind kind;
+	struct err e = checkpoint_stream_init_tail(file, k, &s);
 
-	if (file < 0)
-		return errno == ENOENT ? OK : fail_errno("cannot open the audit checkpoints");
-	TRY(checkpoint_stream_init(file, &s));
+	if (e.kind == ERR_SYSTEM)
+		return e;
+	if (failed(e))
+		return unsigned_end;
 	for (;;) {
-		struct err e = checkpoint_stream_next(&s, k, &kind, &c);
-
+		e = checkpoint_stream_next(&s, k, &kind, ret);
+		if (e.kind == ERR_SYSTEM)
+			return e;
 		if (failed(e) || kind == LINES_TOO_LONG)
-			return fail(ERR_CONFIG, "an audit checkpoint does not verify: run `gatewarden audit verify`");
+			return unsigned_end;
 		if (kind != LINES_LINE)
 			break;
 	}
+	*ret_length = s.good;
+	return OK;
+}
+
+static struct err
+scan_checkpoints(int directory, const struct checkpoint_key *k, struct log_end *ret)
+{
+	int file CLEANUP(fd_close) = directory_open_file(directory, checkpoints_name, O_RDONLY);
+	struct checkpoint c = { 0 };
 	struct stat st;
+
+	if (file < 0)
+		return errno == ENOENT ? OK : fail_errno("cannot open the audit checkpoints");
 	if (fstat(file, &st) != 0)
 		return fail_errno("cannot read the audit checkpoints");
+	TRY(last_checkpoint(file, k, &c, &ret->checkpoints_length));
 	ret->checkpoint = c.sequence;
-	ret->checkpoints_length = s.good;
-	ret->checkpoints_torn = (uint64_t)st.st_size - s.good;
+	ret->checkpoints_torn = (uint64_t)st.st_size - ret->checkpoints_length;
 
-	/* The log was synced before the checkpoint was signed, so no crash explains this. */
+	/* The log was synced before the checkpoint was written, so no crash explains this. */
 	if (c.sequence > ret->sequence)
 		return fail(ERR_CONFIG, "the audit log is shorter than its last checkpoint: run `gatewarden audit verify`");
 	if (c.sequence == ret->sequence && c.sequence > 0 && memcmp(c.head, ret->head, sizeof c.head) != 0)

@@ -40,7 +40,7 @@ segment_open(int directory, const char *name, struct segment *ret)
 		fd_close(&fd);
 		return e;
 	}
-	*ret = (struct segment){ .fd = fd, .length = (uint64_t)st.st_size };
+	*ret = (struct segment){ .fd = fd, .length = (uint64_t)st.st_size, .started = (uint64_t)st.st_size };
 	return OK;
 }
 
@@ -55,6 +55,7 @@ struct err
 segment_cut(struct segment *s, uint64_t length)
 {
 	s->length = length;
+	s->started = s->started < length ? s->started : length;
 	s->is_ragged = ftruncate(s->fd, (off_t)length) != 0;
 	return s->is_ragged ? fail_errno("cannot cut back a file of the audit log") : OK;
 }
@@ -87,6 +88,18 @@ segment_append(struct segment *s, struct bytes bytes)
 	}
 	s->length += bytes.len;
 	return OK;
+}
+
+void
+segment_write_back(struct segment *s)
+{
+	enum { STEP = 256 << 10 };
+
+	if (s->length < s->started + STEP)
+		return;
+	/* A hint: the sync that follows is what counts. */
+	(void)sync_file_range(s->fd, (off_t)s->started, (off_t)(s->length - s->started), SYNC_FILE_RANGE_WRITE);
+	s->started = s->length;
 }
 
 struct err

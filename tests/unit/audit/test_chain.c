@@ -130,6 +130,29 @@ test_a_checkpoint_is_a_c2sp_signed_note(void)
 	log_remove(path);
 }
 
+/* A start reads the end of the checkpoints only; verify reads all of them. */
+static void
+test_a_log_with_many_checkpoints_and_segments_starts_again(void)
+{
+	char *path = log_new();
+	struct audit_settings s = log_settings(path);
+
+	s.checkpoint_records = 1;
+	s.segment_bytes = 5000;
+	CHECK(log_fill(&s, 200) && log_fill(&s, 1) && log_fill(&s, 1));
+	CHECK(log_holds(path, 202) && checkpoint_count(path) == 205);
+	struct buf notes = file_read(path, "checkpoints");
+	struct chain *c = NULL;
+	notes.at[notes.len - 10] ^= 1;
+	file_write(path, "checkpoints", buf_bytes(&notes));
+	CHECK(chain_open(&s, start_us, &c).kind == ERR_CONFIG && c == NULL);
+	memset(notes.at + notes.len - 3000, 'x', 3000);
+	file_write(path, "checkpoints", buf_bytes(&notes));
+	CHECK(chain_open(&s, start_us, &c).kind == ERR_CONFIG && c == NULL);
+	buf_done(&notes);
+	log_remove(path);
+}
+
 static mode_t
 mode_of(const char *directory, const char *name)
 {
@@ -271,6 +294,7 @@ TESTS(TEST(test_sequence_counts_committed_records_only),
       TEST(test_a_group_larger_than_a_segment_is_written_whole),
       TEST(test_a_checkpoint_is_signed_at_start_every_n_records_and_at_the_end),
       TEST(test_a_checkpoint_is_signed_by_time_when_there_is_something_new),
+      TEST(test_a_log_with_many_checkpoints_and_segments_starts_again),
       TEST(test_a_checkpoint_is_a_c2sp_signed_note), TEST(test_files_are_for_the_owner_only),
       TEST(test_a_second_ledger_on_the_same_directory_is_refused), TEST(test_a_directory_that_cannot_be_is_refused),
       TEST(test_a_key_that_is_missing_changed_or_open_to_others_is_refused),

@@ -233,20 +233,65 @@ test_written_records_are_synced_within_a_second(void)
 }
 
 static void
+test_a_checkpoint_is_written_after_the_records_it_signs_are_synced(void)
+{
+	char *path = log_new();
+	struct audit_settings s = log_settings(path);
+	struct verify_result r;
+	struct chain *c;
+
+	s.checkpoint_records = 2;
+	CHECK(!failed(chain_open(&s, start_us, &c)));
+	syncs = 0;
+	CHECK(log_grow(c, 1, 2) && append(c, 2) && !failed(chain_commit(c, start_us)));
+	CHECK(!failed(audit_verify(path, &r, NULL, NULL)) && r.checkpoints == 1 && syncs == 0);
+	verify_result_done(&r);
+	CHECK(!failed(chain_tick(c, start_us + 500000)) && syncs == 1);
+	CHECK(!failed(audit_verify(path, &r, NULL, NULL)) && r.checkpoints == 3);
+	verify_result_done(&r);
+	chain_close(c);
+	log_remove(path);
+}
+
+static void
 test_a_checkpoint_that_fails_refuses_no_record_and_is_told_by_the_tick(void)
+{
+	char *path = log_new();
+	struct audit_settings s = log_settings(path);
+	struct verify_result r;
+	struct chain *c;
+
+	s.checkpoint_records = 2;
+	CHECK(!failed(chain_open(&s, start_us, &c)));
+	CHECK(log_grow(c, 1, 2) && chain_sequence(c) == 2);
+	struct buf notes = file_read(path, "checkpoints");
+	limit_files(notes.len + 10);
+	CHECK(chain_tick(c, start_us + 1000000).sys == EFBIG);
+	limit_files(RLIM_INFINITY);
+	CHECK(!failed(chain_tick(c, start_us + 2000000)));
+	CHECK(!failed(audit_verify(path, &r, NULL, NULL)) && r.checkpoints == 2 && r.records == 2);
+	verify_result_done(&r);
+	chain_close(c);
+	CHECK(log_holds(path, 2));
+	buf_done(&notes);
+	log_remove(path);
+}
+
+/* Checkpoints that cannot be written for long are given up in bounded memory; records go on. */
+static void
+test_checkpoints_that_cannot_be_written_do_not_pile_up(void)
 {
 	char *path = log_new();
 	struct audit_settings s = log_settings(path);
 	struct chain *c;
 
-	s.checkpoint_records = 2;
+	s.checkpoint_records = 1;
 	CHECK(!failed(chain_open(&s, start_us, &c)));
 	sync_failures = 1;
-	CHECK(log_grow(c, 1, 2) && chain_sequence(c) == 2);
-	/* Its own attempt succeeds; what failed before is told all the same. */
-	CHECK(chain_tick(c, start_us).sys == EIO && !failed(chain_tick(c, start_us)));
+	CHECK(log_grow(c, 1000, 1) && chain_sequence(c) == 1000);
+	CHECK(chain_tick(c, start_us).sys == EIO);
 	chain_close(c);
-	CHECK(log_holds(path, 2));
+	CHECK(log_holds(path, 1000));
 	log_remove(path);
 }
 
@@ -258,4 +303,6 @@ TESTS(TEST(test_a_full_disk_refuses_the_whole_group_and_goes_on_later_without_a_
       TEST(test_a_failed_sync_of_an_empty_segment_is_got_over),
       TEST(test_a_failed_sync_in_a_tick_is_told_once_and_never_tried_again),
       TEST(test_written_records_are_synced_within_a_second),
+      TEST(test_a_checkpoint_is_written_after_the_records_it_signs_are_synced),
+      TEST(test_checkpoints_that_cannot_be_written_do_not_pile_up),
       TEST(test_a_checkpoint_that_fails_refuses_no_record_and_is_told_by_the_tick))

@@ -151,7 +151,7 @@ work_until_killed(const struct audit_settings *s, int report)
 		for (unsigned i = 0; i <= round % 7; i++)
 			if (failed(chain_append(c, &r, start_us, 1)))
 				_exit(1);
-		if (failed(chain_commit(c, start_us)) || failed(chain_tick(c, start_us + round * 1000)))
+		if (failed(chain_commit(c, start_us)) || failed(chain_tick(c, start_us + round * 100000)))
 			_exit(1);
 		uint64_t sequence = chain_sequence(c);
 		if (write(report, &sequence, sizeof sequence) != sizeof sequence)
