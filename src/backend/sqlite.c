@@ -58,10 +58,12 @@ sqlite_statement_start(const struct statement *st, struct connection *c, struct 
 }
 
 struct err
-sqlite_rows_init(struct rows *rows, const struct table *table, const struct column_set *set,
-                 struct arena *arena, struct value **ret_row)
+sqlite_rows_init(struct rows *rows, const struct operation *op, const struct column_set *set, struct arena *arena,
+                 struct value **ret_row)
 {
-	struct rows_column *columns = arena_array(arena, table->column_count, sizeof *columns);
+	const struct table *table = op->grant->table;
+	size_t order_count = op->with_order ? op->order_count : 0;
+	struct rows_column *columns = arena_array(arena, table->column_count + order_count, sizeof *columns);
 	size_t count = 0;
 
 	if (columns == NULL)
@@ -69,6 +71,10 @@ sqlite_rows_init(struct rows *rows, const struct table *table, const struct colu
 	for (size_t i = 0; i < table->column_count; i++)
 		if (column_set_has(set, i))
 			columns[count++] = (struct rows_column){ table->columns[i].name, table->columns[i].type };
+	for (size_t i = 0; i < order_count; i++) {
+		const struct column *c = &table->columns[op->order[i].column];
+		columns[count++] = (struct rows_column){ c->name, c->type };
+	}
 	*ret_row = arena_array(arena, count, sizeof **ret_row);
 	if (*ret_row == NULL && count > 0)
 		return no_memory();

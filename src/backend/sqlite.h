@@ -69,8 +69,9 @@ struct err sqlite_statement_keep(const struct sql *sql, struct arena *arena, str
 struct err sqlite_statement_copy(const struct statement *from, struct arena *arena, struct statement *ret);
 /* Prepares and binds. An SQLite result code. */
 int sqlite_statement_start(const struct statement *st, struct connection *c, struct prepared **ret);
-/* The columns of `set` in table order, and room for a row of their values. */
-struct err sqlite_rows_init(struct rows *rows, const struct table *table, const struct column_set *set,
+/* The columns of `set` in table order, behind them those of op->order where op->with_order says so, and room
+ * for a row of their values. */
+struct err sqlite_rows_init(struct rows *rows, const struct operation *op, const struct column_set *set,
                             struct arena *arena, struct value **ret_row);
 /* Sees to it that sqlite_*_sweep() run. */
 void sqlite_sweep_soon(struct backend *b);

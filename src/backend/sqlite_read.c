@@ -482,7 +482,7 @@ sqlite_read_start(struct backend *b, const struct operation *op, struct arena *a
 	s->backend = b;
 	s->is_single = op->kind == OPERATION_READ;
 	TRY(build(op, arena, &s->statement));
-	TRY(sqlite_rows_init(&s->rows, op->grant->table, op->columns, arena, &s->row));
+	TRY(sqlite_rows_init(&s->rows, op, op->columns, arena, &s->row));
 	*sql_text = s->statement.text;
 	*ret = &s->rows;
 	return OK;

@@ -429,7 +429,7 @@ keep_operation(struct write_stream *s, const struct operation *op)
 	*columns = returns ? *op->columns : none;
 	s->op = *op;
 	s->op.columns = columns;
-	return sqlite_rows_init(&s->rows, op->grant->table, columns, s->arena, &s->row);
+	return sqlite_rows_init(&s->rows, op, columns, s->arena, &s->row);
 }
 
 struct err

@@ -101,10 +101,21 @@ put_seen_column(struct sql *out, const struct grant *grant, size_t column)
 	}
 }
 
+/* ", a, b": as they are stored, whatever the views show. For cursors, which are sealed. */
+static void
+put_order_values(struct sql *out, const struct operation *op)
+{
+	for (size_t i = 0; op->with_order && i < op->order_count; i++) {
+		sql_put(out, ", ");
+		select_put_column(out, op->grant->table, op->order[i].column);
+	}
+}
+
 /* SELECT a, b FROM t */
 static void
-put_select(struct sql *out, const struct grant *grant, const struct column_set *columns)
+put_select(struct sql *out, const struct grant *grant, const struct operation *op)
 {
+	const struct column_set *columns = op->columns;
 	bool first = true;
 
 	if (out->dialect == DIALECT_TSQL)
@@ -121,6 +132,7 @@ put_select(struct sql *out, const struct grant *grant, const struct column_set *
 		put_seen_column(out, grant, i);
 		first = false;
 	}
+	put_order_values(out, op);
 	sql_put(out, " FROM ");
 	select_put_table(out, grant->table);
 }
@@ -156,7 +168,7 @@ statement_list(const struct operation *op, struct sql *out)
 	const struct grant *grant = op->grant;
 
 	check_list(out, op);
-	put_select(out, grant, op->columns);
+	put_select(out, grant, op);
 	sql_put(out, " WHERE 1 = 1");
 	put_row_condition(out, grant);
 	if (op->filter != NULL) {
@@ -191,7 +203,7 @@ put_where_row(struct sql *out, const struct grant *grant, const struct value *ke
 struct err
 statement_read(const struct operation *op, const struct grant *grant, const struct value *key, struct sql *out)
 {
-	put_select(out, grant, op->columns);
+	put_select(out, grant, op);
 	put_where_row(out, grant, key);
 	return sql_check(out);
 }

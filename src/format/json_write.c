@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/macros.h"
+
 static const uint64_t EACH = 0x0101010101010101u, TOP = 0x8080808080808080u;
 
 /* Not zero when one of the eight bytes is `c`; rarely also otherwise, where a borrow runs on. */
@@ -137,18 +139,19 @@ json_put_name(struct buf *out, const char *name)
 	buf_commit(out, len + 3);
 }
 
-static void
-put_fraction(struct buf *out, uint64_t scaled, uint64_t scale)
-{
-	uint8_t digits[20];
-	size_t len = 0;
+static const uint64_t POWERS[] = { 1, 10, 100, 1000, 10000, 100000, 1000000 };
 
-	buf_put_unsigned(out, scaled / scale);
-	if (scale > 1)
-		digits[len++] = '.';
-	for (uint64_t rest = scaled % scale; scale > 1; scale /= 10, rest %= scale)
-		digits[len++] = (uint8_t)('0' + rest / (scale / 10));
-	buf_put(out, (struct bytes){ digits, len });
+/* scaled / 10^decimals, all decimals shown. */
+static void
+put_scaled(struct buf *out, uint64_t scaled, size_t decimals)
+{
+	uint8_t digits[ARRAY_LEN(POWERS)] = { '.' };
+
+	buf_put_unsigned(out, scaled / POWERS[decimals]);
+	for (size_t i = 1; i <= decimals; i++)
+		digits[i] = (uint8_t)('0' + scaled / POWERS[decimals - i] % 10);
+	if (decimals > 0)
+		buf_put(out, (struct bytes){ digits, decimals + 1 });
 }
 
 /* Prices, counts and ratings: at most 15 digits, at most six of them after the point. Two decimals of 15
@@ -159,14 +162,17 @@ put_short_decimal(struct buf *out, double value)
 {
 	double size = fabs(value);
 
-	for (uint64_t scale = 1; scale <= 1000000 && size * (double)scale < 1e15; scale *= 10) {
-		uint64_t scaled = (uint64_t)(size * (double)scale + 0.5);
+	for (size_t decimals = 0; decimals < ARRAY_LEN(POWERS); decimals++) {
+		double scale = (double)POWERS[decimals];
 
-		if ((double)scaled / (double)scale != size)
+		if (size * scale >= 1e15)
+			return false;
+		uint64_t scaled = (uint64_t)(size * scale + 0.5);
+		if ((double)scaled / scale != size)
 			continue;
 		if (signbit(value))
 			buf_put_u8(out, '-');
-		put_fraction(out, scaled, scale);
+		put_scaled(out, scaled, decimals);
 		return true;
 	}
 	return false;

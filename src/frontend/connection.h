@@ -21,6 +21,7 @@ struct server {
 	uv_timer_t timer;
 	struct peer_counts *peers;
 	void (*drained)(struct server *s); /* the last connection has closed after server_drain() */
+	void *owner;                       /* for `drained` */
 };
 
 /* Takes the listening socket; accepts nothing until server_accept(). */

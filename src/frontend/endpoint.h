@@ -9,6 +9,7 @@ extern const struct endpoint data_endpoints[];
 extern const struct endpoint admin_endpoints[];
 
 /* oauth.c */
+void oauth_describe(struct request *r);
 struct err oauth_token_decide(struct request *r);
 struct err oauth_token(struct request *r, enum step *step);
 void oauth_put_error(struct request *r, struct buf *body);

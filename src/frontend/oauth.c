@@ -179,14 +179,19 @@ local_issuer(const struct request *r)
 	return NULL;
 }
 
+void
+oauth_describe(struct request *r)
+{
+	r->class = AUDIT_AUTHENTICATION;
+	r->action = BYTES("login");
+	r->resource = BYTES("token");
+}
+
 struct err
 oauth_token_decide(struct request *r)
 {
 	const struct issuer_settings *local = local_issuer(r);
 
-	r->class = AUDIT_AUTHENTICATION;
-	r->action = BYTES("login");
-	r->resource = BYTES("token");
 	if (local == NULL)
 		return fail(ERR_NOT_FOUND, "this service issues no tokens");
 	r->issuer = bytes_text(local->name);

@@ -92,10 +92,12 @@ stage_identify(struct request *r, enum step *step)
 
 	(void)step;
 	if (r->endpoint == NULL) {
-		struct err e;
+		struct err e = OK;
 		r->endpoint = endpoint_find(r, &e);
 		if (r->endpoint == NULL)
 			return e;
+		if (r->endpoint->describe != NULL)
+			r->endpoint->describe(r);
 	}
 	if (r->endpoint->auth == AUTH_NONE)
 		return OK;

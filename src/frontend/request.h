@@ -42,7 +42,8 @@ struct endpoint {
 	enum endpoint_auth auth;
 	bool is_recorded;     /* a decision is made here: one audit record */
 	size_t body_max;      /* 0: no body is taken; SIZE_MAX: as configured */
-	/* Each may be NULL. */
+	/* Each may be NULL, but execute. */
+	void (*describe)(struct request *r); /* class, resource and action for the record, before anything can fail */
 	struct err (*decide)(struct request *r);
 	struct err (*execute)(struct request *r, enum step *step);
 	struct err (*commit)(struct request *r, enum step *step);

@@ -65,15 +65,20 @@ decide(struct request *r, enum action action, const struct column_set *needed, c
 	return e;
 }
 
+void
+rest_describe(struct request *r)
+{
+	r->class = AUDIT_DATASTORE;
+	r->action = bytes_text(action_name(action_of(r->head.method)));
+	if (r->segment_count >= 2)
+		r->resource = r->segments[1];
+}
+
 struct err
 rest_decide(struct request *r)
 {
 	enum action action = action_of(r->head.method);
 
-	r->class = AUDIT_DATASTORE;
-	r->action = bytes_text(action_name(action));
-	if (r->segment_count >= 2)
-		r->resource = r->segments[1];
 	TRY(check_shape(r));
 	TRY(decide(r, action, NULL, &r->grant));
 	r->rest = arena_alloc(&r->arena, sizeof *r->rest);
@@ -107,7 +112,7 @@ prepare_read(struct request *r)
 		rest->columns = rest->select;
 	*op = (struct operation){ .kind = rest->has_key ? OPERATION_READ : OPERATION_LIST, .grant = r->grant,
 		                  .columns = &rest->columns, .key = rest->key, .filter = rest->filter,
-		                  .order = rest->order, .order_count = rest->order_count, .with_order = true,
+		                  .order = rest->order, .order_count = rest->order_count, .with_order = !rest->has_key,
 		                  .after = rest->has_after ? rest->after : NULL, .limit = rest->first + 1 };
 	return OK;
 }

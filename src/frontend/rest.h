@@ -37,6 +37,7 @@ struct rest {
 	bool has_more, is_started, is_insert_tried;
 };
 
+void rest_describe(struct request *r);
 struct err rest_decide(struct request *r);
 struct err rest_execute(struct request *r, enum step *step);
 struct err rest_commit(struct request *r, enum step *step);
