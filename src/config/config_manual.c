@@ -37,7 +37,7 @@ static const char preamble[] =
 	"  local: {type: local, audience: \"api://books\", access_token_ttl: 15m, refresh_token_ttl: 30d}\n"
 	"  lab:   {type: oidc, issuer: \"https://idp.test.invalid/\", audience: \"api://books\", jwks: {file: jwks.json}}\n"
 	"backends:\n"
-	"  books: {type: sqlite, path: books.db}\n"
+	"  books: {type: sqlite, path: data/books.db}\n"
 	"roles:\n"
 	"  reader:      {granted_by: [\"local:reader\", \"lab:Books.Read\"]}\n"
 	"  books-admin: {granted_by: [\"local:books-admin\"]}\n"
