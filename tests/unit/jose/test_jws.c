@@ -37,12 +37,12 @@ test_rfc_examples(void)
 		{ "vectors/rfc7515_A.5.jwsc", "vectors/rfc7515_A.2.jwk", false }, /* none */
 		{ "vectors/rfc7515_A.6.jwsg", "vectors/rfc7515_A.6.1.jwk", false }, /* JSON, two signatures */
 		{ "vectors/rfc7515_A.7.jwsf", "vectors/rfc7515_A.3.jwk", false },   /* JSON */
-		{ "vectors/rfc7520_4.1.jwsc", "vectors/rfc7520_4.1.jwk", true },    /* RS256 */
-		{ "vectors/rfc7520_4.1.jwsf", "vectors/rfc7520_4.1.jwk", false },
-		{ "vectors/rfc7520_4.2.jwsc", "vectors/rfc7520_4.2.jwk", true },    /* PS384 */
-		{ "vectors/rfc7520_4.3.jwsc", "vectors/rfc7520_4.3.jwk", true },    /* ES512 */
-		{ "vectors/rfc7520_4.4.jwsc", "vectors/rfc7520_4.4.jwk", false },   /* HS256 */
-		{ "vectors/rfc7520_4.5.jwsc", "vectors/rfc7520_4.5.jwk", false },   /* HS256, detached */
+		{ "vectors/rfc7520_4.1.jwsc", "vectors/rfc7520_3.4.jwk", true },    /* RS256 */
+		{ "vectors/rfc7520_4.1.jwsf", "vectors/rfc7520_3.4.jwk", false },
+		{ "vectors/rfc7520_4.2.jwsc", "vectors/rfc7520_3.4.jwk", true }, /* PS384 */
+		{ "vectors/rfc7520_4.3.jwsc", "vectors/rfc7520_3.2.jwk", true },    /* ES512 */
+		{ "vectors/rfc7520_4.4.jwsc", "vectors/rfc7520_3.5.jwk", false },   /* HS256 */
+		{ "vectors/rfc7520_4.5.jwsc", "vectors/rfc7520_3.5.jwk", false },   /* HS256, detached */
 		{ "vectors/rfc7520_4.8.jwsg", "vectors/rfc7520_4.8.jwkset", false },
 		{ "vectors/rfc7520_5.1.jwec", "vectors/rfc7520_5.1.jwk", false },   /* JWE */
 		{ "cve-2023-50967/cve-2023-50967.jwe", "cve-2023-50967/cve-2023-50967.jwk", false },
