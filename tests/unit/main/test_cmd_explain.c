@@ -1,0 +1,152 @@
+/* `gatewarden explain`: the decision, the rule and its line, what would be seen. */
+#include "main/cmd_explain.h"
+
+#include "main/cmd_user.h"
+#include "stage.h"
+
+static void
+test_allowed_names_rule_place_columns_and_rows(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/api/books/42?$select=title");
+	CHECK(s.status == 0 && said(&s, "decision  allowed\n") &&
+	      said(&s, "rule      resources.books.allow.reader.read\n"));
+	CHECK(said(&s, "place     gatewarden.yaml:15\n"));
+	CHECK(said(&s, "columns id, title, owner\n") && said(&s, "rows    where owner eq @claims.sub\n"));
+	CHECK(strstr(s.out, "cost") == NULL);
+	stage_done(&s);
+}
+
+static void
+test_two_roles_are_two_views(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--role", "books-admin", "GET", "/api/books");
+	CHECK(s.status == 0 && said(&s, "roles     reader books-admin\n") && said(&s, "as reader\n") &&
+	      said(&s, "as books-admin\n  columns id, title, owner, cost\n  rows    all\n"));
+	stage_done(&s);
+}
+
+static void
+test_methods_are_the_actions_of_policy(void)
+{
+	static const struct {
+		const char *method, *path, *says;
+		int reader, admin;
+	} rows[] = {
+		{ "GET", "/api/books", "read", 0, 0 },          { "HEAD", "/api/books/1", "read", 0, 0 },
+		{ "POST", "/api/books", "create", 1, 0 },       { "PUT", "/api/books/1", "update", 1, 0 },
+		{ "PATCH", "/api/books/id/1", "update", 1, 0 }, { "DELETE", "/api/books/1", "delete", 1, 0 },
+	};
+	struct stage s;
+
+	stage_open(&s);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		RUN(&s, cmd_explain, "", "explain", "--role", "reader", (char *)(uintptr_t)rows[i].method,
+		    (char *)(uintptr_t)rows[i].path);
+		CHECK_ROW(s.status == rows[i].reader, rows[i].method);
+		RUN(&s, cmd_explain, "", "explain", "--role=books-admin", (char *)(uintptr_t)rows[i].method,
+		    (char *)(uintptr_t)rows[i].path);
+		CHECK_ROW(s.status == rows[i].admin, rows[i].method);
+		CHECK_ROW(said(&s, rows[i].says), rows[i].method);
+	}
+	stage_done(&s);
+}
+
+static void
+test_denied_names_the_default_and_an_unknown_resource_is_noted(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "DELETE", "/api/books/1");
+	CHECK(s.status == 1 && said(&s, "decision  denied\n") && said(&s, "default deny") &&
+	      strstr(s.out, "note") == NULL);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/api/secrets");
+	CHECK(s.status == 1 && said(&s, "no resource `secrets`"));
+	stage_done(&s);
+}
+
+static void
+test_token_decides_who_asks(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	RUN(&s, cmd_user, "correct horse battery\n", "user", "add", "alice", "--role", "guest");
+
+	char *token = stage_token(&s, "alice");
+
+	RUN(&s, cmd_explain, "", "explain", "--token", token, "GET", "/api/books");
+	CHECK(s.status == 0 && said(&s, "resources.books.allow.reader.read") && strstr(s.out, token) == NULL);
+	RUN(&s, cmd_explain, "", "explain", "--token", token, "POST", "/api/books");
+	CHECK(s.status == 1 && said(&s, "default deny"));
+	RUN(&s, cmd_explain, "", "explain", "--token", "nonsense", "GET", "/api/books");
+	CHECK(s.status == 1 && said(&s, "the token is refused"));
+	free(token);
+	stage_done(&s);
+}
+
+static void
+test_wrong_usage_is_status_2(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET");
+	CHECK(s.status == 2 && said(&s, "METHOD and PATH"));
+	RUN(&s, cmd_explain, "", "explain", "GET", "/api/books");
+	CHECK(s.status == 2 && said(&s, "--token or --role"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--token", "x", "GET", "/api/books");
+	CHECK(s.status == 2);
+	RUN(&s, cmd_explain, "", "explain", "--role", "boss", "GET", "/api/books");
+	CHECK(s.status == 2 && said(&s, "no such role") && said(&s, "  books-admin\n"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "BREW", "/api/books");
+	CHECK(s.status == 2 && said(&s, "no such method"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "DELETE", "/api/books");
+	CHECK(s.status == 2 && said(&s, "needs a key"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "POST", "/api/books/1");
+	CHECK(s.status == 2 && said(&s, "takes no key"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/api/../etc/passwd");
+	CHECK(s.status == 2 && said(&s, "no path"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/me");
+	CHECK(s.status == 2 && said(&s, "/api/RESOURCE"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--claims", "[1]", "GET", "/api/books");
+	CHECK(s.status == 2 && said(&s, "--claims"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--claims", "{\"sub\":\"x\"}", "GET",
+	    "/api/books");
+	CHECK(s.status == 0);
+	stage_done(&s);
+}
+
+static void
+test_missing_database_and_wrong_condition_are_told(void)
+{
+	struct stage s;
+	char path[256];
+
+	stage_open(&s);
+	snprintf(path, sizeof path, "%s/books.db", s.directory);
+
+	sqlite3 *db;
+
+	CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+	CHECK(sqlite3_exec(db, "ALTER TABLE books RENAME COLUMN owner TO keeper", NULL, NULL, NULL) ==
+	      SQLITE_OK);
+	sqlite3_close(db);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/api/books");
+	CHECK(s.status == 2 && said(&s, "gatewarden.yaml:15:") && said(&s, "owner"));
+	CHECK(unlink(path) == 0);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/api/books");
+	CHECK(s.status == 2 && said(&s, "books"));
+	stage_done(&s);
+}
+
+TESTS(TEST(test_allowed_names_rule_place_columns_and_rows), TEST(test_two_roles_are_two_views),
+      TEST(test_methods_are_the_actions_of_policy),
+      TEST(test_denied_names_the_default_and_an_unknown_resource_is_noted), TEST(test_token_decides_who_asks),
+      TEST(test_wrong_usage_is_status_2), TEST(test_missing_database_and_wrong_condition_are_told))
