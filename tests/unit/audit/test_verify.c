@@ -222,10 +222,10 @@ static void
 test_case_90_a_checkpoint_forged_with_another_key_is_found(void)
 {
 	char *path = filled(4);
-	struct checkpoint_key real, forger = { 0 };
+	struct checkpoint_key real = { 0 }, forger;
 	struct checkpoint c = { .sequence = 4, .time_us = start_us };
 	struct buf text = file_read(path, first_segment), note = file_read(path, "checkpoints");
-	int directory;
+	int directory = -1;
 
 	/* Record 4 replaced by a re-sealed copy, with a checkpoint that says so. */
 	struct digest d;
