@@ -67,7 +67,7 @@ json_int64(const struct json *v, int64_t *ret)
 bool
 json_double(const struct json *v, double *ret)
 {
-	char text[1024];
+	char text[1024]; /* strtod() wants an end, and the input has none */
 
 	if (v == NULL || v->type != JSON_NUMBER || v->text.len >= sizeof text)
 		return false;

@@ -44,6 +44,7 @@ const struct json *json_next(const struct json *parent, const struct json *item)
 bool json_string(const struct json *v, struct bytes *ret);
 /* An integer within int64, written without fraction or exponent (or with a zero fraction). */
 bool json_int64(const struct json *v, int64_t *ret);
+/* The nearest double; not where that is infinite, nor of more than 1023 characters. */
 bool json_double(const struct json *v, double *ret);
 bool json_bool(const struct json *v, bool *ret);
 
