@@ -5,6 +5,7 @@
 
 #define GOOD_X "Ssy3Ffl_CaGVM9nnfqah0Ewaz7BldzNPUJCuXOqM0mY"
 #define GOOD_Y "_8v8jXYN2KDrsEDvyjZG8ELPctgYCeofnp8cZfSIIY0"
+#define ZERO_X "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define GOOD_EC "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "\""
 #define GOOD_ED "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
 
@@ -59,8 +60,7 @@ test_case_11_points_off_the_curve_are_refused(void)
 		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "=\"",
 		"\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "\"",
 		"\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "\"",
-		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
-		"\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
+		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" ZERO_X "\",\"y\":\"" ZERO_X "\"",
 		/* Ed25519: orders 4, 1, 2 and 8; y = p and p + 1; y = 2, which no point has; 31 bytes; Ed448. */
 		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
 		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA\"",
@@ -215,10 +215,10 @@ test_bad_key_sets_of_the_corpus(void)
 		int expected = 0;
 		char id[64];
 
-		if (failed(json_parse(vectors_line(&rest), &arena, &row, NULL))) {
-			CHECK(!"the corpus is JSON");
+		struct err parsed = json_parse(vectors_line(&rest), &arena, &row, NULL);
+		CHECK(!failed(parsed));
+		if (failed(parsed))
 			return;
-		}
 		snprintf(id, sizeof id, "%.*s", (int)member_text(row, "id").len, (const char *)member_text(row, "id").at);
 		for (size_t i = 0; i < ARRAY_LEN(other); i++)
 			if (strcmp(other[i].id, id) == 0)
