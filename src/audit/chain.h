@@ -12,10 +12,10 @@
 
 struct chain;
 
-/* Opens or creates the log (the folder above it must be there), takes an exclusive lock, finds the end. A torn last line (kill -9, power) is
- * cut off into <dir>/torn and a "recovered" record is written; anything else that does not verify in the
- * last segment, or a log shorter than its last checkpoint, is ERR_CONFIG and nothing is changed. A second ledger
- * on the directory is ERR_CONFIG. ERR_SYSTEM: may be tried again. */
+/* Opens or creates the log (the folder above it must be there), takes an exclusive lock, finds the end. A torn
+ * last line (kill -9, power) is cut off into <dir>/torn and a "recovered" record is written. Anything else in
+ * the last segment that does not verify, a log shorter than its last checkpoint, and a second ledger on the
+ * directory are ERR_CONFIG, and nothing is changed. ERR_SYSTEM may be tried again. */
 struct err chain_open(const struct audit_settings *settings, int64_t wall_us, struct chain **ret);
 /* Drops what was not committed; syncs, and signs a last checkpoint. Takes NULL. */
 void chain_close(struct chain *c);

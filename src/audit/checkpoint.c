@@ -138,16 +138,10 @@ read_signature(struct reader *in, const struct checkpoint_key *k, uint8_t ret[SI
 	return blank.len == 0 && reader_left(in) == 0 ? OK : shape;
 }
 
-static void
-buf_free(struct buf *b)
-{
-	buf_done(b);
-}
-
 struct err
 checkpoint_read(struct bytes entry, const struct checkpoint_key *k, struct checkpoint *ret)
 {
-	struct buf text CLEANUP(buf_free) = { .limit = CHECKPOINT_MAX };
+	struct buf text CLEANUP(buf_done) = { .limit = CHECKPOINT_MAX };
 	struct reader in = reader_of(entry);
 	struct checkpoint c = { 0 };
 	uint8_t signature[SIGNATURE_LEN];

@@ -32,12 +32,6 @@ bio_free(BIO **bio)
 	BIO_free_all(*bio);
 }
 
-static void
-pem_wipe(struct buf *b)
-{
-	buf_wipe(b);
-}
-
 /* key id = SHA-256(name, newline, 0x01, public key)[:4] (C2SP signed-note, "Ed25519 signatures"). */
 static struct err
 name_key(struct checkpoint_key *k)
@@ -50,8 +44,8 @@ name_key(struct checkpoint_key *k)
 		return fail(ERR_CONFIG, "the checkpoint key is no Ed25519 key");
 
 	SHA256(public, sizeof public, hash);
-	int name = snprintf(k->origin, sizeof k->origin, "gatewarden.audit/%02x%02x%02x%02x%02x%02x%02x%02x", hash[0],
-	                    hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
+	int name = snprintf(k->origin, sizeof k->origin, "gatewarden.audit/%02x%02x%02x%02x%02x%02x%02x%02x",
+	                    hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
 	int head = snprintf((char *)message, sizeof message, "%s\n%c", k->origin, NOTE_ED25519);
 	if (name >= (int)sizeof k->origin || head < 0 || (size_t)head + sizeof public > sizeof message)
 		return fail(ERR_SYSTEM, "cannot name the checkpoint key");
@@ -105,7 +99,7 @@ parse_pem(struct bytes pem, bool is_private, struct checkpoint_key *ret)
 static struct err
 read_pem(int directory, const char *name, bool is_private, struct checkpoint_key *ret)
 {
-	struct buf pem CLEANUP(pem_wipe) = { .limit = 2 * PEM_MAX };
+	struct buf pem CLEANUP(buf_wipe) = { .limit = 2 * PEM_MAX };
 
 	TRY(directory_read(directory, name, PEM_MAX, &pem));
 	return parse_pem(buf_bytes(&pem), is_private, ret);

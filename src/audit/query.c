@@ -82,16 +82,10 @@ scan_line(struct scan *s, struct bytes text)
 		s->each(s->of, text, record);
 }
 
-static void
-lines_free(struct lines *l)
-{
-	lines_done(l);
-}
-
 static struct err
 scan_segment(struct scan *s, int file)
 {
-	struct lines lines CLEANUP(lines_free) = { 0 };
+	struct lines lines CLEANUP(lines_done) = { 0 };
 	enum lines_kind kind;
 	struct bytes text;
 

@@ -15,29 +15,11 @@ static const char torn_folder[] = "torn", checkpoints_name[] = "checkpoints";
 static const struct err unverified = { .kind = ERR_CONFIG,
 	                               .why = "the last audit segment does not verify: run `gatewarden audit verify`" };
 
-static void
-lines_free(struct lines *l)
-{
-	lines_done(l);
-}
-
-static void
-stream_free(struct checkpoint_stream *s)
-{
-	checkpoint_stream_done(s);
-}
-
-static void
-list_free(struct segment_list *l)
-{
-	segment_list_done(l);
-}
-
 /* Follows the chain, which stands at ret->sequence and ret->head, through the last segment. */
 static struct err
 scan_segment(int file, const struct digest *d, struct log_end *ret)
 {
-	struct lines lines CLEANUP(lines_free) = { 0 };
+	struct lines lines CLEANUP(lines_done) = { 0 };
 	enum lines_kind kind;
 	struct bytes text;
 	struct line l;
@@ -74,7 +56,7 @@ open_segment(int directory, uint64_t first, int *ret)
 static struct err
 read_last_line(int file, const struct digest *d, struct log_end *ret)
 {
-	struct lines lines CLEANUP(lines_free) = { 0 };
+	struct lines lines CLEANUP(lines_done) = { 0 };
 	enum lines_kind kind;
 	struct bytes text;
 	struct line l;
@@ -111,7 +93,7 @@ scan_before(int directory, uint64_t first, const struct digest *d, struct log_en
 static struct err
 scan_log(int directory, const struct digest *d, struct log_end *ret)
 {
-	struct segment_list list CLEANUP(list_free) = { 0 };
+	struct segment_list list CLEANUP(segment_list_done) = { 0 };
 	int file CLEANUP(fd_close) = -1;
 
 	TRY(segment_list_read(directory, &list));
@@ -134,7 +116,7 @@ static const struct err unsigned_end = { .kind = ERR_CONFIG,
 static struct err
 last_checkpoint(int file, const struct checkpoint_key *k, struct checkpoint *ret, uint64_t *ret_length)
 {
-	struct checkpoint_stream s CLEANUP(stream_free) = { 0 };
+	struct checkpoint_stream s CLEANUP(checkpoint_stream_done) = { 0 };
 	enum lines_kind kind;
 	struct err e = checkpoint_stream_init_tail(file, k, &s);
 

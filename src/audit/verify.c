@@ -204,16 +204,10 @@ report(struct verifier *v, size_t len)
 		v->progress(v->of, v->done, v->total > v->done ? v->total : v->done);
 }
 
-static void
-lines_free(struct lines *l)
-{
-	lines_done(l);
-}
-
 static struct err
 check_segment(struct verifier *v, int file, bool is_last)
 {
-	struct lines lines CLEANUP(lines_free) = { 0 };
+	struct lines lines CLEANUP(lines_done) = { 0 };
 	enum lines_kind kind;
 	struct bytes text;
 

@@ -65,18 +65,6 @@ complain_err(const char *which, struct err e)
 	              e.sys != 0 ? strerror(e.sys) : "");
 }
 
-static void
-buf_free(struct buf *b)
-{
-	buf_done(b);
-}
-
-static void
-arena_free(struct arena *a)
-{
-	arena_done(a);
-}
-
 /* Arguments. */
 
 static const struct option *
@@ -188,7 +176,7 @@ read_file(const char *path, struct buf *ret)
 static int
 tell_verified(const char *directory, struct err e, const struct verify_result *r)
 {
-	struct buf head CLEANUP(buf_free) = { 0 };
+	struct buf head CLEANUP(buf_done) = { 0 };
 
 	if (e.kind == ERR_DENIED) {
 		(void)printf("bad: first at record %" PRIu64 ": %.*s\n", r->bad_sequence, (int)r->message.len,
@@ -211,7 +199,7 @@ tell_verified(const char *directory, struct err e, const struct verify_result *r
 static int
 run_verify(const struct arguments *a, const char *directory)
 {
-	struct buf anchor CLEANUP(buf_free) = { 0 };
+	struct buf anchor CLEANUP(buf_done) = { 0 };
 	bool terminal = isatty(STDERR_FILENO) == 1;
 	struct verify_result r;
 
@@ -258,7 +246,7 @@ put_cell(struct buf *row, struct bytes text, size_t width)
 static void
 put_time(struct buf *row, const struct json *record)
 {
-	struct buf text CLEANUP(buf_free) = { 0 };
+	struct buf text CLEANUP(buf_done) = { 0 };
 	int64_t ms = 0;
 
 	(void)json_int64(json_member(record, "time"), &ms); /* the query has read it */
@@ -269,7 +257,7 @@ put_time(struct buf *row, const struct json *record)
 static void
 put_principal(struct buf *row, const struct json *record)
 {
-	struct buf text CLEANUP(buf_free) = { 0 };
+	struct buf text CLEANUP(buf_done) = { 0 };
 	const struct json *actor = json_member(record, "actor");
 	struct bytes issuer = audit_field(actor, "idp", "name");
 
@@ -284,7 +272,7 @@ put_principal(struct buf *row, const struct json *record)
 static void
 put_row(void *of, struct bytes line, const struct json *record)
 {
-	struct buf row CLEANUP(buf_free) = { 0 }, number CLEANUP(buf_free) = { 0 };
+	struct buf row CLEANUP(buf_done) = { 0 }, number CLEANUP(buf_done) = { 0 };
 	int64_t sequence = 0;
 
 	(void)of, (void)line;
@@ -339,7 +327,7 @@ find_verb(const char *name)
 int
 cmd_audit(int argc, char **argv)
 {
-	struct arena arena CLEANUP(arena_free) = { 0 };
+	struct arena arena CLEANUP(arena_done) = { 0 };
 	struct arguments a = { 0 };
 	struct query_filter filter;
 	enum verb verb = argc > 1 ? find_verb(argv[1]) : 0;
