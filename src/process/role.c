@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,6 +101,7 @@ role_main(int argc, char **argv)
 	struct buf text = { .at = (uint8_t *)name, .room = sizeof name, .limit = sizeof name };
 	buf_printf(&text, s.role == ROLE_WORKER ? "%s/%u" : "%s", roles[s.role].name, s.slot);
 	log_init(name, LOG_INFO);
+	(void)prctl(PR_SET_NAME, "gatewarden", 0, 0, 0); /* else `ps` says "exe"; never fails */
 
 	struct err e = open_start(&s);
 	if (failed(e)) {

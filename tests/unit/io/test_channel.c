@@ -1,0 +1,187 @@
+/* Two ends of a channel on one loop, and the form of its packets. */
+#include "io/channel.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "test.h"
+
+struct end {
+	struct channel *channel;
+	struct loop *loop;
+	unsigned count, stop_at;
+	uint64_t last_id, sum;
+	size_t bytes;
+	int fd;
+	bool is_closed, is_in_order;
+};
+
+static void
+on_message(void *of, struct channel *c, const struct message *m)
+{
+	struct end *e = of;
+
+	(void)c;
+	e->is_in_order &= m->id == e->last_id + 1;
+	e->last_id = m->id;
+	e->bytes += m->body.len;
+	if (m->fd >= 0)
+		e->fd = m->fd;
+	if (++e->count == e->stop_at)
+		loop_stop(e->loop);
+}
+
+static void
+on_closed(void *of, struct channel *c)
+{
+	struct end *e = of;
+
+	(void)c;
+	e->is_closed = true;
+	loop_stop(e->loop);
+}
+
+static struct loop loop;
+
+static void
+open_pair(struct end *a, struct end *b)
+{
+	int pair[2];
+
+	CHECK(!failed(loop_init(&loop)));
+	CHECK(!failed(channel_pair(pair)));
+	*a = (struct end){ .loop = &loop, .fd = -1, .is_in_order = true };
+	*b = *a;
+	CHECK(!failed(channel_open(&loop, pair[0], on_message, on_closed, a, &a->channel)));
+	CHECK(!failed(channel_open(&loop, pair[1], on_message, on_closed, b, &b->channel)));
+}
+
+static void
+close_loop(struct end *a, struct end *b)
+{
+	if (!a->is_closed)
+		channel_close(a->channel);
+	if (!b->is_closed)
+		channel_close(b->channel);
+	uv_close((uv_handle_t *)&loop.prepare, NULL);
+	loop_run(&loop);
+	CHECK(uv_loop_close(&loop.uv) == 0);
+}
+
+static void
+test_messages_arrive_whole_and_in_order(void)
+{
+	static uint8_t body[CHANNEL_BODY_MAX];
+	struct end a, b;
+	size_t sent = 0;
+
+	open_pair(&a, &b);
+	for (uint64_t i = 1; i <= 400; i++) {
+		size_t len = (size_t)(i * 7919 % sizeof body);
+		sent += len;
+		CHECK(!failed(channel_send(a.channel, 7, i, (struct bytes){ body, len })));
+	}
+	b.stop_at = 400;
+	loop_run(&loop);
+	CHECK(b.count == 400 && b.is_in_order && b.bytes == sent);
+	CHECK(channel_queued(a.channel) == 0);
+	close_loop(&a, &b);
+}
+
+static void
+test_a_body_too_long_is_refused(void)
+{
+	static uint8_t body[CHANNEL_BODY_MAX + 1];
+	struct end a, b;
+
+	open_pair(&a, &b);
+	CHECK(channel_send(a.channel, 1, 1, (struct bytes){ body, sizeof body }).kind == ERR_LIMIT);
+	close_loop(&a, &b);
+}
+
+static void
+test_a_peer_that_does_not_read_bounds_the_queue(void)
+{
+	static uint8_t body[CHANNEL_BODY_MAX];
+	struct end a, b;
+	unsigned taken = 0;
+
+	open_pair(&a, &b);
+	while (taken < 10000 && !failed(channel_send(a.channel, 1, taken, (struct bytes){ body, sizeof body })))
+		taken++;
+	CHECK(taken > 0 && taken < 10000);
+	CHECK(channel_queued(a.channel) <= CHANNEL_QUEUE_MAX);
+	close_loop(&a, &b);
+}
+
+static void
+test_a_descriptor_rides_with_its_message(void)
+{
+	struct end a, b;
+	int pipe_ends[2];
+	char byte = 0;
+
+	open_pair(&a, &b);
+	CHECK(pipe(pipe_ends) == 0);
+	CHECK(!failed(channel_send(a.channel, 1, 1, BYTES("first"))));
+	CHECK(!failed(channel_send_fd(a.channel, 2, 2, BYTES("with"), pipe_ends[1])));
+	b.stop_at = 2;
+	loop_run(&loop);
+	CHECK(b.fd >= 0 && b.is_in_order);
+	CHECK(write(b.fd, "x", 1) == 1 && read(pipe_ends[0], &byte, 1) == 1 && byte == 'x');
+	close(b.fd);
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+	close_loop(&a, &b);
+}
+
+static void
+test_a_closed_peer_is_told(void)
+{
+	struct end a, b;
+
+	open_pair(&a, &b);
+	channel_close(a.channel);
+	a.is_closed = true;
+	loop_run(&loop);
+	CHECK(b.is_closed);
+	close_loop(&a, &b);
+}
+
+/* Whatever is no packet closes the channel, and nothing of the packet behind the fault is delivered. */
+static void
+test_malformed_packets_close_the_channel(void)
+{
+	static const struct {
+		const char *what;
+		uint8_t bytes[40];
+		size_t len;
+		unsigned delivered;
+	} rows[] = {
+		{ "half a header", { 0, 0, 0, 0, 1, 0 }, 6, 0 },
+		{ "body longer than the packet", { 9, 0, 0, 0, 1, 0, 0, 0, 1 }, 16, 0 },
+		{ "length above the maximum", { 255, 255, 255, 255, 1, 0, 0, 0, 1 }, 16, 0 },
+		{ "reserved bits", { 0, 0, 0, 0, 1, 0, 1, 0, 1 }, 16, 0 },
+		{ "a good frame, then rubbish", { 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 5 }, 18, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct end b = { .loop = &loop, .fd = -1, .is_in_order = true };
+		int pair[2];
+
+		CHECK(!failed(loop_init(&loop)));
+		CHECK(!failed(channel_pair(pair)));
+		CHECK(!failed(channel_open(&loop, pair[1], on_message, on_closed, &b, &b.channel)));
+		CHECK(send(pair[0], rows[i].bytes, rows[i].len, 0) == (ssize_t)rows[i].len);
+		loop_run(&loop);
+		CHECK_ROW(b.is_closed && b.count == rows[i].delivered, rows[i].what);
+		close(pair[0]);
+		close_loop(&b, &b);
+	}
+}
+
+TESTS(TEST(test_messages_arrive_whole_and_in_order), TEST(test_a_body_too_long_is_refused),
+      TEST(test_a_peer_that_does_not_read_bounds_the_queue), TEST(test_a_descriptor_rides_with_its_message),
+      TEST(test_a_closed_peer_is_told), TEST(test_malformed_packets_close_the_channel))

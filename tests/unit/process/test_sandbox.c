@@ -1,0 +1,259 @@
+/* Each role, in a process of its own, really tries what it must not do. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "process/sandbox.h"
+#include "test.h"
+
+static char folder[] = "/tmp/sandbox-XXXXXX";
+
+/* What an attempt returned: 0 done, else errno. */
+static int
+result(long status)
+{
+	return status < 0 ? errno : 0;
+}
+
+static int
+try_exec(void)
+{
+	char *const argv[] = { (char[]){ "true" }, NULL };
+	return result(execv("/bin/true", argv));
+}
+
+static int
+try_fork(void)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(0);
+	return result(pid);
+}
+
+static int
+try_socket(void)
+{
+	return result(socket(AF_INET, SOCK_STREAM, 0));
+}
+
+static int
+try_connect(void)
+{
+	const struct sockaddr address = { .sa_family = AF_INET };
+	return result(connect(0, &address, sizeof address));
+}
+
+static int
+try_accept(void)
+{
+	return result(accept4(-1, NULL, NULL, 0));
+}
+
+static int
+try_passwd(void)
+{
+	return result(open("/etc/passwd", O_RDONLY));
+}
+
+static int
+try_write_outside(void)
+{
+	return result(open("/tmp/sandbox-outside", O_CREAT | O_WRONLY, 0600));
+}
+
+static int
+try_write_inside(void)
+{
+	char path[64];
+	snprintf(path, sizeof path, "%s/file", folder);
+	return result(open(path, O_CREAT | O_RDWR, 0600));
+}
+
+static int
+try_rename(void)
+{
+	return result(rename("/nowhere/a", "/nowhere/b"));
+}
+
+static int
+try_exec_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
+}
+
+static int
+try_make_executable(void)
+{
+	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return at == MAP_FAILED ? 0 : result(mprotect(at, 4096, PROT_READ | PROT_EXEC));
+}
+
+static int
+try_ptrace(void)
+{
+	return result(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
+}
+
+static int
+try_kill(void)
+{
+	return result(kill(getppid(), 0));
+}
+
+static int
+try_bpf(void)
+{
+	return result(syscall(SYS_bpf, 0, NULL, 0));
+}
+
+static int
+try_uring(void)
+{
+	return result(syscall(SYS_io_uring_setup, 1, NULL));
+}
+
+static int
+try_setuid(void)
+{
+	return result(setuid(0));
+}
+
+static int
+try_unshare(void)
+{
+	return result(syscall(SYS_unshare, 0x10000000));
+}
+
+static int
+try_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct held[2] = { 0 };
+
+	if (prctl(PR_CAPBSET_READ, 0, 0, 0, 0) >= 0)
+		errno = 0; /* prctl is not on the list: it must fail below */
+	if (syscall(SYS_capget, &header, held) == 0 && (held[0].effective | held[0].permitted) != 0)
+		return 0;
+	return EPERM;
+}
+
+enum { KILLED = -1, WORKER = 1 << ROLE_WORKER, KEEPER = 1 << ROLE_KEEPER, LEDGER = 1 << ROLE_LEDGER,
+       EVERY = WORKER | KEEPER | LEDGER };
+
+/* expected: KILLED, an errno, or 0 where it is allowed. */
+static const struct {
+	const char *what;
+	int (*attempt)(void);
+	int roles, expected;
+} attempts[] = {
+	{ "exec", try_exec, EVERY, KILLED },
+	{ "fork", try_fork, EVERY, EPERM },
+	{ "socket", try_socket, EVERY, EPERM },
+	{ "connect", try_connect, EVERY, KILLED },
+	{ "accept", try_accept, KEEPER | LEDGER, EPERM },
+	{ "accept", try_accept, WORKER, EBADF },
+	{ "read a file outside", try_passwd, EVERY, EACCES },
+	{ "write a file outside", try_write_outside, EVERY, EACCES },
+	{ "write a file inside", try_write_inside, EVERY, 0 },
+	{ "rename", try_rename, WORKER, EPERM },
+	{ "map executable memory", try_exec_memory, EVERY, KILLED },
+	{ "make memory executable", try_make_executable, EVERY, KILLED },
+	{ "trace the parent", try_ptrace, EVERY, KILLED },
+	{ "signal the parent", try_kill, EVERY, EPERM },
+	{ "bpf", try_bpf, EVERY, KILLED },
+	{ "io_uring", try_uring, EVERY, KILLED },
+	{ "setuid", try_setuid, EVERY, KILLED },
+	{ "new namespaces", try_unshare, EVERY, KILLED },
+	{ "hold a capability", try_capabilities, EVERY, EPERM },
+};
+
+enum { CANNOT_ENTER = 250, LACKS = 251 };
+
+/* In the child. The exit status is the errno of the attempt. */
+static void
+attempt_in(enum role role, int (*attempt)(void))
+{
+	const struct sandbox sandbox = { .role = role, .folders = { folder }, .folder_count = 1 };
+	const char *missing_files, *missing_calls;
+
+	if (failed(sandbox_enter_files(&sandbox, &missing_files)) || failed(sandbox_enter_calls(&sandbox, &missing_calls)))
+		_exit(CANNOT_ENTER);
+	if (missing_files != NULL || missing_calls != NULL)
+		_exit(LACKS);
+	_exit(attempt());
+}
+
+static int
+outcome(enum role role, int (*attempt)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		attempt_in(role, attempt);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return CANNOT_ENTER;
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGSYS ? KILLED : CANNOT_ENTER;
+	return WEXITSTATUS(status);
+}
+
+static void
+check_role(enum role role)
+{
+	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
+		if ((attempts[i].roles >> role & 1) == 0)
+			continue;
+		int got = outcome(role, attempts[i].attempt);
+		if (got == LACKS)
+			SKIP("the kernel lacks Landlock or seccomp");
+		if (got != attempts[i].expected)
+			printf("# %s: %s: got %d, expected %d\n", role_name(role), attempts[i].what, got, attempts[i].expected);
+		CHECK_ROW(got == attempts[i].expected, attempts[i].what);
+	}
+}
+
+static void
+test_worker_is_refused_what_it_does_not_need(void)
+{
+	check_role(ROLE_WORKER);
+}
+
+static void
+test_keeper_is_refused_what_it_does_not_need(void)
+{
+	check_role(ROLE_KEEPER);
+}
+
+static void
+test_ledger_is_refused_what_it_does_not_need(void)
+{
+	check_role(ROLE_LEDGER);
+}
+
+int
+main(void)
+{
+	static const struct test tests[] = { TEST(test_worker_is_refused_what_it_does_not_need),
+		                             TEST(test_keeper_is_refused_what_it_does_not_need),
+		                             TEST(test_ledger_is_refused_what_it_does_not_need) };
+
+	if (mkdtemp(folder) == NULL)
+		return 1;
+	int status = test_main(tests, ARRAY_LEN(tests));
+	char path[64];
+	snprintf(path, sizeof path, "%s/file", folder);
+	unlink(path);
+	rmdir(folder);
+	return status;
+}
