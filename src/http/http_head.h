@@ -1,7 +1,12 @@
 /* http_head.h - the head of an HTTP/1.1 request (RFC 9112), read strictly and in place.
  *
  * Whatever two readers could understand differently is refused. Nothing is allocated: all bytes
- * borrow the input. */
+ * borrow the input.
+ *
+ * Stricter than the RFC: field names with '_' (some programs read it as '-'); Content-Length with leading
+ * zeros, as a list or twice; any Transfer-Encoding but one `chunked`; an empty Host, or one with characters
+ * other than letters, digits, '-', '.', '_', or an absolute target that names another; '#' in the target; more
+ * than one empty line in front. CONNECT and TRACE are unknown methods; Upgrade is a field like any other. */
 #ifndef HTTP_HTTP_HEAD_H
 #define HTTP_HTTP_HEAD_H
 
