@@ -34,8 +34,13 @@ put_gap(struct normaliser *n)
 static void
 put_lower(struct buf *out, struct bytes text)
 {
+	uint8_t *to = buf_reserve(out, text.len);
+
+	if (to == NULL)
+		return;
 	for (size_t i = 0; i < text.len; i++)
-		buf_put_u8(out, text.at[i] >= 'A' && text.at[i] <= 'Z' ? (uint8_t)(text.at[i] | 0x20) : text.at[i]);
+		to[i] = text.at[i] >= 'A' && text.at[i] <= 'Z' ? (uint8_t)(text.at[i] | 0x20) : text.at[i];
+	buf_commit(out, text.len);
 }
 
 /* [a"b] -> "a""b". A closing quote inside is kept as it was written, twice. */
@@ -43,15 +48,19 @@ static void
 put_quoted(struct buf *out, struct bytes text)
 {
 	size_t prefix = text.at[0] == 'u' || text.at[0] == 'U' ? 2 : 0; /* U&"" */
+	struct bytes inner = bytes_slice(text, prefix + 1, text.len - 1);
 	bool plain = text.at[prefix] == '"';
 
 	put_lower(out, bytes_slice(text, 0, prefix));
 	buf_put_u8(out, '"');
-	for (size_t i = prefix + 1; i + 1 < text.len; i++) {
-		if (text.at[i] == '"' && !plain)
-			buf_put_u8(out, '"');
-		buf_put_u8(out, text.at[i]);
+	while (!plain && bytes_find(inner, '"') != inner.len) {
+		size_t until = bytes_find(inner, '"') + 1;
+
+		buf_put(out, bytes_slice(inner, 0, until));
+		buf_put_u8(out, '"');
+		inner = bytes_slice(inner, until, inner.len);
 	}
+	buf_put(out, inner);
 	buf_put_u8(out, '"');
 }
 
@@ -59,12 +68,13 @@ put_quoted(struct buf *out, struct bytes text)
 static bool
 comes_before_value(struct bytes word)
 {
-	static const char *const words[] = { "select", "where", "and",  "or",    "not",   "between", "when", "then",
-		                             "else",   "limit", "like", "offset", "having", "return", "by",   "on",
-		                             "in",     "top",   "set",  "case",   "distinct", "all" };
+	static const char words[][10] = { "select", "where",  "and",    "or",  "not", "between", "when", "then",
+		                          "else",   "limit",  "like",   "offset", "having", "return", "by",   "on",
+		                          "in",     "top",    "set",    "case", "distinct", "all" };
+	uint8_t first = word.at[0] | 0x20;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (bytes_equal_nocase(word, bytes_text(words[i])))
+		if ((uint8_t)words[i][0] == first && bytes_equal_nocase(word, bytes_text(words[i])))
 			return true;
 	return false;
 }

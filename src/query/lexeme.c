@@ -182,6 +182,8 @@ take_prefixed(struct bytes text, enum dialect dialect, struct lexeme *ret)
 		{ DIALECT_POSTGRES, "u&'" }, { DIALECT_POSTGRES, "u&\"" },
 	};
 
+	if (peek(text, 1) != '\'' && peek(text, 1) != '&')
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct bytes prefix = bytes_text(rows[i].prefix);
 
@@ -230,6 +232,8 @@ mark_end(struct bytes text)
 	static const char *const marks[] = { "->>", "#>>", "!~*", "<=>", "->", "#>", "<=", ">=", "<>", "!=", "||",
 		                             "&&", "::", "==", "<<", ">>", "@>", "<@", "~*", "!~", ":=" };
 
+	if (memchr(">=|&:<@*~", peek(text, 1), 9) == NULL) /* no second character of those below: most often */
+		return 1;
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
 		if (bytes_starts(text, bytes_text(marks[i])))
 			return strlen(marks[i]);
