@@ -182,7 +182,8 @@ write_recovered(struct chain *c, int64_t wall_us)
 	};
 
 	TRY(chain_append(c, &recovered, wall_us, 0));
-	return chain_commit(c, wall_us);
+	TRY(chain_commit(c, wall_us));
+	return recovery_told(c->directory);
 }
 
 static struct err
@@ -203,7 +204,7 @@ resume(struct chain *c, const struct log_end *end, int64_t wall_us)
 		c->is_dirty = true;
 	}
 	TRY(open_checkpoints(c));
-	if (end->torn > 0)
+	if (end->torn > 0 || end->is_untold)
 		TRY(write_recovered(c, wall_us));
 	TRY(sign_checkpoint(c, wall_us));
 	return write_notes(c);

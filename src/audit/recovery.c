@@ -2,6 +2,7 @@
  * the last segment (and of the checkpoints) may be unfinished. Anything else is no accident of ours. */
 #include "audit/recovery.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "audit/directory.h"
 #include "base/macros.h"
 
+enum { KEPT_ROOM = 128 };
 static const char torn_folder[] = "torn", checkpoints_name[] = "checkpoints";
 
 static const struct err unverified = { .kind = ERR_CONFIG,
@@ -161,6 +163,65 @@ scan_checkpoints(int directory, const struct checkpoint_key *k, struct log_end *
 	return OK;
 }
 
+/* Torn lines. */
+
+static bool
+is_untold(const char *name)
+{
+	struct bytes text = bytes_text(name), suffix = BYTES(".new");
+
+	return text.len > suffix.len && text.len < KEPT_ROOM &&
+	       bytes_equal(bytes_slice(text, text.len - suffix.len, text.len), suffix);
+}
+
+static struct err
+rename_told(int folder, const char *name)
+{
+	char told[KEPT_ROOM];
+
+	(void)snprintf(told, sizeof told, "%.*s", (int)(strlen(name) - strlen(".new")), name);
+	return renameat(folder, name, folder, told) == 0 ? OK : fail_errno("cannot rename a torn audit record");
+}
+
+static void
+stream_close(DIR **stream)
+{
+	if (*stream != NULL)
+		(void)closedir(*stream); /* read only */
+}
+
+/* Is there an untold line? With `rename`, there is none afterwards. */
+static struct err
+walk_torn(int directory, bool rename, bool *ret)
+{
+	int folder = openat(directory, torn_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *stream CLEANUP(stream_close) = folder < 0 ? NULL : fdopendir(folder);
+	struct dirent *entry;
+
+	if (stream == NULL) {
+		struct err e = errno == ENOENT ? OK : fail_errno("cannot read the folder of torn audit records");
+
+		fd_close(&folder);
+		return e;
+	}
+	for (errno = 0; (entry = readdir(stream)) != NULL; errno = 0) {
+		if (!is_untold(entry->d_name))
+			continue;
+		*ret = true;
+		if (rename)
+			TRY(rename_told(folder, entry->d_name));
+	}
+	return errno == 0 ? OK : fail_errno("cannot read the folder of torn audit records");
+}
+
+struct err
+recovery_told(int directory)
+{
+	bool found;
+
+	return walk_torn(directory, true, &found);
+}
+
 struct err
 recovery_find_end(int directory, const struct digest *d, const struct checkpoint_key *k, struct log_end *ret)
 {
@@ -168,6 +229,7 @@ recovery_find_end(int directory, const struct digest *d, const struct checkpoint
 
 	TRY(scan_log(directory, d, &end));
 	TRY(scan_checkpoints(directory, k, &end));
+	TRY(walk_torn(directory, false, &end.is_untold));
 	*ret = end;
 	return OK;
 }
@@ -208,7 +270,7 @@ cut_file(int directory, const char *name, uint64_t length, const char *kept)
 struct err
 recovery_cut(int directory, const struct log_end *end, int64_t wall_us)
 {
-	char name[SEGMENT_NAME_ROOM], kept[128];
+	char name[SEGMENT_NAME_ROOM], kept[KEPT_ROOM];
 
 	if (end->torn == 0 && end->checkpoints_torn == 0)
 		return OK;
@@ -216,7 +278,7 @@ recovery_cut(int directory, const struct log_end *end, int64_t wall_us)
 		return fail_errno("cannot make the folder for torn records");
 	if (end->torn > 0) {
 		segment_name(end->segment, name);
-		(void)snprintf(kept, sizeof kept, "%s/%020llu-%lld", torn_folder,
+		(void)snprintf(kept, sizeof kept, "%s/%020llu-%lld.new", torn_folder,
 		               (unsigned long long)end->sequence + 1, (long long)wall_us);
 		TRY(cut_file(directory, name, end->length, kept));
 	}

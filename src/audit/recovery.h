@@ -11,6 +11,7 @@ struct log_end {
 	bool has_segment;
 	uint64_t segment;             /* first sequence of the last segment */
 	uint64_t length, torn;        /* good bytes of it; bytes of an unfinished line behind them */
+	bool is_untold;               /* a line was cut off, but the record that tells was not written any more */
 	uint64_t checkpoint;          /* sequence of the last checkpoint; 0: none */
 	uint64_t checkpoints_length, checkpoints_torn;
 };
@@ -18,7 +19,10 @@ struct log_end {
 /* Changes nothing. ERR_CONFIG: something does not verify; the operator is to run `audit verify`. */
 struct err recovery_find_end(int directory, const struct digest *d, const struct checkpoint_key *k,
                              struct log_end *ret);
-/* Moves what is torn to <dir>/torn/<sequence>-<time> and cuts it off. */
+/* Copies what is torn to <dir>/torn/<sequence>-<time>.new and cuts it off. */
 struct err recovery_cut(int directory, const struct log_end *end, int64_t wall_us);
+/* The record that tells is written: `.new` goes. Until then every start finds the line untold, so that no crash
+ * during the recovery hides it. */
+struct err recovery_told(int directory);
 
 #endif

@@ -77,6 +77,25 @@ test_case_91_the_torn_bytes_are_kept_aside(void)
 	log_remove(path);
 }
 
+/* Killed again between the cut and the record that tells of it. */
+static void
+test_case_91_a_crash_during_the_recovery_hides_nothing(void)
+{
+	char *path = log_new(), torn[PATH_ROOM];
+	struct audit_settings s = log_settings(path);
+
+	CHECK(log_fill_killed(&s, 2));
+	path_of(path, "torn", torn);
+	CHECK(mkdir(torn, 0700) == 0);
+	file_write(torn, "00000000000000000003-1763780645123456.new", BYTES("{\"seq\":3,"));
+	CHECK(log_fill(&s, 1) && log_holds(path, 4) && recovered_records(path) == 1);
+	CHECK(log_fill(&s, 1) && log_holds(path, 5) && recovered_records(path) == 1);
+	struct buf kept = file_read(torn, "00000000000000000003-1763780645123456");
+	CHECK(bytes_is(buf_bytes(&kept), "{\"seq\":3,") && folder_count(path, "torn") == 1);
+	buf_done(&kept);
+	log_remove(path);
+}
+
 static void
 test_a_clean_end_tells_of_no_recovery(void)
 {
@@ -227,7 +246,8 @@ test_case_91_kill_9_at_any_moment_loses_nothing_acknowledged(void)
 }
 
 TESTS(TEST(test_case_91_a_record_torn_at_any_byte_is_cut_off_and_told),
-      TEST(test_case_91_the_torn_bytes_are_kept_aside), TEST(test_a_clean_end_tells_of_no_recovery),
+      TEST(test_case_91_the_torn_bytes_are_kept_aside), TEST(test_case_91_a_crash_during_the_recovery_hides_nothing),
+      TEST(test_a_clean_end_tells_of_no_recovery),
       TEST(test_a_torn_checkpoint_is_cut_off), TEST(test_a_segment_begun_and_not_written_is_used),
       TEST(test_a_key_half_made_is_made_again),
       TEST(test_case_91_kill_9_at_any_moment_loses_nothing_acknowledged))
