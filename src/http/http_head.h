@@ -5,8 +5,9 @@
  *
  * Stricter than the RFC: field names with '_' (some programs read it as '-'); Content-Length with leading
  * zeros, as a list or twice; any Transfer-Encoding but one `chunked`; an empty Host, or one with characters
- * other than letters, digits, '-', '.', '_', or an absolute target that names another; '#' in the target; more
- * than one empty line in front. CONNECT and TRACE are unknown methods; Upgrade is a field like any other. */
+ * other than letters, digits, '-', '.', '_', or an absolute target that names another; '#' in the target;
+ * more than one empty line in front. CONNECT and TRACE are unknown methods; Upgrade is a field like any
+ * other. */
 #ifndef HTTP_HTTP_HEAD_H
 #define HTTP_HTTP_HEAD_H
 
