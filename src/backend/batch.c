@@ -15,24 +15,60 @@ batch_clear(struct batch *b)
 	b->read = 0;
 }
 
+static void
+put_little_endian(uint8_t *to, uint64_t bits, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		to[i] = (uint8_t)(bits >> (8 * i));
+}
+
+/* Room once, then plain stores: a list copies hundreds of values. */
+static void
+put_number(struct buf *b, enum value_type type, uint64_t bits)
+{
+	uint8_t *to = buf_reserve(b, 1 + sizeof bits);
+
+	if (to == NULL)
+		return;
+	to[0] = (uint8_t)type;
+	put_little_endian(to + 1, bits, sizeof bits);
+	buf_commit(b, 1 + sizeof bits);
+}
+
+static void
+put_counted(struct buf *b, enum value_type type, struct bytes bytes)
+{
+	uint8_t *to = bytes.len <= UINT32_MAX ? buf_reserve(b, 5 + bytes.len) : NULL;
+
+	if (to == NULL) {
+		b->overflow = true;
+		return;
+	}
+	to[0] = (uint8_t)type;
+	put_little_endian(to + 1, bytes.len, 4);
+	if (bytes.len > 0)
+		memcpy(to + 5, bytes.at, bytes.len);
+	buf_commit(b, 5 + bytes.len);
+}
+
 void
 batch_put(struct batch *b, const struct value *v)
 {
 	uint64_t bits;
 
-	buf_put_u8(&b->bytes, (uint8_t)v->type);
 	switch (v->type) {
 	case VALUE_NULL:
+		buf_put_u8(&b->bytes, VALUE_NULL);
 		return;
 	case VALUE_BOOL:
-		buf_put_u8(&b->bytes, v->boolean);
+		put_number(&b->bytes, v->type, v->boolean);
 		return;
 	case VALUE_INT64:
-		buf_put_u64le(&b->bytes, (uint64_t)v->int64);
+		put_number(&b->bytes, v->type, (uint64_t)v->int64);
 		return;
 	case VALUE_DOUBLE:
 		memcpy(&bits, &v->real, sizeof bits);
-		buf_put_u64le(&b->bytes, bits);
+		put_number(&b->bytes, v->type, bits);
 		return;
 	case VALUE_DECIMAL:
 	case VALUE_TEXT:
@@ -44,13 +80,13 @@ batch_put(struct batch *b, const struct value *v)
 	case VALUE_JSON:
 		break;
 	}
-	buf_put_counted(&b->bytes, v->bytes);
+	put_counted(&b->bytes, v->type, v->bytes);
 }
 
 static struct err
 read_value(struct reader *r, struct value *ret)
 {
-	uint8_t type, byte;
+	uint8_t type;
 	uint64_t bits;
 
 	TRY(read_u8(r, &type));
@@ -59,8 +95,8 @@ read_value(struct reader *r, struct value *ret)
 	case VALUE_NULL:
 		return OK;
 	case VALUE_BOOL:
-		TRY(read_u8(r, &byte));
-		ret->boolean = byte != 0;
+		TRY(read_u64le(r, &bits));
+		ret->boolean = bits != 0;
 		return OK;
 	case VALUE_INT64:
 		TRY(read_u64le(r, &bits));

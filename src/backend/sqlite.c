@@ -58,8 +58,8 @@ sqlite_statement_start(const struct statement *st, struct connection *c, struct 
 }
 
 struct err
-sqlite_rows_init(struct rows *rows, const struct operation *op, const struct column_set *set, struct arena *arena,
-                 struct value **ret_row)
+sqlite_rows_init(struct rows *rows, const struct operation *op, const struct column_set *set,
+		 struct arena *arena, struct value **ret_row)
 {
 	const struct table *table = op->grant->table;
 	size_t order_count = op->with_order ? op->order_count : 0;
@@ -70,7 +70,8 @@ sqlite_rows_init(struct rows *rows, const struct operation *op, const struct col
 		return no_memory();
 	for (size_t i = 0; i < table->column_count; i++)
 		if (column_set_has(set, i))
-			columns[count++] = (struct rows_column){ table->columns[i].name, table->columns[i].type };
+			columns[count++] =
+				(struct rows_column){ table->columns[i].name, table->columns[i].type };
 	for (size_t i = 0; i < order_count; i++) {
 		const struct column *c = &table->columns[op->order[i].column];
 		columns[count++] = (struct rows_column){ c->name, c->type };
@@ -103,9 +104,13 @@ sqlite_sweep_soon(struct backend *b)
 		(void)uv_timer_start(&b->sweep, on_sweep, every, every); /* fails only while closing */
 }
 
+/* No thread is started here: one from before the sandbox would stand outside of it. */
 static struct err
 open_all(struct backend *b)
 {
+	uint8_t byte;
+
+	sqlite3_randomness(sizeof byte, &byte); /* seeds it from a device that the sandbox will hide */
 	TRY(connection_open(&b->direct, b->settings->path));
 	connection_use_wal(&b->direct); /* before the others look: it asks for the database alone */
 	for (size_t i = 0; i < READERS; i++) {
@@ -129,7 +134,7 @@ close_free(struct backend *b)
 
 struct err
 backend_open(const struct settings *settings, unsigned index, uv_loop_t *loop, struct arena *arena,
-             struct backend **ret)
+	     struct backend **ret)
 {
 	struct backend *b = arena_alloc(arena, sizeof *b);
 
@@ -176,7 +181,7 @@ backend_table(struct backend *b, const char *name, struct arena *arena, const st
 
 struct err
 backend_start(struct backend *b, const struct operation *op, struct arena *arena, struct rows **ret,
-              struct operation_fault *fault, struct bytes *sql_text)
+	      struct operation_fault *fault, struct bytes *sql_text)
 {
 	switch (op->kind) {
 	case OPERATION_LIST:

@@ -19,7 +19,7 @@
 
 enum {
 	READERS = 3,
-	QUEUE_MAX = 256,     /* jobs waiting for a reader; the same for the writer */
+	QUEUE_MAX = 256, /* jobs waiting for a reader; the same for the writer */
 	LOOP_BUDGET_US = 2000,
 	HOLD_MAX_MS = 10000, /* a connection held for a consumer that does not come back */
 };
@@ -72,17 +72,17 @@ int sqlite_statement_start(const struct statement *st, struct connection *c, str
 /* The columns of `set` in table order, behind them those of op->order where op->with_order says so, and room
  * for a row of their values. */
 struct err sqlite_rows_init(struct rows *rows, const struct operation *op, const struct column_set *set,
-                            struct arena *arena, struct value **ret_row);
+			    struct arena *arena, struct value **ret_row);
 /* Sees to it that sqlite_*_sweep() run. */
 void sqlite_sweep_soon(struct backend *b);
 
 struct err sqlite_read_start(struct backend *b, const struct operation *op, struct arena *arena,
-                             struct rows **ret, struct bytes *sql_text);
+			     struct rows **ret, struct bytes *sql_text);
 /* Ends what is held since before `before_us`. Answers whether anything is still held. */
 bool sqlite_read_sweep(struct backend *b, uint64_t before_us);
 
 struct err sqlite_write_start(struct backend *b, const struct operation *op, struct arena *arena,
-                              struct rows **ret, struct operation_fault *fault, struct bytes *sql_text);
+			      struct rows **ret, struct operation_fault *fault, struct bytes *sql_text);
 bool sqlite_write_sweep(struct backend *b, uint64_t before_us);
 
 #endif

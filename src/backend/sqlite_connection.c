@@ -10,9 +10,9 @@
 #include "base/macros.h"
 
 enum {
-	WATCH_OPS = 250,           /* instructions of SQLite's machine between two looks: about 10 µs */
-	OPEN_WAIT_MS = 2000,       /* at start several workers may change to WAL at once */
-	LENGTH_MAX = 64 << 20,     /* of a value or row */
+	WATCH_OPS = 250,       /* instructions of SQLite's machine between two looks: about 10 µs */
+	OPEN_WAIT_MS = 2000,   /* at start several workers may change to WAL at once */
+	LENGTH_MAX = 64 << 20, /* of a value or row */
 	SQL_LENGTH_MAX = 1 << 20,
 	SLEEP_US = 2000,
 };
@@ -60,9 +60,9 @@ harden(sqlite3 *db)
 	static const struct {
 		int limit, value;
 	} limits[] = {
-		{ SQLITE_LIMIT_LENGTH, LENGTH_MAX },       { SQLITE_LIMIT_SQL_LENGTH, SQL_LENGTH_MAX },
-		{ SQLITE_LIMIT_ATTACHED, 0 },              { SQLITE_LIMIT_VARIABLE_NUMBER, 1024 },
-		{ SQLITE_LIMIT_WORKER_THREADS, 0 },        { SQLITE_LIMIT_TRIGGER_DEPTH, 100 },
+		{ SQLITE_LIMIT_LENGTH, LENGTH_MAX }, { SQLITE_LIMIT_SQL_LENGTH, SQL_LENGTH_MAX },
+		{ SQLITE_LIMIT_ATTACHED, 0 },        { SQLITE_LIMIT_VARIABLE_NUMBER, 1024 },
+		{ SQLITE_LIMIT_WORKER_THREADS, 0 },  { SQLITE_LIMIT_TRIGGER_DEPTH, 100 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
@@ -79,7 +79,8 @@ static int
 tune(sqlite3 *db)
 {
 	static const char *const statements[] = {
-		"SELECT 1 FROM sqlite_schema LIMIT 1", /* opens the files next to it, before the sandbox closes */
+		"SELECT 1 FROM sqlite_schema LIMIT 1", /* opens the files next to it, before the sandbox
+							  closes */
 		"PRAGMA synchronous = FULL",           /* an answered write survives a power cut */
 		"PRAGMA temp_store = MEMORY",          /* the sandbox has no folder for temporary files */
 		"PRAGMA cache_size = -2048",           /* KiB */
@@ -191,8 +192,8 @@ prepare_new(struct connection *c, struct bytes text, struct prepared **ret)
 	if (p == NULL)
 		return SQLITE_NOMEM;
 
-	int result = sqlite3_prepare_v3(c->db, (const char *)text.at, (int)text.len, SQLITE_PREPARE_PERSISTENT,
-	                                &p->statement, NULL);
+	int result = sqlite3_prepare_v3(c->db, (const char *)text.at, (int)text.len,
+					SQLITE_PREPARE_PERSISTENT, &p->statement, NULL);
 	if (result != SQLITE_OK) {
 		free(p);
 		return result;

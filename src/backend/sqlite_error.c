@@ -17,7 +17,8 @@ static const struct meaning meanings[] = {
 	{ SQLITE_CONSTRAINT_UNIQUE, ERR_CONFLICT, "a row with this value exists already" },
 	{ SQLITE_CONSTRAINT_PRIMARYKEY, ERR_CONFLICT, "a row with this key exists already" },
 	{ SQLITE_CONSTRAINT_ROWID, ERR_CONFLICT, "a row with this key exists already" },
-	{ SQLITE_CONSTRAINT_FOREIGNKEY, ERR_CONFLICT, "a row this one refers to is missing, or another refers to it" },
+	{ SQLITE_CONSTRAINT_FOREIGNKEY, ERR_CONFLICT,
+	  "a row this one refers to is missing, or another refers to it" },
 	{ SQLITE_CONSTRAINT_NOTNULL, ERR_INVALID, "a column that needs a value has none" },
 	{ SQLITE_CONSTRAINT_CHECK, ERR_INVALID, "a value breaks a check of the table" },
 	{ SQLITE_CONSTRAINT_DATATYPE, ERR_INVALID, "a value does not have the type of its column" },
@@ -90,7 +91,8 @@ struct err
 sqlite_error(sqlite3 *db, int result)
 {
 	static const struct meaning changed = { SQLITE_ERROR, ERR_UPSTREAM, "the table changed since start" };
-	static const struct meaning other = { SQLITE_ERROR, ERR_UPSTREAM, "the database refused the statement" };
+	static const struct meaning other = { SQLITE_ERROR, ERR_UPSTREAM,
+					      "the database refused the statement" };
 	const struct meaning *m = find(meanings, ARRAY_LEN(meanings), result);
 
 	if (m == NULL && (result & 0xff) == SQLITE_ERROR && is_name_unknown(sqlite3_errmsg(db)))

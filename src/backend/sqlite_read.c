@@ -36,6 +36,7 @@ struct read_stream {
 	struct backend *backend;
 	struct statement statement; /* in the request's arena */
 	struct value *row;
+	char *digits; /* DIGITS_ROOM for each value of a row by key */
 	enum read_state state;
 	bool is_single;
 	bool has_row;              /* one was given out */
@@ -49,7 +50,7 @@ struct read_stream {
 struct read_job {
 	uv_work_t work;
 	struct backend *backend;
-	struct read_stream *stream; /* NULL: closed; nobody wants the rows */
+	struct read_stream *stream;    /* NULL: closed; nobody wants the rows */
 	struct connection *connection; /* NULL: waits for one, or has given it back */
 	struct prepared *prepared;
 	struct arena memory; /* of the statement */
@@ -71,6 +72,8 @@ static int
 gather(sqlite3_stmt *st, const enum value_type *types, size_t count, size_t bytes, struct arena *scratch,
        struct batch *batch)
 {
+	char digits[DIGITS_ROOM];
+
 	for (;;) {
 		if (batch->bytes.len >= bytes)
 			return SQLITE_ROW;
@@ -78,12 +81,21 @@ gather(sqlite3_stmt *st, const enum value_type *types, size_t count, size_t byte
 		if (result != SQLITE_ROW)
 			return result;
 		for (size_t i = 0; i < count; i++) {
-			struct value v = sqlite_value_column(st, (int)i, types[i], scratch);
+			struct value v = sqlite_value_column(st, (int)i, types[i], scratch, digits);
 			batch_put(batch, &v);
 		}
 		if (failed(buf_check(&batch->bytes)))
 			return SQLITE_TOOBIG;
 	}
+}
+
+/* A value too large is the caller's fault only where it was the caller's. */
+static struct err
+read_error(sqlite3 *db, int result)
+{
+	if ((result & 0xff) == SQLITE_TOOBIG)
+		return fail(ERR_UPSTREAM, "a row is too large to be read");
+	return sqlite_error(db, result);
 }
 
 /* --- the job -------------------------------------------------------------------------------------- */
@@ -122,13 +134,13 @@ job_work(uv_work_t *work)
 	if (j->prepared == NULL)
 		result = sqlite_statement_start(&j->statement, c, &j->prepared);
 	if (result == SQLITE_OK)
-		result = gather(j->prepared->statement, j->types, j->column_count, JOB_BATCH_BYTES, &j->scratch,
-		                &j->batch);
+		result = gather(j->prepared->statement, j->types, j->column_count, JOB_BATCH_BYTES,
+				&j->scratch, &j->batch);
 	j->used_us += clock_monotonic_us() - start;
 	if (result == SQLITE_ROW)
 		return;
 	if (result != SQLITE_DONE)
-		j->error = sqlite_error(c->db, result);
+		j->error = read_error(c->db, result);
 	j->has_ended = true;
 	connection_give(c, j->prepared);
 	j->prepared = NULL;
@@ -192,7 +204,8 @@ job_run(struct read_job *j)
 	j->is_running = true;
 	atomic_store(&j->connection->watch.is_cancelled, false);
 	connection_watch(j->connection, job_limit_us(j));
-	(void)uv_queue_work(j->backend->loop, &j->work, job_work, job_after); /* fails only without a function */
+	(void)uv_queue_work(j->backend->loop, &j->work, job_work,
+			    job_after); /* fails only without a function */
 }
 
 static struct err
@@ -363,7 +376,8 @@ static struct err
 borrow_row(struct read_stream *s, struct prepared *p, enum step *step, const struct value **row)
 {
 	for (size_t i = 0; i < s->rows.column_count; i++)
-		s->row[i] = sqlite_value_column(p->statement, (int)i, s->rows.columns[i].type, &s->scratch);
+		s->row[i] = sqlite_value_column(p->statement, (int)i, s->rows.columns[i].type, &s->scratch,
+						s->digits + i * DIGITS_ROOM);
 	s->prepared = p;
 	s->backend->direct_rows++;
 	s->state = READ_ROW;
@@ -373,7 +387,8 @@ borrow_row(struct read_stream *s, struct prepared *p, enum step *step, const str
 static bool
 belongs_on_a_thread(int result)
 {
-	/* ROW: too many bytes. INTERRUPT: the budget is used up. BUSY: a lock, for which a thread may sleep. */
+	/* ROW: too many bytes. INTERRUPT: the budget is used up. BUSY: a lock, for which a thread may sleep.
+	 */
 	return result == SQLITE_ROW || result == SQLITE_INTERRUPT || (result & 0xff) == SQLITE_BUSY;
 }
 
@@ -389,7 +404,7 @@ next_direct(struct read_stream *s, enum step *step, const struct value **row)
 	int result = sqlite_statement_start(&s->statement, &b->direct, &p);
 	if (result != SQLITE_OK)
 		return (result & 0xff) == SQLITE_BUSY ? read_move(s, step)
-		                                      : read_fail(s, sqlite_error(b->direct.db, result));
+						      : read_fail(s, read_error(b->direct.db, result));
 	if (p->slow > 0) {
 		p->slow--;
 		connection_give(&b->direct, p);
@@ -400,7 +415,7 @@ next_direct(struct read_stream *s, enum step *step, const struct value **row)
 	if (result == SQLITE_ROW && s->is_single)
 		return borrow_row(s, p, step, row);
 
-	struct err e = result == SQLITE_DONE ? OK : sqlite_error(b->direct.db, result);
+	struct err e = result == SQLITE_DONE ? OK : read_error(b->direct.db, result);
 	if (belongs_on_a_thread(result))
 		p->slow = SLOW_RUNS;
 	connection_give(&b->direct, p);
@@ -465,13 +480,13 @@ build(const struct operation *op, struct arena *arena, struct statement *ret)
 
 	sql_init(&sql, DIALECT_SQLITE, arena);
 	TRY(op->kind == OPERATION_LIST ? statement_list(op, &sql)
-	                               : statement_read(op, op->grant, op->key, &sql));
+				       : statement_read(op, op->grant, op->key, &sql));
 	return sqlite_statement_keep(&sql, arena, ret);
 }
 
 struct err
 sqlite_read_start(struct backend *b, const struct operation *op, struct arena *arena, struct rows **ret,
-                  struct bytes *sql_text)
+		  struct bytes *sql_text)
 {
 	static const struct rows_ops ops = { read_next, read_commit, read_close };
 	struct read_stream *s = arena_alloc(arena, sizeof *s);
@@ -483,6 +498,9 @@ sqlite_read_start(struct backend *b, const struct operation *op, struct arena *a
 	s->is_single = op->kind == OPERATION_READ;
 	TRY(build(op, arena, &s->statement));
 	TRY(sqlite_rows_init(&s->rows, op, op->columns, arena, &s->row));
+	s->digits = arena_alloc(arena, s->is_single ? s->rows.column_count * DIGITS_ROOM : 1);
+	if (s->digits == NULL)
+		return fail(ERR_LIMIT, "no memory for the request");
 	*sql_text = s->statement.text;
 	*ret = &s->rows;
 	return OK;

@@ -56,7 +56,7 @@ read_table(struct schema_reader *s, sqlite3 *db, const char *name)
 		return sqlite_error(db, result);
 	TRY(copy_text(st, 0, s->arena, &s->table->name));
 	s->has_rowid = strcmp((const char *)sqlite3_column_text(st, 1), "table") == 0 &&
-	               sqlite3_column_int(st, 2) == 0;
+		       sqlite3_column_int(st, 2) == 0;
 	return OK;
 }
 
@@ -104,10 +104,11 @@ read_columns(struct schema_reader *s, sqlite3 *db, const char *name)
 	CLEANUP(finalize) sqlite3_stmt *st = NULL;
 	int result;
 
-	TRY(prepare(db,
-	            "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main')"
-	            " ORDER BY cid",
-	            name, &st));
+	TRY(prepare(
+		db,
+		"SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main')"
+		" ORDER BY cid",
+		name, &st));
 	while ((result = sqlite3_step(st)) == SQLITE_ROW)
 		TRY(read_column(s, st));
 	if (result != SQLITE_DONE)
@@ -121,9 +122,9 @@ struct err
 sqlite_schema_read(sqlite3 *db, const char *name, struct arena *arena, const struct table **ret)
 {
 	struct schema_reader s = { .table = arena_alloc(arena, sizeof *s.table),
-		                   .columns = arena_array(arena, TABLE_COLUMNS_MAX, sizeof *s.columns),
-		                   .arena = arena,
-		                   .rowid_alias = -1 };
+				   .columns = arena_array(arena, TABLE_COLUMNS_MAX, sizeof *s.columns),
+				   .arena = arena,
+				   .rowid_alias = -1 };
 
 	if (s.table == NULL || s.columns == NULL)
 		return fail(ERR_LIMIT, "no memory for the schema of the database");

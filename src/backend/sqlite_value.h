@@ -18,9 +18,12 @@
  * makes a number of it. */
 int sqlite_value_bind(sqlite3_stmt *statement, const struct value *values, size_t count);
 
-/* Borrows SQLite's memory until the next step. `scratch` is used and reset for checking JSON. */
+enum { DIGITS_ROOM = 24 };
+
+/* Borrows SQLite's memory until the next step, and `digits` (DIGITS_ROOM characters) for a decimal.
+ * `scratch` is used and reset for checking JSON. */
 struct value sqlite_value_column(sqlite3_stmt *statement, int column, enum value_type declared,
-                                 struct arena *scratch);
+				 struct arena *scratch, char *digits);
 
 /* The type that a declaration means: "VARCHAR(20)" is VALUE_TEXT. Case folds. */
 enum value_type sqlite_value_type(const char *declaration);

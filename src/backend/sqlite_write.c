@@ -13,8 +13,8 @@ enum { RETRY_FIRST_MS = 1, RETRY_MOST_MS = 50 };
 
 enum write_state {
 	WRITE_NEW,
-	WRITE_WAITING,   /* for its job */
-	WRITE_HELD,      /* done, not committed */
+	WRITE_WAITING, /* for its job */
+	WRITE_HELD,    /* done, not committed */
 	WRITE_COMMITTED,
 	WRITE_FAILED,
 };
@@ -61,7 +61,7 @@ job_run(struct write_job *j, enum write_phase phase)
 	j->is_busy = false;
 	atomic_store(&b->writer.connection.watch.is_cancelled, false);
 	connection_watch(&b->writer.connection,
-	                 is_limited ? b->settings->statement_timeout_ms * UINT64_C(1000) : 0);
+			 is_limited ? b->settings->statement_timeout_ms * UINT64_C(1000) : 0);
 	(void)uv_queue_work(b->loop, &j->work, write_work, job_after); /* fails only without a function */
 }
 
@@ -158,10 +158,11 @@ static void
 job_wait_for_lock(struct write_job *j)
 {
 	static const struct err locked = { .kind = ERR_UPSTREAM,
-		                           .code = SQLITE_BUSY,
-		                           .why = "the database is locked by another writer" };
+					   .code = SQLITE_BUSY,
+					   .why = "the database is locked by another writer" };
 	struct backend *b = j->backend;
-	uint64_t waited_ms = (clock_monotonic_us() - j->asked_us) / 1000, most_ms = b->settings->lock_timeout_ms;
+	uint64_t waited_ms = (clock_monotonic_us() - j->asked_us) / 1000,
+		 most_ms = b->settings->lock_timeout_ms;
 
 	if (j->stream == NULL || waited_ms >= most_ms) {
 		job_fail(j, locked);
@@ -421,7 +422,7 @@ keep_operation(struct write_stream *s, const struct operation *op)
 {
 	static const struct column_set none = { 0 };
 	bool returns = op->kind != OPERATION_DELETE && op->read != NULL && op->columns != NULL &&
-	               op->grant->table->key_count > 0;
+		       op->grant->table->key_count > 0;
 	struct column_set *columns = arena_alloc(s->arena, sizeof *columns);
 
 	if (columns == NULL)
@@ -434,7 +435,7 @@ keep_operation(struct write_stream *s, const struct operation *op)
 
 struct err
 sqlite_write_start(struct backend *b, const struct operation *op, struct arena *arena, struct rows **ret,
-                   struct operation_fault *fault, struct bytes *sql_text)
+		   struct operation_fault *fault, struct bytes *sql_text)
 {
 	static const struct rows_ops ops = { write_next, write_commit, write_close };
 	struct write_stream *s = arena_alloc(arena, sizeof *s);

@@ -24,10 +24,10 @@ struct write_stream;
 struct write_job {
 	uv_work_t work;
 	struct backend *backend;
-	struct write_stream *stream; /* NULL: closed; roll back */
-	struct list node;            /* in writer.waiting */
-	struct arena memory;         /* of all below */
-	const struct table *table;   /* of the configuration generation: immutable */
+	struct write_stream *stream;          /* NULL: closed; roll back */
+	struct list node;                     /* in writer.waiting */
+	struct arena memory;                  /* of all below */
+	const struct table *table;            /* of the configuration generation: immutable */
 	struct statement change, check, read; /* text.len 0: none */
 	enum value_type key_types[TABLE_KEY_MAX];
 	size_t key_count;

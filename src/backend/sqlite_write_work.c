@@ -12,7 +12,8 @@ roll_back(struct write_job *j)
 
 	/* Some errors end the transaction by themselves. */
 	if (sqlite3_get_autocommit(c->db) == 0)
-		(void)connection_run(c, "ROLLBACK"); /* what is left open is rolled back before the next begins */
+		(void)connection_run(
+			c, "ROLLBACK"); /* what is left open is rolled back before the next begins */
 }
 
 static int
@@ -36,10 +37,11 @@ has_moved(sqlite3 *db)
 /* Runs to its end; the first row goes into `batch`. `types` may be NULL when the row does not matter. */
 static int
 run_for_row(struct write_job *j, const struct statement *st, const enum value_type *types, size_t count,
-            struct batch *batch, bool *ret_found)
+	    struct batch *batch, bool *ret_found)
 {
 	struct connection *c = &j->backend->writer.connection;
 	struct prepared *p;
+	char digits[DIGITS_ROOM];
 	int result = sqlite_statement_start(st, c, &p);
 
 	*ret_found = false;
@@ -47,7 +49,8 @@ run_for_row(struct write_job *j, const struct statement *st, const enum value_ty
 		return result;
 	while ((result = sqlite3_step(p->statement)) == SQLITE_ROW) {
 		for (size_t i = 0; i < count && !*ret_found; i++) {
-			struct value v = sqlite_value_column(p->statement, (int)i, types[i], &j->scratch);
+			struct value v =
+				sqlite_value_column(p->statement, (int)i, types[i], &j->scratch, digits);
 			batch_put(batch, &v);
 		}
 		*ret_found = true;

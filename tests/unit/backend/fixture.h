@@ -38,7 +38,7 @@ sql_run(const char *path, const char *sql)
 {
 	sqlite3 *db = NULL;
 	bool good = sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 5000) == SQLITE_OK &&
-	            sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+		    sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 
 	if (!good)
 		printf("# %s\n", sqlite3_errmsg(db));
@@ -71,10 +71,10 @@ fixture_init(struct fixture *f)
 		abort();
 	snprintf(f->path, sizeof f->path, "%s/data.db", f->folder);
 	f->own = (struct backend_settings){ .name = "data",
-		                            .type = BACKEND_SQLITE,
-		                            .path = f->path,
-		                            .statement_timeout_ms = 30000,
-		                            .lock_timeout_ms = 5000 };
+					    .type = BACKEND_SQLITE,
+					    .path = f->path,
+					    .statement_timeout_ms = 30000,
+					    .lock_timeout_ms = 5000 };
 	f->settings = (struct settings){ .backends = &f->own, .backend_count = 1 };
 }
 
@@ -127,7 +127,8 @@ fixture_remove(const char *folder, const char *name)
 static inline void
 fixture_done(struct fixture *f)
 {
-	static const char *const names[] = { "data.db", "data.db-wal", "data.db-shm", "data.db-journal", "old.db" };
+	static const char *const names[] = { "data.db", "data.db-wal", "data.db-shm", "data.db-journal",
+					     "old.db" };
 
 	backend_close(f->backend);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
@@ -276,7 +277,8 @@ error_is(const struct fixture *f, enum err_kind kind, const char *why)
 	bool same = f->error.kind == kind && f->error.why != NULL && strstr(f->error.why, why) != NULL;
 
 	if (!same)
-		printf("# got: kind %d, %s\n", f->error.kind, f->error.why != NULL ? f->error.why : "nothing");
+		printf("# got: kind %d, %s\n", f->error.kind,
+		       f->error.why != NULL ? f->error.why : "nothing");
 	return same;
 }
 

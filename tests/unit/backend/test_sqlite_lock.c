@@ -2,7 +2,7 @@
 #include "fixture.h"
 
 static const char schema[] = "PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT);"
-                             "INSERT INTO t VALUES (1, 'one'), (2, 'two');";
+			     "INSERT INTO t VALUES (1, 'one'), (2, 'two');";
 
 static bool
 update_title(struct fixture *f, int64_t id, const char *title)
@@ -10,8 +10,11 @@ update_title(struct fixture *f, int64_t id, const char *title)
 	static const uint16_t column = 1;
 	const struct value key = int_value(id), value = text_value(title);
 
-	return run(f, (struct operation){ .kind = OPERATION_UPDATE, .key = &key, .set_columns = &column,
-	                                  .set_values = &value, .set_count = 1 });
+	return run(f, (struct operation){ .kind = OPERATION_UPDATE,
+					  .key = &key,
+					  .set_columns = &column,
+					  .set_values = &value,
+					  .set_count = 1 });
 }
 
 /* A process of its own that takes and gives back the lock of the database when told to. */
@@ -30,8 +33,8 @@ hold(const char *path, int in, int out)
 		if (db == NULL)
 			(void)sqlite3_open(path, &db);
 		const char *sql = command == 'l'   ? "BEGIN IMMEDIATE"
-		                  : command == 'x' ? "BEGIN EXCLUSIVE"
-		                                   : "COMMIT";
+				  : command == 'x' ? "BEGIN EXCLUSIVE"
+						   : "COMMIT";
 		char answer = sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 'y' : 'n';
 		if (write(out, &answer, 1) != 1)
 			break;
@@ -151,8 +154,11 @@ test_write_closed_while_it_waits_for_the_lock_is_dropped(void)
 	enum step step;
 
 	locked_start(&f, &h);
-	struct operation op = { .kind = OPERATION_UPDATE, .key = &key, .set_columns = &column,
-		                .set_values = &value, .set_count = 1 };
+	struct operation op = { .kind = OPERATION_UPDATE,
+				.key = &key,
+				.set_columns = &column,
+				.set_values = &value,
+				.set_count = 1 };
 	CHECK(!failed(start_rows(&f, &op, &rows, NULL)));
 	for (int i = 0; i < 20; i++) {
 		CHECK(!failed(rows_next(rows, &step, &row)) && step == STEP_MORE);
@@ -179,7 +185,9 @@ test_read_waits_for_a_lock_that_wal_would_not_have(void)
 	const struct value key = int_value(1);
 
 	fixture_init(&f);
-	CHECK(sql_run(f.path, "CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO t VALUES (1, 'one')"));
+	CHECK(sql_run(
+		f.path,
+		"CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO t VALUES (1, 'one')"));
 	holder_start(&h, f.path);
 	CHECK(holder_tell(&h, 'l')); /* so that it cannot be switched */
 	CHECK(!failed(fixture_open(&f)));

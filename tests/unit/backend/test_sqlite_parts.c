@@ -72,7 +72,8 @@ test_given_statement_keeps_no_values(void)
 	CHECK(sqlite_value_bind(p->statement, &value, 1) == SQLITE_OK);
 	connection_give(c, p);
 	CHECK(connection_prepare(c, BYTES("SELECT ?1"), &p) == SQLITE_OK);
-	CHECK(sqlite3_step(p->statement) == SQLITE_ROW && sqlite3_column_type(p->statement, 0) == SQLITE_NULL);
+	CHECK(sqlite3_step(p->statement) == SQLITE_ROW &&
+	      sqlite3_column_type(p->statement, 0) == SQLITE_NULL);
 	CHECK(sqlite_value_bind(p->statement, &value, 0) == SQLITE_MISUSE); /* every parameter or none runs */
 	connection_give(c, p);
 	fixture_done(&f);
@@ -84,12 +85,9 @@ static void
 test_batch_gives_back_what_was_put(void)
 {
 	const struct value in[] = {
-		{ .type = VALUE_NULL },
-		{ .type = VALUE_BOOL, .boolean = true },
-		int_value(INT64_MIN),
-		{ .type = VALUE_DOUBLE, .real = -0.0 },
-		text_value("h\xc3\xa9"),
-		{ .type = VALUE_BYTES, .bytes = { NULL, 0 } },
+		{ .type = VALUE_NULL },  { .type = VALUE_BOOL, .boolean = true },
+		int_value(INT64_MIN),    { .type = VALUE_DOUBLE, .real = -0.0 },
+		text_value("h\xc3\xa9"), { .type = VALUE_BYTES, .bytes = { NULL, 0 } },
 	};
 	const size_t count = sizeof in / sizeof *in;
 	struct value out[6];
@@ -120,19 +118,32 @@ test_declarations_mean_types(void)
 		const char *declaration;
 		enum value_type type;
 	} rows[] = {
-		{ "INTEGER", VALUE_INT64 },        { "bigint unsigned", VALUE_INT64 },
-		{ "TINYINT(1)", VALUE_INT64 },     { "boolean", VALUE_BOOL },
-		{ "BOOL", VALUE_BOOL },            { "DECIMAL(10,5)", VALUE_DECIMAL },
-		{ "numeric", VALUE_DECIMAL },      { "NUMBER", VALUE_DECIMAL },
-		{ "REAL", VALUE_DOUBLE },          { "FLOAT", VALUE_DOUBLE },
-		{ "DOUBLE PRECISION", VALUE_DOUBLE }, { "VARCHAR(255)", VALUE_TEXT },
-		{ "NATIVE CHARACTER(70)", VALUE_TEXT }, { "CLOB", VALUE_TEXT },
-		{ "BLOB", VALUE_BYTES },           { "VARBINARY(16)", VALUE_BYTES },
-		{ "DATE", VALUE_DATE },            { "DATETIME", VALUE_TIMESTAMP },
-		{ "TIMESTAMP WITH TIME ZONE", VALUE_TIMESTAMP }, { "TIME", VALUE_TIME },
-		{ "UUID", VALUE_UUID },            { "GUID", VALUE_UUID },
-		{ "JSON", VALUE_JSON },            { "JSONB", VALUE_JSON },
-		{ "", VALUE_TEXT },                { "ANY", VALUE_TEXT },
+		{ "INTEGER", VALUE_INT64 },
+		{ "bigint unsigned", VALUE_INT64 },
+		{ "TINYINT(1)", VALUE_INT64 },
+		{ "boolean", VALUE_BOOL },
+		{ "BOOL", VALUE_BOOL },
+		{ "DECIMAL(10,5)", VALUE_DECIMAL },
+		{ "numeric", VALUE_DECIMAL },
+		{ "NUMBER", VALUE_DECIMAL },
+		{ "REAL", VALUE_DOUBLE },
+		{ "FLOAT", VALUE_DOUBLE },
+		{ "DOUBLE PRECISION", VALUE_DOUBLE },
+		{ "VARCHAR(255)", VALUE_TEXT },
+		{ "NATIVE CHARACTER(70)", VALUE_TEXT },
+		{ "CLOB", VALUE_TEXT },
+		{ "BLOB", VALUE_BYTES },
+		{ "VARBINARY(16)", VALUE_BYTES },
+		{ "DATE", VALUE_DATE },
+		{ "DATETIME", VALUE_TIMESTAMP },
+		{ "TIMESTAMP WITH TIME ZONE", VALUE_TIMESTAMP },
+		{ "TIME", VALUE_TIME },
+		{ "UUID", VALUE_UUID },
+		{ "GUID", VALUE_UUID },
+		{ "JSON", VALUE_JSON },
+		{ "JSONB", VALUE_JSON },
+		{ "", VALUE_TEXT },
+		{ "ANY", VALUE_TEXT },
 		{ "CANDIDATE", VALUE_TEXT },
 	};
 
@@ -147,7 +158,8 @@ test_blame_is_exact(void)
 {
 	static const char schema[] =
 		"CREATE TABLE \"a.b\" (id INTEGER PRIMARY KEY, \"b\" INT, \"a.b.b\" INT, name INT UNIQUE,"
-		" \"name, id\" INT UNIQUE, low INT, high INT, CHECK (low < high), CONSTRAINT short CHECK (high < 10),"
+		" \"name, id\" INT UNIQUE, low INT, high INT, CHECK (low < high), CONSTRAINT short CHECK "
+		"(high < 10),"
 		" UNIQUE (low, high));"
 		"INSERT INTO \"a.b\" VALUES (1, 1, 1, 1, 1, 1, 2);"
 		"CREATE UNIQUE INDEX both ON \"a.b\" (b + 1)";
@@ -157,9 +169,9 @@ test_blame_is_exact(void)
 		{ "INSERT INTO \"a.b\" (id) VALUES (1)", "id" },
 		{ "INSERT INTO \"a.b\" (name) VALUES (1)", "name" },
 		{ "INSERT INTO \"a.b\" (low, high) VALUES (1, 2)", "low" },
-		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 2)", NULL },   /* two columns in the check */
-		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 20)", NULL },  /* the check has a name only */
-		{ "INSERT INTO \"a.b\" (b) VALUES (1)", NULL },              /* an index over an expression */
+		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 2)", NULL },  /* two columns in the check */
+		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 20)", NULL }, /* the check has a name only */
+		{ "INSERT INTO \"a.b\" (b) VALUES (1)", NULL },             /* an index over an expression */
 		{ "SELECT * FROM gone", NULL },
 	};
 	struct fixture f;
@@ -172,7 +184,8 @@ test_blame_is_exact(void)
 		if (rows[i].column == NULL)
 			CHECK_ROW(column == -1, rows[i].sql);
 		else
-			CHECK_ROW(column >= 0 && bytes_is(f.table->columns[column].name, rows[i].column), rows[i].sql);
+			CHECK_ROW(column >= 0 && bytes_is(f.table->columns[column].name, rows[i].column),
+				  rows[i].sql);
 	}
 	fixture_done(&f);
 }
@@ -184,21 +197,31 @@ test_results_become_errors(void)
 		int result;
 		enum err_kind kind;
 	} rows[] = {
-		{ SQLITE_CONSTRAINT_UNIQUE, ERR_CONFLICT },    { SQLITE_CONSTRAINT_PRIMARYKEY, ERR_CONFLICT },
-		{ SQLITE_CONSTRAINT_FOREIGNKEY, ERR_CONFLICT }, { SQLITE_CONSTRAINT_NOTNULL, ERR_INVALID },
-		{ SQLITE_CONSTRAINT_CHECK, ERR_INVALID },      { SQLITE_CONSTRAINT_DATATYPE, ERR_INVALID },
-		{ SQLITE_CONSTRAINT_VTAB, ERR_INVALID },       { SQLITE_MISMATCH, ERR_INVALID },
-		{ SQLITE_TOOBIG, ERR_INVALID },                { SQLITE_FULL, ERR_UPSTREAM },
-		{ SQLITE_IOERR_READ, ERR_UPSTREAM },           { SQLITE_CORRUPT_INDEX, ERR_UPSTREAM },
-		{ SQLITE_READONLY_DBMOVED, ERR_UPSTREAM },     { SQLITE_BUSY_SNAPSHOT, ERR_UPSTREAM },
-		{ SQLITE_SCHEMA, ERR_UPSTREAM },               { SQLITE_INTERRUPT, ERR_LIMIT },
-		{ SQLITE_NOMEM, ERR_UPSTREAM },                { SQLITE_ERROR, ERR_UPSTREAM },
+		{ SQLITE_CONSTRAINT_UNIQUE, ERR_CONFLICT },
+		{ SQLITE_CONSTRAINT_PRIMARYKEY, ERR_CONFLICT },
+		{ SQLITE_CONSTRAINT_FOREIGNKEY, ERR_CONFLICT },
+		{ SQLITE_CONSTRAINT_NOTNULL, ERR_INVALID },
+		{ SQLITE_CONSTRAINT_CHECK, ERR_INVALID },
+		{ SQLITE_CONSTRAINT_DATATYPE, ERR_INVALID },
+		{ SQLITE_CONSTRAINT_VTAB, ERR_INVALID },
+		{ SQLITE_MISMATCH, ERR_INVALID },
+		{ SQLITE_TOOBIG, ERR_INVALID },
+		{ SQLITE_FULL, ERR_UPSTREAM },
+		{ SQLITE_IOERR_READ, ERR_UPSTREAM },
+		{ SQLITE_CORRUPT_INDEX, ERR_UPSTREAM },
+		{ SQLITE_READONLY_DBMOVED, ERR_UPSTREAM },
+		{ SQLITE_BUSY_SNAPSHOT, ERR_UPSTREAM },
+		{ SQLITE_SCHEMA, ERR_UPSTREAM },
+		{ SQLITE_INTERRUPT, ERR_LIMIT },
+		{ SQLITE_NOMEM, ERR_UPSTREAM },
+		{ SQLITE_ERROR, ERR_UPSTREAM },
 		{ 12345, ERR_UPSTREAM },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct err e = sqlite_error(NULL, rows[i].result);
-		CHECK_ROW(e.kind == rows[i].kind && e.code == (unsigned)rows[i].result, sqlite3_errstr(rows[i].result));
+		CHECK_ROW(e.kind == rows[i].kind && e.code == (unsigned)rows[i].result,
+			  sqlite3_errstr(rows[i].result));
 	}
 }
 

@@ -4,13 +4,14 @@
 #include "identity/issuers.h"
 #include "identity/principal_make.h"
 
-static const char people[] = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, age INT, pay NUMERIC(10,2));"
-                             "INSERT INTO t VALUES (1, 'Ada', 36, 12.5), (2, 'Bob', NULL, 7), (3, '', 0, NULL);";
+static const char people[] =
+	"CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, age INT, pay NUMERIC(10,2));"
+	"INSERT INTO t VALUES (1, 'Ada', 36, 12.5), (2, 'Bob', NULL, 7), (3, '', 0, NULL);";
 
 /* 10,000 rows of about 130 bytes: more than one batch. */
 static const char many[] = "CREATE TABLE t (id INTEGER PRIMARY KEY, part INT, name TEXT);"
-                           "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000)"
-                           "INSERT INTO t SELECT n, n % 7, printf('row %d %0100d', n, n) FROM c;";
+			   "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000)"
+			   "INSERT INTO t SELECT n, n % 7, printf('row %d %0100d', n, n) FROM c;";
 
 /* Takes a second or so, and gives one row. */
 static const char slow[] =
@@ -121,9 +122,9 @@ test_composite_key_and_without_rowid(void)
 	const struct value key[] = { text_value("b"), int_value(1) };
 
 	fixture_start(&f,
-	              "CREATE TABLE t (x INT, y TEXT, z TEXT, PRIMARY KEY (y, x)) WITHOUT ROWID;"
-	              "INSERT INTO t VALUES (1, 'a', 'no'), (1, 'b', 'yes'), (2, 'b', 'no')",
-	              "t");
+		      "CREATE TABLE t (x INT, y TEXT, z TEXT, PRIMARY KEY (y, x)) WITHOUT ROWID;"
+		      "INSERT INTO t VALUES (1, 'a', 'no'), (1, 'b', 'yes'), (2, 'b', 'no')",
+		      "t");
 	CHECK(run(&f, read_of(key)) && text_is(&f, "i:1 t:b t:yes\n"));
 	fixture_done(&f);
 }
@@ -145,6 +146,13 @@ test_values_come_by_declared_type_where_they_fit(void)
 		{ "BOOLEAN", "2", "i:2\n" },
 		{ "DECIMAL(10,2)", "12", "d:12\n" },
 		{ "DECIMAL(10,2)", "-0.25", "d:-0.25\n" },
+		{ "DECIMAL(10,2)", "0.05", "d:0.05\n" },
+		{ "DECIMAL(10,2)", "-1234567890.123456", "d:-1234567890.123456\n" },
+		{ "DECIMAL(10,2)", "0.12345678901234", "d:0.12345678901234\n" },
+		{ "DECIMAL(10,2)", "-9007199254740993", "d:-9007199254740993\n" },
+		{ "DECIMAL(10,2)", "(-9223372036854775807 - 1)", "d:-9223372036854775808\n" },
+		{ "DECIMAL(10,2)", "0", "d:0\n" },
+		{ "DECIMAL(10,2)", "1e999", "f:inf\n" },
 		{ "DECIMAL(10,2)", "1e30", "f:1.0000000000000000199e+30\n" },
 		{ "DECIMAL(10,2)", "0.1 + 0.2", "f:0.30000000000000004\n" },
 		{ "DECIMAL(10,2)", "'many'", "t:many\n" },
@@ -162,8 +170,10 @@ test_values_come_by_declared_type_where_they_fit(void)
 		{ "TIME", "'13:04:05'", "T:13:04:05\n" },
 		{ "DATETIME", "'2026-11-22T13:04:05Z'", "S:2026-11-22T13:04:05Z\n" },
 		{ "TIMESTAMP", "'2026-11-22 13:04:05'", "t:2026-11-22 13:04:05\n" },
-		{ "UUID", "'123e4567-e89b-12d3-a456-426614174000'", "u:123e4567-e89b-12d3-a456-426614174000\n" },
-		{ "UUID", "'123E4567-E89B-12D3-A456-426614174000'", "t:123E4567-E89B-12D3-A456-426614174000\n" },
+		{ "UUID", "'123e4567-e89b-12d3-a456-426614174000'",
+		  "u:123e4567-e89b-12d3-a456-426614174000\n" },
+		{ "UUID", "'123E4567-E89B-12D3-A456-426614174000'",
+		  "t:123E4567-E89B-12D3-A456-426614174000\n" },
 		{ "JSON", "'{\"a\": [1]}'", "j:{\"a\": [1]}\n" },
 		{ "JSON", "'{\"a\": '", "t:{\"a\": \n" },
 		{ "", "5", "i:5\n" },
@@ -174,10 +184,13 @@ test_values_come_by_declared_type_where_they_fit(void)
 		struct column_set columns = { { 2 } };
 		const struct value key = int_value(1);
 		char sql[300];
-		snprintf(sql, sizeof sql, "CREATE TABLE t (id INTEGER PRIMARY KEY, v %s); INSERT INTO t VALUES (1, %s)",
-		         rows[i].type, rows[i].stored);
+		snprintf(sql, sizeof sql,
+			 "CREATE TABLE t (id INTEGER PRIMARY KEY, v %s); INSERT INTO t VALUES (1, %s)",
+			 rows[i].type, rows[i].stored);
 		fixture_start(&f, sql, "t");
-		CHECK_ROW(run(&f, (struct operation){ .kind = OPERATION_READ, .key = &key, .columns = &columns }), sql);
+		CHECK_ROW(run(&f,
+			      (struct operation){ .kind = OPERATION_READ, .key = &key, .columns = &columns }),
+			  sql);
 		if (strncmp(rows[i].given, "f:1.0", 5) != 0)
 			CHECK_ROW(text_is(&f, rows[i].given), sql);
 		else
@@ -204,8 +217,11 @@ test_pages_by_keyset_see_every_row_once(void)
 	for (bool more = true; more; pages++) {
 		struct rows *rows = NULL;
 		const struct value *row;
-		struct operation op = { .kind = OPERATION_LIST, .limit = 137, .order = order, .order_count = 2,
-			                .after = pages > 0 ? after : NULL };
+		struct operation op = { .kind = OPERATION_LIST,
+					.limit = 137,
+					.order = order,
+					.order_count = 2,
+					.after = pages > 0 ? after : NULL };
 		more = false;
 		CHECK(!failed(start_rows(&f, &op, &rows, NULL)));
 		while (!failed(next_row(&f, rows, &row)) && row != NULL) {
@@ -264,9 +280,9 @@ test_megabyte_of_text_comes_whole(void)
 	const struct value key = int_value(1);
 
 	fixture_start(&f,
-	              "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);"
-	              "INSERT INTO t VALUES (1, printf('%.*c', 1048576, 'x'))",
-	              "t");
+		      "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);"
+		      "INSERT INTO t VALUES (1, printf('%.*c', 1048576, 'x'))",
+		      "t");
 	CHECK(run(&f, read_of(&key)) && f.text.len == 1048576 + 8);
 	CHECK(run(&f, list) && f.text.len == 1048576 + 8);
 	fixture_done(&f);
@@ -476,7 +492,8 @@ TESTS(TEST(test_row_is_read_by_key), TEST(test_missing_row_is_not_found), TEST(t
       TEST(test_slow_read_leaves_the_loop_free), TEST(test_statement_that_takes_too_long_is_stopped),
       TEST(test_closing_cancels_what_runs_and_what_waits),
       TEST(test_backend_closes_while_a_cancelled_read_still_runs),
-      TEST(test_closing_between_batches_frees_the_connection), TEST(test_stream_never_asked_is_closed_quietly),
+      TEST(test_closing_between_batches_frees_the_connection),
+      TEST(test_stream_never_asked_is_closed_quietly),
       TEST(test_consumer_that_does_not_come_back_loses_its_connection),
       TEST(test_read_beside_a_borrowed_row_is_fresh), TEST(test_dropped_table_and_column_are_noticed),
       TEST(test_too_many_waiting_reads_are_refused))

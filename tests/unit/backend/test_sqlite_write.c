@@ -7,8 +7,10 @@
 static const char schema[] =
 	"PRAGMA journal_mode = WAL;"
 	"CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
-	"CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT NOT NULL, isbn TEXT UNIQUE, year INT CHECK (year > 0),"
-	" price NUMERIC(10,2), cover BLOB, lent BOOLEAN NOT NULL DEFAULT 0, author INT REFERENCES author(id));"
+	"CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT NOT NULL, isbn TEXT UNIQUE, year INT CHECK (year "
+	"> 0),"
+	" price NUMERIC(10,2), cover BLOB, lent BOOLEAN NOT NULL DEFAULT 0, author INT REFERENCES "
+	"author(id));"
 	"INSERT INTO author VALUES (1, 'Mary Shelley');"
 	"INSERT INTO t (id, title, isbn, year, author) VALUES (1, 'Frankenstein', 'x1', 1818, 1),"
 	" (2, 'The Last Man', 'x2', 1826, 1);";
@@ -18,15 +20,22 @@ enum { ID, TITLE, ISBN, YEAR, PRICE, COVER, LENT, AUTHOR };
 static struct operation
 insert_of(const struct fixture *f, const uint16_t *columns, const struct value *values, size_t count)
 {
-	return (struct operation){ .kind = OPERATION_INSERT, .read = &f->grant, .set_columns = columns,
-		                   .set_values = values, .set_count = count };
+	return (struct operation){ .kind = OPERATION_INSERT,
+				   .read = &f->grant,
+				   .set_columns = columns,
+				   .set_values = values,
+				   .set_count = count };
 }
 
 static struct operation
 update_of(const struct fixture *f, const struct value *key, const uint16_t *column, const struct value *value)
 {
-	return (struct operation){ .kind = OPERATION_UPDATE, .read = &f->grant, .key = key, .set_columns = column,
-		                   .set_values = value, .set_count = 1 };
+	return (struct operation){ .kind = OPERATION_UPDATE,
+				   .read = &f->grant,
+				   .key = key,
+				   .set_columns = column,
+				   .set_values = value,
+				   .set_count = 1 };
 }
 
 static bool
@@ -46,16 +55,17 @@ test_inserted_row_is_returned_and_lasts(void)
 	struct fixture f;
 	static const uint16_t columns[] = { TITLE, YEAR, PRICE, COVER, LENT };
 	const struct value values[] = { text_value("Mathilda"),
-		                        int_value(1959),
-		                        { .type = VALUE_DECIMAL, .bytes = BYTES("12.50") },
-		                        { .type = VALUE_BYTES, .bytes = BYTES("\x00\xff") },
-		                        { .type = VALUE_BOOL, .boolean = true } };
+					int_value(1959),
+					{ .type = VALUE_DECIMAL, .bytes = BYTES("12.50") },
+					{ .type = VALUE_BYTES, .bytes = BYTES("\x00\xff") },
+					{ .type = VALUE_BOOL, .boolean = true } };
 
 	fixture_start(&f, schema, "t");
 	CHECK(run(&f, insert_of(&f, columns, values, 5)));
 	CHECK(text_is(&f, "i:3 t:Mathilda n i:1959 d:12.5 x:00ff b:true n\n"));
-	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE id = 3 AND price = 12.5 AND typeof(price) = 'real'"
-	                         " AND cover = x'00ff' AND lent = 1") == 1);
+	CHECK(sql_number(f.path,
+			 "SELECT count(*) FROM t WHERE id = 3 AND price = 12.5 AND typeof(price) = 'real'"
+			 " AND cover = x'00ff' AND lent = 1") == 1);
 	fixture_done(&f);
 }
 
@@ -78,14 +88,16 @@ test_values_of_every_type_come_back_as_they_went_in(void)
 		{ .type = VALUE_JSON, .bytes = BYTES("[1,null]") },
 	};
 
-	fixture_start(&f,
-	              "CREATE TABLE t (id INTEGER PRIMARY KEY, a BOOLEAN, b INT, c INT, d DECIMAL, e REAL, f TEXT,"
-	              " g BLOB, h DATE, i DATETIME, j UUID, k JSON, l TIME)",
-	              "t");
+	fixture_start(
+		&f,
+		"CREATE TABLE t (id INTEGER PRIMARY KEY, a BOOLEAN, b INT, c INT, d DECIMAL, e REAL, f TEXT,"
+		" g BLOB, h DATE, i DATETIME, j UUID, k JSON, l TIME)",
+		"t");
 	CHECK(run(&f, insert_of(&f, columns, values, 11)));
-	CHECK(text_is(&f, "i:1 b:true i:-9223372036854775808 i:9223372036854775807 d:-0.05 f:0.10000000000000001"
-	                  " t: x: D:2026-11-22 S:2026-11-22T10:00:00Z u:123e4567-e89b-12d3-a456-426614174000"
-	                  " j:[1,null] n\n"));
+	CHECK(text_is(&f,
+		      "i:1 b:true i:-9223372036854775808 i:9223372036854775807 d:-0.05 f:0.10000000000000001"
+		      " t: x: D:2026-11-22 S:2026-11-22T10:00:00Z u:123e4567-e89b-12d3-a456-426614174000"
+		      " j:[1,null] n\n"));
 	fixture_done(&f);
 }
 
@@ -336,12 +348,20 @@ test_broken_constraint_names_its_column(void)
 		enum err_kind kind;
 		const char *why, *name;
 	} rows[] = {
-		{ ISBN, { .type = VALUE_TEXT, .bytes = { (const uint8_t *)"x2", 2 } }, ERR_CONFLICT, "exists already", "isbn" },
+		{ ISBN,
+		  { .type = VALUE_TEXT, .bytes = { (const uint8_t *)"x2", 2 } },
+		  ERR_CONFLICT,
+		  "exists already",
+		  "isbn" },
 		{ ID, { .type = VALUE_INT64, .int64 = 2 }, ERR_CONFLICT, "exists already", "id" },
 		{ AUTHOR, { .type = VALUE_INT64, .int64 = 9 }, ERR_CONFLICT, "refers to", "" },
 		{ TITLE, { .type = VALUE_NULL }, ERR_INVALID, "needs a value", "title" },
 		{ YEAR, { .type = VALUE_INT64, .int64 = -5 }, ERR_INVALID, "breaks a check", "year" },
-		{ ID, { .type = VALUE_TEXT, .bytes = { (const uint8_t *)"abc", 3 } }, ERR_INVALID, "type of its column", "" },
+		{ ID,
+		  { .type = VALUE_TEXT, .bytes = { (const uint8_t *)"abc", 3 } },
+		  ERR_INVALID,
+		  "type of its column",
+		  "" },
 	};
 	struct fixture f;
 	const struct value key = int_value(1);
@@ -379,10 +399,12 @@ test_strict_table_and_trigger_refuse(void)
 	static const uint16_t column = 1;
 	const struct value key = int_value(1), text = text_value("abc"), number = int_value(13);
 
-	fixture_start(&f,
-	              "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER) STRICT; INSERT INTO t VALUES (1, 1);"
-	              "CREATE TRIGGER no BEFORE UPDATE ON t WHEN new.n = 13 BEGIN SELECT RAISE(ABORT, 'secret'); END;",
-	              "t");
+	fixture_start(
+		&f,
+		"CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER) STRICT; INSERT INTO t VALUES (1, 1);"
+		"CREATE TRIGGER no BEFORE UPDATE ON t WHEN new.n = 13 BEGIN SELECT RAISE(ABORT, 'secret'); "
+		"END;",
+		"t");
 	CHECK(!run(&f, update_of(&f, &key, &column, &text)));
 	CHECK(error_is(&f, ERR_INVALID, "type of its column") && strcmp(f.column, "n") == 0);
 	CHECK(!run(&f, update_of(&f, &key, &column, &number)));
@@ -398,10 +420,11 @@ test_deferred_foreign_key_fails_the_commit(void)
 	const struct value key = int_value(1), gone = int_value(9), fine = int_value(1);
 
 	fixture_start(&f,
-	              "CREATE TABLE a (id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1);"
-	              "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT REFERENCES a(id) DEFERRABLE INITIALLY DEFERRED);"
-	              "INSERT INTO t VALUES (1, 1)",
-	              "t");
+		      "CREATE TABLE a (id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1);"
+		      "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT REFERENCES a(id) DEFERRABLE INITIALLY "
+		      "DEFERRED);"
+		      "INSERT INTO t VALUES (1, 1)",
+		      "t");
 	CHECK(!run(&f, update_of(&f, &key, &column, &gone)));
 	CHECK(f.count == 1 && error_is(&f, ERR_CONFLICT, "refers to"));
 	CHECK(run(&f, update_of(&f, &key, &column, &fine)));
@@ -414,7 +437,8 @@ test_change_that_leaves_the_condition_is_denied(void)
 {
 	struct fixture f;
 	static const uint16_t year = YEAR, columns[] = { TITLE, YEAR };
-	const struct value key = int_value(1), other = int_value(2), late = int_value(1999), early = int_value(1800);
+	const struct value key = int_value(1), other = int_value(2), late = int_value(1999),
+			   early = int_value(1800);
 	const struct value outside[] = { text_value("new"), int_value(2000) };
 	const struct value inside[] = { text_value("old"), int_value(1700) };
 	const struct filter *where;
@@ -482,11 +506,12 @@ test_slow_write_is_stopped_and_undone(void)
 {
 	struct fixture f;
 
-	fixture_start(&f,
-	              "CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO t VALUES (1, 'a');"
-	              "CREATE TRIGGER slow AFTER UPDATE ON t WHEN new.title = 'slow' BEGIN SELECT count(*) FROM"
-	              " (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c); END;",
-	              "t");
+	fixture_start(
+		&f,
+		"CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO t VALUES (1, 'a');"
+		"CREATE TRIGGER slow AFTER UPDATE ON t WHEN new.title = 'slow' BEGIN SELECT count(*) FROM"
+		" (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c); END;",
+		"t");
 	f.own.statement_timeout_ms = 60;
 	CHECK(!update_title(&f, 1, "slow") && error_is(&f, ERR_LIMIT, "took too long"));
 	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title = 'a'") == 1);
@@ -506,16 +531,17 @@ test_dropped_table_fails_the_write(void)
 	fixture_done(&f);
 }
 
-TESTS(TEST(test_inserted_row_is_returned_and_lasts), TEST(test_values_of_every_type_come_back_as_they_went_in),
-      TEST(test_injection_text_is_a_value), TEST(test_megabyte_is_written),
-      TEST(test_update_returns_the_row_as_it_is_now), TEST(test_update_may_change_the_key),
-      TEST(test_delete_removes_one_row_and_returns_none), TEST(test_missing_row_cannot_be_changed),
-      TEST(test_table_without_key_takes_rows), TEST(test_write_without_read_grant_returns_nothing),
-      TEST(test_close_without_commit_rolls_back), TEST(test_close_at_any_moment_rolls_back),
-      TEST(test_commit_before_the_end_is_refused), TEST(test_write_that_is_never_committed_is_undone_in_time),
-      TEST(test_writes_queue_and_the_queue_is_bounded),
-      TEST(test_broken_constraint_names_its_column), TEST(test_constraint_on_a_hidden_column_is_not_named),
-      TEST(test_strict_table_and_trigger_refuse), TEST(test_deferred_foreign_key_fails_the_commit),
-      TEST(test_change_that_leaves_the_condition_is_denied), TEST(test_conditional_insert_without_key_is_refused),
+TESTS(TEST(test_inserted_row_is_returned_and_lasts),
+      TEST(test_values_of_every_type_come_back_as_they_went_in), TEST(test_injection_text_is_a_value),
+      TEST(test_megabyte_is_written), TEST(test_update_returns_the_row_as_it_is_now),
+      TEST(test_update_may_change_the_key), TEST(test_delete_removes_one_row_and_returns_none),
+      TEST(test_missing_row_cannot_be_changed), TEST(test_table_without_key_takes_rows),
+      TEST(test_write_without_read_grant_returns_nothing), TEST(test_close_without_commit_rolls_back),
+      TEST(test_close_at_any_moment_rolls_back), TEST(test_commit_before_the_end_is_refused),
+      TEST(test_write_that_is_never_committed_is_undone_in_time),
+      TEST(test_writes_queue_and_the_queue_is_bounded), TEST(test_broken_constraint_names_its_column),
+      TEST(test_constraint_on_a_hidden_column_is_not_named), TEST(test_strict_table_and_trigger_refuse),
+      TEST(test_deferred_foreign_key_fails_the_commit), TEST(test_change_that_leaves_the_condition_is_denied),
+      TEST(test_conditional_insert_without_key_is_refused),
       TEST(test_full_disk_fails_the_write_and_leaves_the_database_usable),
       TEST(test_slow_write_is_stopped_and_undone), TEST(test_dropped_table_fails_the_write))
