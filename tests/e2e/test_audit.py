@@ -2,6 +2,7 @@
 import json
 import threading
 import time
+import urllib.parse
 
 from harness import Gateway, equal, main, query, shared, test, wait_until
 from rows import NEW
@@ -110,7 +111,7 @@ def test_sequence_has_no_gap_and_the_chain_holds():
 @test
 def test_49_log_lines_cannot_be_forged():
     g = gateway()
-    nasty = 'x%0a{"seq":1,"hash":"0"}%0d%0a%22%7d'
+    nasty = urllib.parse.quote('x\n{"seq":1,"hash":"0"}\r\n"}', safe="")
     records, _ = new_records(lambda: g.get(f"/api/{nasty}", "ada"))
     equal(len(records), 1)
     records, _ = new_records(lambda: g.get("/api/books/1", "ada", headers={"User-Agent": 'a"}\\u000a', "traceparent": "zz"}))
@@ -149,7 +150,7 @@ def test_audit_query_finds_by_outcome_and_resource():
     g = gateway()
     g.request("DELETE", "/api/authors/1", "ada")
     time.sleep(0.2)
-    done = g.cli("audit", "query", "--outcome", "denied", "--resource", "authors")
+    done = g.cli("audit", "query", "--json", "--outcome", "denied", "--resource", "authors")
     equal(done.returncode, 0, done.stderr)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert found, done.stdout

@@ -165,8 +165,8 @@ def test_43_double_encoding_is_read_once():
 def test_44_a_header_with_two_values_where_one_counts():
     g = gateway()
     token = g.token("ada").encode()
-    refused(head(b"Authorization: Bearer " + token, b"Authorization: Bearer x"))
-    refused(head(b"Authorization: Bearer x", b"Authorization: Bearer " + token))
+    refused(head(b"Authorization: Bearer " + token, b"Authorization: Bearer x"), closed=False)
+    refused(head(b"Authorization: Bearer x", b"Authorization: Bearer " + token), closed=False)
     body = json.dumps(NEW).encode()
     refused(head(b"Authorization: Bearer " + g.token("grace").encode(), b"Content-Type: application/json", b"Content-Type: text/plain",
                  b"Content-Length: " + str(len(body)).encode(), request=b"POST /api/books HTTP/1.1") + body, 400, 415, closed=False)
