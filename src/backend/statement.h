@@ -21,7 +21,8 @@
 #include "backend/backend.h"
 #include "query/sql.h"
 
-/* Rows of op->columns in table order, then (op->with_order) the values of op->order. Uses grant, columns, filter, order, after, limit.
+/* Rows of op->columns in table order, then (op->with_order) the values of op->order as they are stored,
+ * whatever the views show: for sealed cursors only. Uses grant, columns, filter, order, after, limit.
  * ERR_DENIED when columns is empty or holds one that no view has, and when the filter or the order names
  * a column that not every row shows: policy_decide() was not asked about it (the key may always be in the
  * order). `after` is compared with what is stored: give the values as they came, not made pretty. */

@@ -341,6 +341,29 @@ test_grant_without_views_and_tables_without_key_give_no_statement(void)
 	scene_close(&s);
 }
 
+/* The values a cursor needs come behind the columns, also those of a key that nobody may read. */
+static void
+test_order_values_come_only_when_asked_for(void)
+{
+	const struct order_term order[] = { { PAGES, true }, { ID, false } };
+	struct column_set title = SET(TITLE), pages = SET(TITLE, PAGES);
+	struct operation op = { .columns = &title, .order = order, .order_count = 2, .limit = 1 };
+	struct scene s;
+
+	scene_open(&s, ROLE(READER), "{}");
+	op.grant = scene_grant(&s, ACTION_READ, &pages);
+	for (int i = 0; i < 2; i++) {
+		op.with_order = i == 1;
+		CHECK(!failed(statement_list(&op, scene_sql(&s))));
+		sqlite3_stmt *st = judge_prepare(&s.judge, buf_bytes(&s.out.text), s.out.values, s.out.value_count);
+		CHECK(st != NULL && sqlite3_step(st) == SQLITE_ROW && sqlite3_column_count(st) == 1 + 2 * i);
+		if (st != NULL && i == 1)
+			CHECK(sqlite3_column_int(st, 1) == 300 && sqlite3_column_int(st, 2) == 9);
+		sqlite3_finalize(st);
+	}
+	scene_close(&s);
+}
+
 static void
 test_postgres_statement(void)
 {
@@ -372,4 +395,5 @@ TESTS(TEST(test_row_condition_stands_in_every_list), TEST(test_columns_follow_th
       TEST(test_case_80_column_policy_was_not_asked_about_is_refused), TEST(test_row_by_key_is_hidden_by_the_condition),
       TEST(test_writes_reach_only_rows_of_the_condition), TEST(test_condition_guards_what_a_row_becomes),
       TEST(test_condition_guards_what_is_created), TEST(test_only_granted_columns_are_written),
-      TEST(test_grant_without_views_and_tables_without_key_give_no_statement), TEST(test_postgres_statement))
+      TEST(test_grant_without_views_and_tables_without_key_give_no_statement),
+      TEST(test_order_values_come_only_when_asked_for), TEST(test_postgres_statement))

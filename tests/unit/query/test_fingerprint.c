@@ -33,6 +33,8 @@ static const struct row normal_rows[] = {
 	{ DIALECT_SQLITE, "insert into t values (1,2),(3,-4) , (5,6);;", "insert into t values (?)" },
 	{ DIALECT_SQLITE, "select f(1), (2)", "select f (?) , (?)" },
 	{ DIALECT_SQLITE, "select (1, a)", "select ( ? , a )" },
+	{ DIALECT_SQLITE, "f(1) - 1 and (a) +2 and b[1] -1", "f (?) - ? and ( a ) + ? and b \"1\" - ?" },
+	{ DIALECT_POSTGRES, "a[1] -1", "a [ ? ] - ?" },
 	{ DIALECT_SQLITE, "select ()", "select ( )" },
 	{ DIALECT_SQLITE, "a = -1 and b = - 1.5e-3 and c - 1", "a = ? and b = ? and c - ?" },
 	{ DIALECT_SQLITE, "a=x'00' or `B`=\"C\" or [d]=:p or @q or $r", "a = ? or \"B\" = \"C\" or \"d\" = ? or ? or ?" },
@@ -147,6 +149,10 @@ test_raw_text_has_its_own_prefix(void)
 	sql_fingerprint(BYTES("select 'x"), DIALECT_SQLITE, key, again);
 	sql_fingerprint(BYTES("select ?"), DIALECT_SQLITE, key, readable);
 	CHECK(memcmp(raw, again, sizeof raw) == 0 && memcmp(raw, readable, sizeof raw) != 0);
+	/* A subscript in PostgreSQL, a name without an end in T-SQL. */
+	sql_fingerprint(BYTES("a[1"), DIALECT_POSTGRES, key, readable);
+	sql_fingerprint(BYTES("a [ ?"), DIALECT_TSQL, key, raw);
+	CHECK(memcmp(raw, readable, sizeof raw) != 0);
 }
 
 static void
