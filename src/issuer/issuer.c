@@ -10,30 +10,35 @@
 
 enum { JTI_LEN = 16 };
 
-static void
-issuer_cleanup(struct issuer **i)
+static struct err
+issuer_fill(struct issuer *i, int64_t now_s)
 {
-	issuer_close(*i);
+	bool changed;
+
+	TRY(issuer_store_shared_key(i->store, "refresh_successor", &i->successor_key));
+	return issuer_rotate(i, now_s, &changed);
 }
 
 struct err
 issuer_open(const struct settings *settings, unsigned index, struct issuer_store *store, int64_t now_s,
 	    struct issuer **ret)
 {
-	CLEANUP(issuer_cleanup) struct issuer *i = calloc(1, sizeof *i);
-	bool changed;
+	if (index >= settings->issuer_count || settings->issuers[index].type != ISSUER_LOCAL)
+		return fail(ERR_CONFIG, "only an issuer of type local can issue");
+
+	struct issuer *i = calloc(1, sizeof *i);
 
 	if (i == NULL)
 		return fail(ERR_SYSTEM, "out of memory for an issuer");
-	if (index >= settings->issuer_count || settings->issuers[index].type != ISSUER_LOCAL)
-		return fail(ERR_CONFIG, "only an issuer of type local can issue");
-	i->settings = settings;
-	i->own = &settings->issuers[index];
-	i->store = store;
-	TRY(issuer_store_shared_key(store, "refresh_successor", &i->successor_key));
-	TRY(issuer_rotate(i, now_s, &changed));
+	*i = (struct issuer){ .settings = settings, .own = &settings->issuers[index], .store = store };
+
+	struct err e = issuer_fill(i, now_s);
+
+	if (failed(e)) {
+		issuer_close(i);
+		return e;
+	}
 	*ret = i;
-	i = NULL;
 	return OK;
 }
 

@@ -260,28 +260,29 @@ store_open_file(const char *file, bool readonly, struct issuer_store *s)
 	return store_migrate(s);
 }
 
-static void
-store_cleanup(struct issuer_store **s)
-{
-	issuer_store_close(*s);
-}
-
 static struct err
 store_open(const char *state_path, bool readonly, struct issuer_store **ret)
 {
-	CLEANUP(store_cleanup) struct issuer_store *s = calloc(1, sizeof *s);
 	char file[PATH_LEN_MAX];
 	int len = snprintf(file, sizeof file, "%s/state.db", state_path);
 
-	if (s == NULL)
-		return fail(ERR_SYSTEM, "out of memory");
 	if (len < 0 || (size_t)len >= sizeof file)
 		return fail(ERR_CONFIG, "the state path is too long");
 	TRY(directory_check(state_path, !readonly));
 	TRY(file_check(file, !readonly));
-	TRY(store_open_file(file, readonly, s));
+
+	struct issuer_store *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+
+	struct err e = store_open_file(file, readonly, s);
+
+	if (failed(e)) {
+		issuer_store_close(s);
+		return e;
+	}
 	*ret = s;
-	s = NULL;
 	return OK;
 }
 

@@ -44,11 +44,14 @@ static int
 take_option(struct arguments *a, struct request *r)
 {
 	const char *value = NULL;
-	const char **to = arguments_is(a, "-c") || arguments_is(a, "--config") ? &r->file
-			  : arguments_is(a, "--token")                         ? &r->token
-			  : arguments_is(a, "--claims")                        ? &r->claims
-									       : NULL;
+	const char **to = NULL;
 
+	if (arguments_is(a, "-c") || arguments_is(a, "--config"))
+		to = &r->file;
+	else if (arguments_is(a, "--token"))
+		to = &r->token;
+	else if (arguments_is(a, "--claims"))
+		to = &r->claims;
 	if (to == NULL && !arguments_is(a, "--role"))
 		return usage_error("explain", "there is no such option", a->option);
 	if (!arguments_value(a, &value))
@@ -162,7 +165,10 @@ who_by_roles(struct request *r)
 		roles |= UINT64_C(1) << role;
 	}
 
-	struct bytes claims = r->claims == NULL ? (struct bytes){ 0 } : bytes_text(r->claims);
+	struct bytes claims = { 0 };
+
+	if (r->claims != NULL)
+		claims = bytes_text(r->claims);
 	struct err e = principal_for_explain(roles, claims, &r->who);
 
 	if (failed(e))

@@ -379,6 +379,10 @@ test_clock_that_jumps_ahead_and_back_leaves_a_key_that_signs(void)
 	grant(&s, i, SCENE_NOW_S - DAY, &t);
 	CHECK(verifies(i, buf_bytes(&t.access_token)));
 	issued_done(&t);
+	/* Its turn counts from the true time. */
+	CHECK(published_count(i) == 1);
+	CHECK(!failed(issuer_rotate(i, SCENE_NOW_S - DAY + ROTATION - DAY, &changed)) && changed);
+	CHECK(published_count(i) == 2);
 	issuer_close(i);
 	scene_done(&s);
 }

@@ -1,7 +1,9 @@
 /* Opening the state store: what it makes, and what it refuses to open. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -330,6 +332,44 @@ test_busy_store_is_upstream_after_the_wait(void)
 	scene_done(&s);
 }
 
+/* A file that may not grow stands for a full disk. */
+static void
+test_full_disk_is_upstream_and_changes_nothing(void)
+{
+	struct scene s;
+	int status = 0;
+
+	scene_store(&s);
+	(void)scene_user(&s, "alice");
+
+	pid_t child = fork();
+
+	if (child == 0) {
+		const struct rlimit limit = { 16384, 16384 };
+		struct issuer_store *own = NULL;
+		unsigned refused = 0;
+
+		signal(SIGXFSZ, SIG_IGN);
+		if (failed(issuer_store_open(s.state, &own)) || setrlimit(RLIMIT_FSIZE, &limit) < 0)
+			_exit(1);
+		for (int i = 0; i < 100; i++) {
+			char name[16];
+
+			snprintf(name, sizeof name, "user%d", i);
+			refused += user_add(own, bytes_text(name), BYTES(""), bytes_text(scene_phc)).kind ==
+				   ERR_UPSTREAM;
+		}
+		_exit(refused > 0 ? 0 : 2);
+	}
+	waitpid(child, &status, 0);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	issuer_store_close(s.store);
+	CHECK(!failed(issuer_store_open(s.state, &s.store)));
+	CHECK(!failed(user_add(s.store, BYTES("bob"), BYTES(""), bytes_text(scene_phc))));
+	CHECK(scene_user(&s, "alice").generation == 1);
+	scene_done(&s);
+}
+
 static void
 test_shared_keys_are_made_once_and_differ_by_name(void)
 {
@@ -359,4 +399,5 @@ TESTS(TEST(test_store_is_private_whatever_the_umask), TEST(test_store_opened_aga
       TEST(test_damaged_page_is_found_when_opened), TEST(test_cut_file_is_found_when_opened),
       TEST(test_readonly_makes_nothing_and_changes_nothing), TEST(test_two_open_at_once_see_each_other),
       TEST(test_many_processes_make_one_store), TEST(test_busy_store_is_upstream_after_the_wait),
+      TEST(test_full_disk_is_upstream_and_changes_nothing),
       TEST(test_shared_keys_are_made_once_and_differ_by_name))

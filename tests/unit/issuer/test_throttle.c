@@ -143,6 +143,39 @@ test_flood_of_names_does_not_make_a_heavily_failing_one_forgotten(void)
 	throttle_free(t);
 }
 
+/* Every set full of names that fail much: a newcomer costs one of them a failure, not its place. */
+static void
+test_flood_into_a_full_table_wears_entries_down_but_does_not_replace_them(void)
+{
+	enum { NAMES = 16000 };
+	struct throttle *t = fresh();
+	uint64_t now = 1000 * S;
+	static bool was_delayed[NAMES];
+	unsigned tracked = 0, lost = 0;
+	char user[16];
+
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(user, sizeof user, "n%u", i);
+		fail_times(t, user, user, 16, now);
+	}
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(user, sizeof user, "n%u", i);
+		was_delayed[i] = wait_of(t, user, "198.51.100.1", now) == 30;
+		tracked += was_delayed[i];
+	}
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(user, sizeof user, "flood%u", i);
+		fail_times(t, user, user, 1, now);
+	}
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(user, sizeof user, "n%u", i);
+		lost += was_delayed[i] && wait_of(t, user, "198.51.100.1", now) < 4;
+	}
+	CHECK(tracked > 4000);
+	CHECK(lost == 0);
+	throttle_free(t);
+}
+
 static void
 test_flood_of_names_delays_nobody_else(void)
 {
@@ -208,6 +241,7 @@ TESTS(TEST(test_delay_of_a_user_grows_to_its_cap), TEST(test_delay_of_an_address
       TEST(test_success_clears_the_user_but_not_the_address),
       TEST(test_ipv6_counts_by_its_64_bit_network_and_mapped_ipv4_as_ipv4),
       TEST(test_flood_of_names_does_not_make_a_heavily_failing_one_forgotten),
+      TEST(test_flood_into_a_full_table_wears_entries_down_but_does_not_replace_them),
       TEST(test_flood_of_names_delays_nobody_else),
       TEST(test_new_failures_get_into_a_full_table_when_the_old_ones_are_forgiven),
       TEST(test_odd_addresses_and_a_clock_that_stands_still_do_no_harm))
