@@ -43,7 +43,8 @@ struct operation_fault {
 };
 
 /* Opens. Called once by each worker before the sandbox closes: all that can be opened early is. All work
- * happens on `loop` (NULL: the default one) and its pool threads. `settings` and `arena` must outlive the
+ * happens on `loop` (NULL: the default one) and its pool threads, which start with the first slow
+ * operation, so behind the sandbox: it must let threads be made. `settings` and `arena` must outlive the
  * backend. Errors: ERR_CONFIG where the operator must change something, ERR_UPSTREAM. */
 struct err backend_open(const struct settings *settings, unsigned index, struct uv_loop_s *loop,
                         struct arena *arena, struct backend **ret);

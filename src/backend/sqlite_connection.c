@@ -75,6 +75,8 @@ harden(sqlite3 *db)
 	return SQLITE_OK;
 }
 
+/* mmap_size stays 0: mapped reads cost a fifth less (5.0 against 6.1 µs by key), but a file that another
+ * program cuts short would kill the worker (SIGBUS) instead of failing a read. */
 static int
 tune(sqlite3 *db)
 {

@@ -291,7 +291,7 @@ test_write_that_is_never_committed_is_undone_in_time(void)
 	struct rows *rows = NULL;
 
 	fixture_start(&f, schema, "t");
-	f.backend->hold_max_us = 20000;
+	f.backend->hold_max_us = 200000;
 	struct operation op = update_of(&f, &key, &column, &value);
 	CHECK(!failed(start_rows(&f, &op, &rows, NULL)));
 	CHECK(!failed(drain(&f, rows)));
