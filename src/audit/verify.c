@@ -287,7 +287,7 @@ total_bytes(const struct verifier *v)
 	return total;
 }
 
-/* The checkpoints are opened before the segments are listed: of a log that is being written, all that the
+/* The end of the checkpoints is fixed before the segments are listed: of a log that is being written, all that the
  * checkpoints sign is then in the list. */
 static struct err
 open_log(struct verifier *v, const char *path)
@@ -295,13 +295,14 @@ open_log(struct verifier *v, const char *path)
 	TRY(directory_open(path, &v->directory));
 	TRY(digest_init(&v->digest));
 	v->checkpoints_file = directory_open_file(v->directory, "checkpoints", O_RDONLY);
+	if (v->checkpoints_file >= 0)
+		TRY(checkpoint_stream_init(v->checkpoints_file, &v->stream));
 	TRY(segment_list_read(v->directory, &v->segments));
 	if (v->checkpoints_file < 0) {
 		if (v->segments.count == 0)
 			return fail(ERR_CONFIG, "there is no audit log in this directory");
 		return found(v, 1, "checkpoints: the file is missing: a cut tail could not be seen");
 	}
-	TRY(checkpoint_stream_init(v->checkpoints_file, &v->stream));
 
 	struct err e = checkpoint_key_read(v->directory, &v->key);
 	if (e.kind == ERR_NOT_FOUND || e.kind == ERR_CONFIG)

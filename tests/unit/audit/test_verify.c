@@ -2,6 +2,8 @@
  * was. */
 #include "log.h"
 
+#include <signal.h>
+
 #include <openssl/evp.h>
 
 #include "audit/checkpoint.h"
@@ -362,6 +364,46 @@ test_a_log_being_written_verifies_and_progress_is_told(void)
 	log_remove(path);
 }
 
+/* Records, segments and checkpoints come while the log is read: none of it may look like damage. */
+static void
+test_a_log_that_another_process_writes_always_verifies(void)
+{
+	char *path = log_new();
+	struct audit_settings s = log_settings(path);
+	uint64_t before = 0;
+	int status;
+
+	s.segment_bytes = 20000;
+	s.checkpoint_records = 3;
+	CHECK(log_fill(&s, 1));
+	pid_t child = fork();
+	if (child == 0) {
+		struct chain *c;
+		if (failed(chain_open(&s, start_us, &c)))
+			_exit(1);
+		/* It ends by itself, should nobody kill it. */
+		for (int64_t round = 0; round < 2000; round++) {
+			if (!log_grow(c, 1, 1 + (unsigned)(round % 5)) || failed(chain_tick(c, start_us + round * 300000)))
+				_exit(1);
+			usleep(300);
+		}
+		_exit(0);
+	}
+	for (unsigned i = 0; i < 15; i++) {
+		struct verify_result r;
+		struct err e = audit_verify(path, &r, NULL, NULL);
+		buf_put_u8(&r.message, 0);
+		CHECK_ROW(!failed(e) && r.records >= before, (const char *)r.message.at);
+		before = r.records;
+		verify_result_done(&r);
+		usleep(1000);
+	}
+	CHECK(before > 1);
+	(void)kill(child, SIGKILL); /* it may have ended */
+	CHECK(waitpid(child, &status, 0) == child);
+	log_remove(path);
+}
+
 TESTS(TEST(test_an_untouched_log_verifies_and_tells_its_head), TEST(test_where_there_is_no_log_is_said),
       TEST(test_case_90_a_changed_byte_anywhere_is_found_and_its_record_named),
       TEST(test_case_90_a_changed_byte_of_a_checkpoint_is_found),
@@ -372,4 +414,5 @@ TESTS(TEST(test_an_untouched_log_verifies_and_tells_its_head), TEST(test_where_t
       TEST(test_case_90_a_missing_checkpoint_file_or_key_is_found),
       TEST(test_case_90_a_rolled_back_log_is_found_by_an_anchor),
       TEST(test_case_90_a_sealed_line_that_is_no_json_is_found),
-      TEST(test_a_log_being_written_verifies_and_progress_is_told))
+      TEST(test_a_log_being_written_verifies_and_progress_is_told),
+      TEST(test_a_log_that_another_process_writes_always_verifies))
