@@ -320,6 +320,19 @@ def test_keep_alive_serves_many_and_close_ends_it():
 
 
 @test
+def test_every_path_keeps_the_connection():
+    g = gateway()
+    token = g.token("ada").encode()
+    for target in (b"/me", b"/docs", b"/docs/docs.js", b"/openapi.json", b"/.well-known/jwks.json", b"/api/books/1", b"/api/nothing", b"/nothing"):
+        one = head(b"Authorization: Bearer " + token, request=b"GET " + target + b" HTTP/1.1")
+        answers, closed, _ = send(one + one, 0.4)
+        equal((len(answers), closed), (2, False), target)
+    form = b"grant_type=password&username=ada&password=wrong%20one"
+    answers, closed, _ = send(post(b"Content-Length: " + str(len(form)).encode(), body=form), 3)
+    equal((len(answers), closed), (1, False), "/token")
+
+
+@test
 def test_every_byte_of_a_request_changed_once_never_hurts():
     good = head(b"Accept: */*", b"Content-Length: 0", b"Connection: close", request=b"POST /token HTTP/1.1").replace(b"@HOST@", host())
     g = gateway()

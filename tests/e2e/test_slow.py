@@ -67,7 +67,8 @@ def test_50_a_connection_that_says_nothing_is_closed():
 def test_50_a_body_below_the_rate_is_cut_off():
     g = gateway()
     with g.connect() as s:
-        s.sendall(b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100000\r\n\r\n")
+        s.sendall(f"POST /api/books HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {g.token('grace')}\r\n"
+                  "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n".encode())
         closes_after(s, 4, 12, lambda: b"a")
 
 
