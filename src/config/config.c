@@ -63,7 +63,7 @@ directory_of(struct config_reader *r, const char *file)
 
 struct err
 config_parse(struct bytes text, const char *file, struct arena *arena, const struct settings **ret,
-             struct config_errors *errors)
+	     struct config_errors *errors)
 {
 	struct config_reader r = { .arena = arena, .scratch = { .limit = SCRATCH_MAX } };
 
@@ -76,7 +76,8 @@ config_parse(struct bytes text, const char *file, struct arena *arena, const str
 
 	const struct node *root = yaml_parse(text, &r.problems);
 	if (root != NULL && root->kind != NODE_MAP)
-		problem_add(&r.problems, root->place, "the file is no mapping; expected settings such as `listen:`");
+		problem_add(&r.problems, root->place,
+			    "the file is no mapping; expected settings such as `listen:`");
 	else if (root != NULL) {
 		section_read(&r, &config_root, root, NULL, r.settings);
 		settings_check(&r, root);
@@ -120,8 +121,8 @@ config_load(const char *file, struct arena *arena, const struct settings **ret, 
 	if (fd >= 0)
 		close(fd);
 	if (!read) {
-		config_error_add(errors, file, (struct place){ 0 }, "cannot be read (%s); expected a YAML or JSON file",
-		                 strerror(why));
+		config_error_add(errors, file, (struct place){ 0 },
+				 "cannot be read (%s); expected a YAML or JSON file", strerror(why));
 		return fail(ERR_CONFIG, "the configuration cannot be read");
 	}
 	return config_parse(buf_bytes(&text), file, arena, ret, errors);

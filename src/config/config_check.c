@@ -20,7 +20,8 @@ check_listeners(struct config_reader *r)
 	if (http->port == 0 || admin->port != http->port)
 		return;
 	if (strcmp(http->host, admin->host) == 0 || is_wildcard(http->host) || is_wildcard(admin->host))
-		problem_add(&r->problems, admin->place, "admin is the same address as http; expected another port");
+		problem_add(&r->problems, admin->place,
+			    "admin is the same address as http; expected another port");
 }
 
 static void
@@ -66,8 +67,9 @@ check_issuers(struct config_reader *r, struct issuer_settings *issuers, size_t c
 			continue; /* broken, and said so */
 		if (issuers[i].type == ISSUER_LOCAL && local != NULL)
 			problem_add(&r->problems, issuers[i].place,
-			            "a second issuer of type local; expected at most one (the first is on line %u)",
-			            local->place.line);
+				    "a second issuer of type local; expected at most one (the first is on "
+				    "line %u)",
+				    local->place.line);
 		if (issuers[i].type == ISSUER_LOCAL) {
 			local = local == NULL ? &issuers[i] : local;
 			derive_local(r, &issuers[i]);
@@ -75,8 +77,9 @@ check_issuers(struct config_reader *r, struct issuer_settings *issuers, size_t c
 		for (size_t j = 0; j < i && issuers[i].issuer != NULL; j++)
 			if (issuers[j].issuer != NULL && strcmp(issuers[i].issuer, issuers[j].issuer) == 0 &&
 			    (issuers[i].type != ISSUER_LOCAL || issuers[j].type != ISSUER_LOCAL))
-				problem_add(&r->problems, issuers[i].place, "the issuer of \"%s\" again; expected each once",
-				            issuers[j].name);
+				problem_add(&r->problems, issuers[i].place,
+					    "the issuer of \"%s\" again; expected each once",
+					    issuers[j].name);
 	}
 }
 
@@ -86,8 +89,9 @@ check_pages(struct config_reader *r)
 	for (size_t i = 0; i < r->settings->resource_count; i++) {
 		const struct resource_settings *s = &r->settings->resources[i];
 		if (s->page_size > s->page_max)
-			problem_add(&r->problems, s->place, "page_size %u is above page_max %u; expected it at most equal",
-			            s->page_size, s->page_max);
+			problem_add(&r->problems, s->place,
+				    "page_size %u is above page_max %u; expected it at most equal",
+				    s->page_size, s->page_max);
 	}
 }
 

@@ -20,15 +20,17 @@ host_split(struct bytes text, bool need_port, char host[HOST_BYTES_MAX + 1], uin
 {
 	bool bracket = text.len > 0 && text.at[0] == '[';
 	size_t end = bytes_find(text, bracket ? ']' : ':');
-	struct bytes name = bytes_slice(text, bracket, end), rest = bytes_slice(text, end + bracket, text.len);
+	struct bytes name = bytes_slice(text, bracket, end),
+		     rest = bytes_slice(text, end + bracket, text.len);
 	struct in6_addr six;
 	struct in_addr four;
 	uint64_t number = 0;
 
 	if (name.len > HOST_BYTES_MAX || (rest.len == 0 && need_port))
 		return false;
-	if (rest.len != 0 && (rest.at[0] != ':' || failed(bytes_to_u64(bytes_slice(rest, 1, rest.len), &number)) ||
-	                      number == 0 || number > UINT16_MAX))
+	if (rest.len != 0 &&
+	    (rest.at[0] != ':' || failed(bytes_to_u64(bytes_slice(rest, 1, rest.len), &number)) ||
+	     number == 0 || number > UINT16_MAX))
 		return false;
 	memset(host, 0, HOST_BYTES_MAX + 1);
 	if (name.len != 0)

@@ -51,7 +51,8 @@ problem_add(struct problems *p, struct place at, const char *format, ...)
 		return;
 	}
 	va_start(args, format);
-	p->rows[p->count] = (struct problem){ .at = at, .order = p->count, .text = scratch_format(p, format, args) };
+	p->rows[p->count] =
+		(struct problem){ .at = at, .order = p->count, .text = scratch_format(p, format, args) };
 	va_end(args);
 	p->count++;
 }
@@ -77,10 +78,10 @@ problems_report(struct problems *p, const char *file, struct config_errors *erro
 		config_error_add(errors, file, p->rows[i].at, "%s", p->rows[i].text);
 	if (p->cut)
 		config_error_add(errors, file, (struct place){ 0 },
-		                 "more than %d errors; expected these to be corrected first", PROBLEMS_MAX);
+				 "more than %d errors; expected these to be corrected first", PROBLEMS_MAX);
 	if (p->no_memory)
 		config_error_add(errors, file, (struct place){ 0 },
-		                 "the configuration is too large for its memory; expected fewer entries");
+				 "the configuration is too large for its memory; expected fewer entries");
 }
 
 const char *

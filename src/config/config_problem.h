@@ -18,8 +18,8 @@ struct problems {
 	struct arena *scratch; /* borrowed: holds the texts */
 	struct problem *rows;  /* in scratch */
 	unsigned count;
-	bool cut;              /* there were more than PROBLEMS_MAX */
-	bool no_memory;        /* an allocation of the loader failed: nothing may be trusted */
+	bool cut;       /* there were more than PROBLEMS_MAX */
+	bool no_memory; /* an allocation of the loader failed: nothing may be trusted */
 };
 
 void problem_add(struct problems *p, struct place at, const char *format, ...)

@@ -34,15 +34,17 @@ rows_have(const struct rows *rows, struct bytes key)
 }
 
 static void
-check_keys(struct config_reader *r, const struct section *section, const struct rows *rows, const struct node *n)
+check_keys(struct config_reader *r, const struct section *section, const struct rows *rows,
+	   const struct node *n)
 {
 	struct problems *p = &r->problems;
 
 	for (const struct node *i = n->first; i != NULL; i = i->next)
 		if (!rows_have(rows, i->key) && !bytes_is(i->key, "<<"))
-			problem_add(p, i->key_place, "unknown key %s in %s%s; expected %s", problem_quote(p, i->key),
-			            section->title, problem_nearest(p, i->key, rows->names, rows->name_count),
-			            problem_list(p, rows->names, rows->name_count));
+			problem_add(p, i->key_place, "unknown key %s in %s%s; expected %s",
+				    problem_quote(p, i->key), section->title,
+				    problem_nearest(p, i->key, rows->names, rows->name_count),
+				    problem_list(p, rows->names, rows->name_count));
 }
 
 /* A missing key is reported where its mapping was named. */
@@ -65,19 +67,20 @@ variant_read(struct config_reader *r, const struct section *section, const struc
 		names[i] = section->variants[i].name;
 	if (value == NULL) {
 		problem_add(p, place_of(n), "type is missing in %s; expected %s", section->title,
-		            problem_list(p, names, section->variant_count));
+			    problem_list(p, names, section->variant_count));
 		return NULL;
 	}
 	if (!value_text(r, &type, value, &text))
 		return NULL;
 	for (size_t i = 0; i < section->variant_count; i++)
 		if (bytes_is(text, names[i])) {
-			*(unsigned *)(void *)((char *)base + section->type_offset) = section->variants[i].value;
+			*(unsigned *)(void *)((char *)base + section->type_offset) =
+				section->variants[i].value;
 			return &section->variants[i];
 		}
 	problem_add(p, value->place, "unknown type %s of %s%s; expected %s", problem_quote(p, value->text),
-	            section->title, problem_nearest(p, text, names, section->variant_count),
-	            problem_list(p, names, section->variant_count));
+		    section->title, problem_nearest(p, text, names, section->variant_count),
+		    problem_list(p, names, section->variant_count));
 	return NULL;
 }
 
@@ -87,7 +90,7 @@ is_name(struct bytes name, bool lower_only)
 	for (size_t i = 0; i < name.len; i++) {
 		uint8_t c = name.at[i];
 		bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-		          (c >= 'A' && c <= 'Z' && !lower_only);
+			  (c >= 'A' && c <= 'Z' && !lower_only);
 		if (!ok)
 			return false;
 	}
@@ -101,8 +104,8 @@ entry_read(struct config_reader *r, const struct setting *s, const struct node *
 
 	if (!is_name(n->key, section->lower_names))
 		problem_add(&r->problems, n->key_place, "%s is no name for %s; expected 1 to %d of %s",
-		            problem_quote(&r->problems, n->key), section->title, NAME_BYTES_MAX,
-		            section->lower_names ? "a-z 0-9 _ -" : "A-Z a-z 0-9 _ -");
+			    problem_quote(&r->problems, n->key), section->title, NAME_BYTES_MAX,
+			    section->lower_names ? "a-z 0-9 _ -" : "A-Z a-z 0-9 _ -");
 	/* Set whatever follows: a reference to a broken entry is no second error. */
 	*(const char **)(void *)(entry + section->name_offset) = reader_text(r, n->key);
 	*(struct place *)(void *)(entry + section->place_offset) = n->key_place;
@@ -178,7 +181,8 @@ row_instead(const struct rows *rows, const struct setting *s, const struct node 
 }
 
 static void
-row_read(struct config_reader *r, const struct rows *rows, const struct setting *s, const struct node *n, char *base)
+row_read(struct config_reader *r, const struct rows *rows, const struct setting *s, const struct node *n,
+	 char *base)
 {
 	const struct node *value = n != NULL ? node_member(n, s->name) : NULL;
 	const struct setting *other = n != NULL ? row_instead(rows, s, n) : NULL;
@@ -194,8 +198,8 @@ row_read(struct config_reader *r, const struct rows *rows, const struct setting 
 }
 
 void
-section_read(struct config_reader *r, const struct section *section, const struct node *n, const struct setting *of,
-             void *base)
+section_read(struct config_reader *r, const struct section *section, const struct node *n,
+	     const struct setting *of, void *base)
 {
 	struct rows rows = { 0 };
 	struct node wrapped = { .kind = NODE_MAP, .count = 1 }, only;

@@ -16,7 +16,8 @@ refuse_unknown(struct config_reader *r, const struct names *names, struct bytes 
 	struct problems *p = &r->problems;
 
 	problem_add(p, at, "unknown %s %s%s; expected %s", names->what, problem_quote(p, name),
-	            problem_nearest(p, name, names->at, names->count), problem_list(p, names->at, names->count));
+		    problem_nearest(p, name, names->at, names->count),
+		    problem_list(p, names->at, names->count));
 }
 
 static int
@@ -43,7 +44,8 @@ names_of(struct config_reader *r, const char *map, const char *what)
 	const char **at = arena_array(&r->scratch, count + 1, sizeof *at);
 	r->problems.no_memory |= at == NULL;
 	for (size_t i = 0; i < count && at != NULL; i++)
-		at[i] = *(const char *const *)(const void *)(entries + i * s->section->size + s->section->name_offset);
+		at[i] = *(const char *const *)(const void *)(entries + i * s->section->size +
+							     s->section->name_offset);
 	return (struct names){ at, at != NULL ? count : 0, what };
 }
 
@@ -63,8 +65,8 @@ backend_read(struct config_reader *r, const struct setting *s, const struct node
 }
 
 static void
-grant_read(struct config_reader *r, const struct setting *s, const struct node *n, const struct names *issuers,
-           struct grant_source *ret)
+grant_read(struct config_reader *r, const struct setting *s, const struct node *n,
+	   const struct names *issuers, struct grant_source *ret)
 {
 	struct bytes text;
 
@@ -75,7 +77,7 @@ grant_read(struct config_reader *r, const struct setting *s, const struct node *
 	size_t colon = bytes_find(text, ':');
 	if (colon + 1 >= text.len) {
 		value_refuse(r, s, n->place, "has an entry that is no ISSUER:VALUE: %s",
-		             problem_quote(&r->problems, n->text));
+			     problem_quote(&r->problems, n->text));
 		return;
 	}
 	int issuer = names_find(issuers, bytes_slice(text, 0, colon));
@@ -83,11 +85,13 @@ grant_read(struct config_reader *r, const struct setting *s, const struct node *
 		refuse_unknown(r, issuers, bytes_slice(n->text, 0, bytes_find(n->text, ':')), n->place);
 		return;
 	}
-	*ret = (struct grant_source){ (unsigned)issuer, reader_text(r, bytes_slice(text, colon + 1, text.len)) };
+	*ret = (struct grant_source){ (unsigned)issuer,
+				      reader_text(r, bytes_slice(text, colon + 1, text.len)) };
 }
 
 void
-grants_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field, size_t *count)
+grants_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
+	    size_t *count)
 {
 	struct names issuers = names_of(r, "issuers", "issuer");
 
@@ -134,7 +138,7 @@ rule_add(struct config_reader *r, struct rules *rules, enum action action, struc
 {
 	if (rules->seen >> action & 1) {
 		problem_add(&r->problems, place, "action \"%s\" stands twice; expected it once",
-		            config_actions[action].name);
+			    config_actions[action].name);
 		return NULL;
 	}
 	rules->seen |= 1u << action;
@@ -149,21 +153,24 @@ rule_read(struct config_reader *r, struct rules *rules, const struct node *n)
 {
 	const struct section *section = rules->setting->section;
 	int action = action_find(r, n->key, n->key, n->key_place);
-	struct rule_settings *rule = action < 0 ? NULL : rule_add(r, rules, (enum action)action, n->key_place);
+	struct rule_settings *rule =
+		action < 0 ? NULL : rule_add(r, rules, (enum action)action, n->key_place);
 	const struct node *fields = node_member(n, "fields");
 
 	if (rule == NULL || n->kind == NODE_REFUSED || (n->kind == NODE_SCALAR && bytes_is(n->text, "all")))
 		return;
 	if (n->kind != NODE_MAP || n->count == 0) {
-		problem_add(&r->problems, n->place, "not a rule for \"%s\"; expected all, or a mapping with %s",
-		            config_actions[action].name, section->count > 1 ? "fields or where" : "fields");
+		problem_add(&r->problems, n->place,
+			    "not a rule for \"%s\"; expected all, or a mapping with %s",
+			    config_actions[action].name, section->count > 1 ? "fields or where" : "fields");
 		return;
 	}
 	section_read(r, section, n, rules->setting, rule);
 	rule->has_include = rule->include != NULL;
 	if (fields != NULL && !action_has_fields(rule->action))
-		problem_add(&r->problems, fields->key_place, "fields does not go with \"%s\"; expected whole rows",
-		            config_actions[action].name);
+		problem_add(&r->problems, fields->key_place,
+			    "fields does not go with \"%s\"; expected whole rows",
+			    config_actions[action].name);
 }
 
 static void
@@ -178,8 +185,10 @@ rules_of_role(struct config_reader *r, struct rules *rules, const struct node *n
 	}
 	if ((n->kind != NODE_LIST && n->kind != NODE_MAP) || n->count == 0) {
 		if (n->kind != NODE_REFUSED)
-			problem_add(&r->problems, n->place, "no actions; expected all, a list of actions, or a mapping "
-			                                    "from actions to all or %s", rules->setting->section->title);
+			problem_add(&r->problems, n->place,
+				    "no actions; expected all, a list of actions, or a mapping "
+				    "from actions to all or %s",
+				    rules->setting->section->title);
 		return;
 	}
 	for (const struct node *i = n->first; i != NULL; i = i->next) {
@@ -187,7 +196,8 @@ rules_of_role(struct config_reader *r, struct rules *rules, const struct node *n
 			rule_read(r, rules, i);
 			continue;
 		}
-		int action = value_text(r, rules->setting, i, &text) ? action_find(r, text, i->text, i->place) : -1;
+		int action = value_text(r, rules->setting, i, &text) ? action_find(r, text, i->text, i->place)
+								     : -1;
 		if (action >= 0)
 			(void)rule_add(r, rules, (enum action)action, i->place); /* as above */
 	}
@@ -205,7 +215,8 @@ rules_read(struct config_reader *r, const struct setting *s, const struct node *
 		value_refuse(r, s, n->place, "is %s", n->kind == NODE_LIST ? "a list" : "text");
 		return;
 	}
-	rules.at = reader_array(r, (n->count < ROLES_MAX ? n->count : ROLES_MAX) * ACTION_COUNT, sizeof *rules.at);
+	rules.at = reader_array(r, (n->count < ROLES_MAX ? n->count : ROLES_MAX) * ACTION_COUNT,
+				sizeof *rules.at);
 	for (const struct node *i = n->first; i != NULL && rules.at != NULL; i = i->next) {
 		int role = names_find(&roles, i->key);
 		if (role < 0)

@@ -41,7 +41,8 @@ value_refuse(struct config_reader *r, const struct setting *s, struct place at, 
 	(void)vsnprintf(text, sizeof text, format, args); /* a message may be cut */
 	va_end(args);
 	setting_put_expected(&expected, s);
-	buf_printf(&what, "%s %s; expected %.*s", s->name, text, (int)expected.len, (const char *)expected.at);
+	buf_printf(&what, "%s %s; expected %.*s", s->name, text, (int)expected.len,
+		   (const char *)expected.at);
 	problem_add(&r->problems, at, "%.*s", (int)what.len, (const char *)what.at);
 }
 
@@ -115,9 +116,10 @@ value_text(struct config_reader *r, const struct setting *s, const struct node *
 	if (n->kind == NODE_REFUSED)
 		return false;
 	if (n->kind != NODE_SCALAR || node_is_null(n)) {
-		value_refuse(r, s, n->place, "%s", n->kind == NODE_MAP    ? "is a mapping"
-		                                   : n->kind == NODE_LIST ? "is a list"
-		                                                          : "has no value");
+		value_refuse(r, s, n->place, "%s",
+			     n->kind == NODE_MAP    ? "is a mapping"
+			     : n->kind == NODE_LIST ? "is a list"
+						    : "has no value");
 		return false;
 	}
 	if (bytes_find(n->text, '$') == n->text.len) {

@@ -81,7 +81,8 @@ put_required(struct buf *out, const struct setting *settings, size_t count, bool
 	for (size_t i = 0; i < count; i++) {
 		bool alternative = false;
 		for (size_t j = 0; j < count; j++)
-			alternative |= settings[j].instead_of != NULL && strcmp(settings[j].instead_of, settings[i].name) == 0;
+			alternative |= settings[j].instead_of != NULL &&
+				       strcmp(settings[j].instead_of, settings[i].name) == 0;
 		if (!settings[i].required || alternative)
 			continue;
 		buf_put_text(out, *first ? "" : ",");
@@ -96,7 +97,8 @@ put_alternatives(struct buf *out, const struct section *section)
 	for (size_t i = 0; i < section->count; i++) {
 		const struct setting *s = &section->settings[i];
 		if (s->instead_of != NULL)
-			buf_printf(out, ",\"oneOf\":[{\"required\":[\"%s\"]},{\"required\":[\"%s\"]}]", s->instead_of, s->name);
+			buf_printf(out, ",\"oneOf\":[{\"required\":[\"%s\"]},{\"required\":[\"%s\"]}]",
+				   s->instead_of, s->name);
 	}
 }
 
@@ -111,7 +113,8 @@ put_object(struct buf *out, const struct section *section, const struct variant 
 		first = false;
 	}
 	for (size_t i = 0; i < section->count + (v != NULL ? v->count : 0); i++) {
-		const struct setting *s = i < section->count ? &section->settings[i] : &v->settings[i - section->count];
+		const struct setting *s =
+			i < section->count ? &section->settings[i] : &v->settings[i - section->count];
 		if (without != NULL && strcmp(s->name, without) == 0)
 			continue;
 		buf_put_text(out, first ? "" : ",");
@@ -156,10 +159,14 @@ put_section(struct buf *out, const struct section *section, const char *without)
 static void
 put_rules(struct buf *out, const struct section *rule)
 {
-	buf_put_text(out, "\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{\"const\":\"all\"},"
-	                  "{\"type\":\"array\",\"minItems\":1,\"items\":");
+	buf_put_text(
+		out,
+		"\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{\"const\":\"all\"},"
+		"{\"type\":\"array\",\"minItems\":1,\"items\":");
 	put_names(out, config_actions, ACTION_COUNT);
-	buf_put_text(out, "},{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":false,\"properties\":{");
+	buf_put_text(
+		out,
+		"},{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":false,\"properties\":{");
 	for (enum action a = 0; a < ACTION_COUNT; a++) {
 		buf_put_text(out, a == 0 ? "" : ",");
 		json_put_name(out, config_actions[a].name);
@@ -173,9 +180,10 @@ put_rules(struct buf *out, const struct section *rule)
 static void
 put_map(struct buf *out, const struct setting *s)
 {
-	buf_printf(out, "\"type\":[\"object\",\"null\"],\"maxProperties\":%ju,\"propertyNames\":{\"pattern\":"
-	                "\"^[%sa-z0-9_-]{1,%d}$\"},\"additionalProperties\":{",
-	           (uintmax_t)s->max, s->section->lower_names ? "" : "A-Z", NAME_BYTES_MAX);
+	buf_printf(out,
+		   "\"type\":[\"object\",\"null\"],\"maxProperties\":%ju,\"propertyNames\":{\"pattern\":"
+		   "\"^[%sa-z0-9_-]{1,%d}$\"},\"additionalProperties\":{",
+		   (uintmax_t)s->max, s->section->lower_names ? "" : "A-Z", NAME_BYTES_MAX);
 	put_section(out, s->section, NULL);
 	buf_put_u8(out, '}');
 }
@@ -183,8 +191,8 @@ put_map(struct buf *out, const struct setting *s)
 static void
 put_number(struct buf *out, const struct setting *s)
 {
-	buf_printf(out, "\"anyOf\":[{\"type\":\"integer\",\"minimum\":%ju,\"maximum\":%ju},", (uintmax_t)s->min,
-	           (uintmax_t)s->max);
+	buf_printf(out, "\"anyOf\":[{\"type\":\"integer\",\"minimum\":%ju,\"maximum\":%ju},",
+		   (uintmax_t)s->min, (uintmax_t)s->max);
 	if (s->choice_count > 0) {
 		put_names(out, s->choices, s->choice_count);
 		buf_put_u8(out, ',');
@@ -198,12 +206,14 @@ put_type(struct buf *out, const struct setting *s)
 	switch (s->kind) {
 	case SETTING_TEXT:
 		buf_printf(out, "\"type\":\"string\",\"minLength\":%ju,\"maxLength\":%ju", (uintmax_t)s->min,
-		           (uintmax_t)s->max);
+			   (uintmax_t)s->max);
 		return;
 	case SETTING_TEXTS:
-		buf_printf(out, "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},{\"type\":\"array\",\"minItems\":%ju,"
-		                "\"maxItems\":%ju,\"items\":{\"type\":\"string\",\"minLength\":1}}]",
-		           (uintmax_t)s->min, (uintmax_t)s->max);
+		buf_printf(out,
+			   "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},{\"type\":\"array\","
+			   "\"minItems\":%ju,"
+			   "\"maxItems\":%ju,\"items\":{\"type\":\"string\",\"minLength\":1}}]",
+			   (uintmax_t)s->min, (uintmax_t)s->max);
 		return;
 	case SETTING_PATH:
 	case SETTING_BACKEND:
@@ -216,7 +226,7 @@ put_type(struct buf *out, const struct setting *s)
 		return;
 	case SETTING_ADDRESS:
 		buf_put_text(out, "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},"
-		                  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}]");
+				  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}]");
 		return;
 	case SETTING_NUMBER:
 		put_number(out, s);
@@ -241,7 +251,8 @@ put_type(struct buf *out, const struct setting *s)
 		buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]}");
 		return;
 	case SETTING_GRANTS:
-		buf_put_text(out, "\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\",\"pattern\":\"^[^:]+:.+$\"}");
+		buf_put_text(out, "\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\","
+				  "\"pattern\":\"^[^:]+:.+$\"}");
 		return;
 	case SETTING_RULES:
 		put_rules(out, s->section);
@@ -259,8 +270,8 @@ void
 config_put_schema(struct buf *out)
 {
 	buf_put_text(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
-	                  "\"title\":\"Gatewarden configuration\",\"$defs\":{\"env\":{\"type\":\"string\","
-	                  "\"pattern\":\"\\\\$\\\\{env:[A-Za-z_][A-Za-z0-9_]*\\\\}\"}},");
+			  "\"title\":\"Gatewarden configuration\",\"$defs\":{\"env\":{\"type\":\"string\","
+			  "\"pattern\":\"\\\\$\\\\{env:[A-Za-z_][A-Za-z0-9_]*\\\\}\"}},");
 	put_section(out, &config_root, NULL);
 	buf_put_text(out, "}\n");
 }

@@ -85,6 +85,8 @@ static const struct section jwks_section = {
 	.title = "jwks", .settings = jwks_rows, .count = ARRAY_LEN(jwks_rows),
 };
 static const struct setting oidc_rows[] = {
+	{ .name = "tenant", .kind = SETTING_TEXT, .min = 1, .max = 256, .offset = offsetof(struct issuer_settings, tenant),
+	  .help = "Only tokens whose `tid` equals this. Without it, `tid` is not looked at." },
 	{ .name = "issuer", .kind = SETTING_ISSUER, .required = true, .offset = offsetof(struct issuer_settings, issuer),
 	  .help = "Must equal `iss` of a token byte for byte, a slash at the end included." },
 	{ .name = "jwks", .kind = SETTING_SECTION, .required = true, .section = &jwks_section,

@@ -7,7 +7,7 @@ static const struct unit duration_rows[] = {
 	{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
 };
 static const struct unit size_rows[] = {
-	{ "B", 1 },          { "KB", 1000 },          { "KiB", 1 << 10 },      { "MB", 1000000 },
+	{ "B", 1 },         { "KB", 1000 },       { "KiB", 1 << 10 }, { "MB", 1000000 },
 	{ "MiB", 1 << 20 }, { "GB", 1000000000 }, { "GiB", 1 << 30 },
 };
 const struct units units_duration = { "a duration", "30s", "s", duration_rows, ARRAY_LEN(duration_rows) };
@@ -124,7 +124,8 @@ setting_put_expected(struct buf *out, const struct setting *s)
 		buf_put_text(out, "http:// or https://, a host and perhaps a port, nothing more");
 		return;
 	case SETTING_ADDRESS:
-		buf_put_text(out, "an address such as 127.0.0.1:8080, [::1]:8080, localhost:8080, or 8080 for loopback");
+		buf_put_text(out, "an address such as 127.0.0.1:8080, [::1]:8080, localhost:8080, or 8080 "
+				  "for loopback");
 		return;
 	case SETTING_NUMBER:
 		put_number(out, s);
@@ -153,14 +154,16 @@ setting_put_expected(struct buf *out, const struct setting *s)
 		buf_put_text(out, "a list of ISSUER:VALUE");
 		return;
 	case SETTING_RULES:
-		buf_put_text(out, "a mapping from roles to `all`, a list of actions, or a mapping from actions to `all` or ");
+		buf_put_text(out, "a mapping from roles to `all`, a list of actions, or a mapping from "
+				  "actions to `all` or ");
 		buf_put_text(out, s->section->title);
 		return;
 	case SETTING_SECTION:
 		put_section(out, s);
 		return;
 	case SETTING_MAP:
-		buf_printf(out, "a mapping from names to %s each, at most %ju", s->section->title, (uintmax_t)s->max);
+		buf_printf(out, "a mapping from names to %s each, at most %ju", s->section->title,
+			   (uintmax_t)s->max);
 		return;
 	}
 }

@@ -12,9 +12,9 @@ struct unit {
 };
 
 struct units {
-	const char *what;    /* "a duration" */
+	const char *what; /* "a duration" */
 	const char *example;
-	const char *base;    /* unit in which 0 is written */
+	const char *base;        /* unit in which 0 is written */
 	const struct unit *rows; /* ascending by factor */
 	size_t count;
 };

@@ -15,7 +15,8 @@ value_bad(struct config_reader *r, const struct setting *s, const struct node *n
 /* Each kind */
 
 static void
-read_text(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text, const char **ret)
+read_text(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
+	  const char **ret)
 {
 	if (text.len < s->min || text.len > s->max)
 		value_refuse(r, s, n->place, "is %s", text.len < s->min ? "empty" : "too long");
@@ -24,7 +25,8 @@ read_text(struct config_reader *r, const struct setting *s, const struct node *n
 }
 
 static void
-read_path(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text, const char **ret)
+read_path(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
+	  const char **ret)
 {
 	struct buf path CLEANUP(buf_done) = { 0 };
 
@@ -44,7 +46,7 @@ read_path(struct config_reader *r, const struct setting *s, const struct node *n
 
 static void
 read_address(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-             struct address *ret)
+	     struct address *ret)
 {
 	char host[HOST_BYTES_MAX + 1];
 	uint64_t number;
@@ -59,9 +61,11 @@ read_address(struct config_reader *r, const struct setting *s, const struct node
 }
 
 static void
-read_url(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text, const char **ret)
+read_url(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
+	 const char **ret)
 {
-	const char *why = text.len > SETTING_TEXT_MAX ? "is too long" : url_fault(text, s->kind == SETTING_ORIGIN);
+	const char *why =
+		text.len > SETTING_TEXT_MAX ? "is too long" : url_fault(text, s->kind == SETTING_ORIGIN);
 
 	if (why != NULL)
 		value_bad(r, s, n, why);
@@ -79,7 +83,8 @@ find_choice(const struct setting *s, struct bytes text)
 }
 
 static void
-read_number(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text, unsigned *ret)
+read_number(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
+	    unsigned *ret)
 {
 	const struct choice *word = find_choice(s, text);
 	uint64_t number;
@@ -95,7 +100,8 @@ read_number(struct config_reader *r, const struct setting *s, const struct node 
 }
 
 static void
-read_bool(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text, bool *ret)
+read_bool(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
+	  bool *ret)
 {
 	if (bytes_is(text, "true") || bytes_is(text, "false"))
 		*ret = bytes_is(text, "true");
@@ -104,7 +110,8 @@ read_bool(struct config_reader *r, const struct setting *s, const struct node *n
 }
 
 static bool
-read_quantity(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text, uint64_t *ret)
+read_quantity(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
+	      uint64_t *ret)
 {
 	static const char *const why[] = {
 		[QUANTITY_NO_UNIT] = "has no unit",
@@ -144,7 +151,8 @@ read_choice(struct config_reader *r, const struct setting *s, const struct node 
 }
 
 static void
-read_scalar(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text, void *field)
+read_scalar(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
+	    void *field)
 {
 	const struct choice *choice;
 	uint64_t number;
@@ -200,7 +208,7 @@ read_scalar(struct config_reader *r, const struct setting *s, const struct node 
 /* One text stands for a list of one. */
 static void
 read_texts(struct config_reader *r, const struct setting *s, const struct node *n, const char *const **field,
-           size_t *count)
+	   size_t *count)
 {
 	const struct node *first = n->kind == NODE_LIST ? n->first : n;
 	size_t len = n->kind == NODE_LIST ? n->count : 1, used = 0;
@@ -232,7 +240,8 @@ read_choices(struct config_reader *r, const struct setting *s, const struct node
 
 	if (n->kind == NODE_LIST && n->count == 0)
 		value_refuse(r, s, n->place, "is an empty list");
-	for (const struct node *i = n->kind == NODE_LIST ? n->first : n; i != NULL; i = n->kind == NODE_LIST ? i->next : NULL)
+	for (const struct node *i = n->kind == NODE_LIST ? n->first : n; i != NULL;
+	     i = n->kind == NODE_LIST ? i->next : NULL)
 		if (value_text(r, s, i, &text))
 			read_scalar(r, s, i, text, field);
 }

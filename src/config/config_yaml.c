@@ -3,6 +3,8 @@
 
 #include <libfyaml.h>
 
+enum { TAG_ESCAPES_MAX = 100 };
+
 struct frame {
 	struct node *node, *last;
 	bool has_key; /* a map: the key was read, its value comes next */
@@ -156,11 +158,13 @@ static bool
 builder_open(struct builder *b, enum node_kind kind, struct place place)
 {
 	if (builder_is_key(b)) {
-		problem_add(b->problems, place, "a key is a %s; expected text", kind == NODE_MAP ? "mapping" : "list");
+		problem_add(b->problems, place, "a key is a %s; expected text",
+			    kind == NODE_MAP ? "mapping" : "list");
 		return false;
 	}
 	if (b->depth == YAML_DEPTH_MAX) {
-		problem_add(b->problems, place, "nested too deep; expected at most %d levels", YAML_DEPTH_MAX);
+		problem_add(b->problems, place, "nested too deep; expected at most %d levels",
+			    YAML_DEPTH_MAX);
 		return false;
 	}
 
@@ -176,13 +180,15 @@ builder_key(struct builder *b, struct bytes text, struct place place)
 	struct frame *top = &b->stack[b->depth - 1];
 
 	if (top->node->count == YAML_KEYS_MAX) {
-		problem_add(b->problems, place, "too many keys; expected at most %d in one mapping", YAML_KEYS_MAX);
+		problem_add(b->problems, place, "too many keys; expected at most %d in one mapping",
+			    YAML_KEYS_MAX);
 		return false;
 	}
 	for (const struct node *n = top->node->first; n != NULL; n = n->next)
 		if (bytes_equal(n->key, text))
-			problem_add(b->problems, place, "duplicate key %s; expected it once (first on line %u)",
-			            problem_quote(b->problems, text), n->key_place.line);
+			problem_add(b->problems, place,
+				    "duplicate key %s; expected it once (first on line %u)",
+				    problem_quote(b->problems, text), n->key_place.line);
 	if (bytes_is(text, "<<"))
 		problem_add(b->problems, place, "merge keys (<<) are refused; expected the keys themselves");
 	top->has_key = true;
@@ -204,13 +210,15 @@ static bool
 builder_scalar(struct builder *b, struct fy_token *token)
 {
 	enum fy_scalar_style style = token == NULL ? FYSS_PLAIN : fy_token_scalar_style(token);
-	bool quoted = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED, spans = quoted && spans_lines(token);
+	bool quoted = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED,
+	     spans = quoted && spans_lines(token);
 	struct place place = token_place(b, token, quoted);
 	struct bytes text = spans ? (struct bytes){ NULL, 0 } : token_text(b, token, style);
 	bool clean = text_is_clean(text);
 
 	if (spans)
-		problem_add(b->problems, place, "quoted text over several lines; expected one line, or a block after |");
+		problem_add(b->problems, place,
+			    "quoted text over several lines; expected one line, or a block after |");
 	if (!clean)
 		problem_add(b->problems, place, "control characters in a value; expected printable text");
 	if (builder_is_key(b))
@@ -244,9 +252,11 @@ builder_properties(struct builder *b, struct fy_event *event)
 	if (event->type == FYET_ALIAS)
 		return;
 	if (anchor != NULL)
-		problem_add(b->problems, token_place(b, anchor, 1), "anchors are refused; expected the value alone");
+		problem_add(b->problems, token_place(b, anchor, 1),
+			    "anchors are refused; expected the value alone");
 	if (tag != NULL)
-		problem_add(b->problems, token_place(b, tag, 0), "tags are refused; expected the value alone");
+		problem_add(b->problems, token_place(b, tag, 0),
+			    "tags are refused; expected the value alone");
 }
 
 static bool
@@ -255,7 +265,7 @@ builder_document(struct builder *b, struct fy_event *event)
 	if (b->documents++ == 0)
 		return true;
 	problem_add(b->problems, mark_place(b, fy_event_start_mark(event), 0),
-	            "a second document begins; expected one only");
+		    "a second document begins; expected one only");
 	return false;
 }
 
@@ -310,8 +320,33 @@ builder_run(struct builder *b, struct fy_parser *parser, struct fy_diag *diag)
 	bool placed = e != NULL && e->line > 0 && e->column > 0;
 	struct place at = placed ? (struct place){ (unsigned)e->line, (unsigned)e->column } : b->last;
 	problem_add(b->problems, at, "not YAML: %s; expected YAML 1.2 or JSON",
-	            e != NULL && e->msg != NULL ? e->msg : "it cannot be read on from here");
+		    e != NULL && e->msg != NULL ? e->msg : "it cannot be read on from here");
 	b->root = NULL;
+}
+
+/* The library takes time that grows with the square of a directive's or a tag's escapes. Both are refused
+ * anyway, so they are refused before it looks at them. */
+struct slow_text {
+	bool in_tag; /* since a `!` without white space */
+	unsigned escapes;
+};
+
+static const char *
+slow_text_fault(struct slow_text *s, uint8_t c, bool starts_line)
+{
+	if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+		*s = (struct slow_text){ 0 };
+	s->in_tag |= c == '!';
+	s->escapes += s->in_tag && c == '%';
+	if (c == '%' && starts_line)
+		return "directives are refused; expected settings only";
+	return s->escapes > TAG_ESCAPES_MAX ? "tags are refused; expected the value alone" : NULL;
+}
+
+static bool
+is_control(uint8_t c)
+{
+	return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
 }
 
 /* What libfyaml is never shown: bytes that are no text. */
@@ -319,6 +354,7 @@ static bool
 text_check(struct bytes text, struct problems *p)
 {
 	struct place at = START;
+	struct slow_text slow = { 0 };
 	size_t start = 0;
 
 	if (text.len > CONFIG_BYTES_MAX) {
@@ -327,13 +363,19 @@ text_check(struct bytes text, struct problems *p)
 	}
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.at[i];
-		if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
-			at.column = (unsigned)(i - start) + 1;
+		const char *fault = slow_text_fault(&slow, c, i == start);
+		at.column = (unsigned)(i - start) + 1;
+		if (is_control(c)) {
 			problem_add(p, at, "byte 0x%02x; expected text without control characters", c);
+			return false;
+		}
+		if (fault != NULL) {
+			problem_add(p, at, "%s", fault);
 			return false;
 		}
 		if (c != '\n' && i + 1 < text.len)
 			continue;
+		at.column = 1;
 		if (!bytes_is_utf8(bytes_slice(text, start, i + 1))) {
 			problem_add(p, at, "this line is not UTF-8; expected UTF-8 text");
 			return false;
@@ -359,7 +401,8 @@ yaml_parse(struct bytes text, struct problems *p)
 	fy_diag_cfg_default(&diag_cfg);
 	diag_cfg.fp = NULL; /* errors are collected, never printed */
 	struct fy_diag *diag = fy_diag_create(&diag_cfg);
-	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE, .diag = diag };
+	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE,
+				    .diag = diag };
 	struct fy_parser *parser = diag == NULL ? NULL : fy_parser_create(&cfg);
 	if (parser == NULL || fy_parser_set_string(parser, (const char *)text.at, text.len) != 0) {
 		p->no_memory = true;

@@ -20,13 +20,13 @@ enum node_kind {
 /* Lives in the scratch arena of the load. */
 struct node {
 	enum node_kind kind;
-	bool plain;             /* scalar without quotes: may be null */
+	bool plain; /* scalar without quotes: may be null */
 	struct place place;
 	struct bytes text;      /* scalar */
 	struct bytes key;       /* as a member of a map */
 	struct place key_place; /* where a message about the whole member points; == place in a list */
 	struct node *first, *next;
-	size_t count;           /* children */
+	size_t count; /* children */
 };
 
 /* NULL when the text cannot be read as one document; the reasons are in `p`. Even with a tree

@@ -15,7 +15,8 @@ static inline struct load
 load_bytes(const void *text, size_t len)
 {
 	struct load l = { 0 };
-	struct err e = config_parse((struct bytes){ text, len }, "/srv/gw/g.yaml", &l.arena, &l.settings, &l.errors);
+	struct err e =
+		config_parse((struct bytes){ text, len }, "/srv/gw/g.yaml", &l.arena, &l.settings, &l.errors);
 
 	CHECK(failed(e) == (l.settings == NULL));
 	CHECK(failed(e) == (l.errors.count > 0));
@@ -43,7 +44,8 @@ load_says(const struct load *l, const char *expected)
 	bool same = bytes_is(buf_bytes(&l->errors.text), expected);
 
 	if (!same)
-		printf("# expected:\n%s# got:\n%.*s", expected, (int)l->errors.text.len, (const char *)l->errors.text.at);
+		printf("# expected:\n%s# got:\n%.*s", expected, (int)l->errors.text.len,
+		       (const char *)l->errors.text.at);
 	return same;
 }
 

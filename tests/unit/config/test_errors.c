@@ -49,6 +49,7 @@ test_what_is_not_yaml_is_refused_with_its_place(void)
 		{ "state: {path: \"a\\eb\"}\n",
 		  G ":1:15: control characters in a value; expected printable text\n" },
 		{ "workers: 1\nstate: {path: a\x1b" "b}\n", G ":2:16: byte 0x1b; expected text without control characters\n" },
+		{ "%YAML 1.2\n---\nworkers: 1\n", G ":1:1: directives are refused; expected settings only\n" },
 		{ "workers: 1\n# caf\xe9\n", G ":2:1: this line is not UTF-8; expected UTF-8 text\n" },
 		{ "workers: \"\xed\xa0\x80\"\n", G ":1:1: this line is not UTF-8; expected UTF-8 text\n" },
 		{ "\xff\xfe" "a: 1\n", G ":1:1: this line is not UTF-8; expected UTF-8 text\n" },
@@ -411,6 +412,8 @@ test_depth_size_and_number_are_bounded(void)
 		{ "x: ", "{a: ", 100000, "", G ":1:128: nested too deep; expected at most 32 levels\n" },
 		{ "", "- ", 100000, "x\n", G ":1:65: nested too deep; expected at most 32 levels\n" },
 		{ "workers: 1\n", "#", 1 << 20, "\n", G ":1:1: the file has more than 1 MiB; expected at most that\n" },
+		{ "%", "a", 1000000, "\n", G ":1:1: directives are refused; expected settings only\n" },
+		{ "x: !y!", "%41", 300000, " 1\n", G ":1:307: tags are refused; expected the value alone\n" },
 		{ "x: [", "1,", 60000, "1]\n", G ":1:100001: too many values; expected at most 50000\n" },
 	};
 

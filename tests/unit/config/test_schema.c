@@ -26,8 +26,9 @@ static bool
 has_type(const char *type, const struct json *v)
 {
 	static const char *const names[] = {
-		[JSON_NULL] = "null",     [JSON_FALSE] = "boolean", [JSON_TRUE] = "boolean", [JSON_NUMBER] = "number",
-		[JSON_STRING] = "string", [JSON_ARRAY] = "array",   [JSON_OBJECT] = "object",
+		[JSON_NULL] = "null",     [JSON_FALSE] = "boolean", [JSON_TRUE] = "boolean",
+		[JSON_NUMBER] = "number", [JSON_STRING] = "string", [JSON_ARRAY] = "array",
+		[JSON_OBJECT] = "object",
 	};
 	int64_t number;
 
@@ -60,8 +61,10 @@ check_type(const struct json *type, const struct json *v)
 	char name[16] = { 0 };
 	bool any = type == NULL;
 
-	for (const struct json *i = type == NULL ? NULL : type->type == JSON_ARRAY ? json_first(type) : type; i != NULL;
-	     i = type->type == JSON_ARRAY ? json_next(type, i) : NULL) {
+	for (const struct json *i = type == NULL               ? NULL
+				    : type->type == JSON_ARRAY ? json_first(type)
+							       : type;
+	     i != NULL; i = type->type == JSON_ARRAY ? json_next(type, i) : NULL) {
 		memset(name, 0, sizeof name);
 		memcpy(name, i->text.at, i->text.len < 15 ? i->text.len : 15);
 		any |= has_type(name, v);
@@ -83,15 +86,18 @@ check_string(const struct json *schema, const struct json *v)
 {
 	struct bytes pattern;
 
-	return v->type != JSON_STRING || (in_bounds(schema, "minLength", "maxLength", (int64_t)v->text.len) &&
-	                                  (!json_string(json_member(schema, "pattern"), &pattern) || matches(pattern, v->text)));
+	return v->type != JSON_STRING ||
+	       (in_bounds(schema, "minLength", "maxLength", (int64_t)v->text.len) &&
+		(!json_string(json_member(schema, "pattern"), &pattern) || matches(pattern, v->text)));
 }
 
 static bool
 check_object(const struct json *schema, const struct json *v)
 {
-	const struct json *rest = json_member(schema, "additionalProperties"), *names = json_member(schema, "propertyNames");
-	const struct json *required = json_member(schema, "required"), *properties = json_member(schema, "properties");
+	const struct json *rest = json_member(schema, "additionalProperties"),
+			  *names = json_member(schema, "propertyNames");
+	const struct json *required = json_member(schema, "required"),
+			  *properties = json_member(schema, "properties");
 	char name[256];
 
 	if (v->type != JSON_OBJECT)
@@ -101,12 +107,13 @@ check_object(const struct json *schema, const struct json *v)
 		memcpy(name, i->text.at, i->text.len < 255 ? i->text.len : 255);
 		const struct json *known = json_member(properties, name);
 		if (known != NULL ? !validate(known, i + 1)
-		                  : rest != NULL && (rest->type == JSON_FALSE || !validate(rest, i + 1)))
+				  : rest != NULL && (rest->type == JSON_FALSE || !validate(rest, i + 1)))
 			return false;
 		if (names != NULL && !validate(names, i))
 			return false;
 	}
-	for (const struct json *i = required == NULL ? NULL : json_first(required); i != NULL; i = json_next(required, i)) {
+	for (const struct json *i = required == NULL ? NULL : json_first(required); i != NULL;
+	     i = json_next(required, i)) {
 		memset(name, 0, sizeof name);
 		memcpy(name, i->text.at, i->text.len < 255 ? i->text.len : 255);
 		if (json_member(v, name) == NULL)
@@ -147,7 +154,8 @@ check_choice(const struct json *schema, const struct json *v)
 
 	for (const struct json *i = list == NULL ? NULL : json_first(list); i != NULL; i = json_next(list, i))
 		found |= v->type == JSON_STRING && bytes_equal(i->text, v->text);
-	return found && (constant == NULL || (v->type == JSON_STRING && bytes_equal(constant->text, v->text))) &&
+	return found &&
+	       (constant == NULL || (v->type == JSON_STRING && bytes_equal(constant->text, v->text))) &&
 	       (any == NULL || count_valid(any, v) > 0) && (one == NULL || count_valid(one, v) == 1);
 }
 
@@ -158,8 +166,8 @@ validate(const struct json *schema, const struct json *v)
 
 	if (json_member(schema, "$ref") != NULL)
 		return validate(json_member(json_member(schema_root, "$defs"), "env"), v);
-	return check_type(json_member(schema, "type"), v) && check_string(schema, v) && check_object(schema, v) &&
-	       check_array(schema, v) && check_choice(schema, v) &&
+	return check_type(json_member(schema, "type"), v) && check_string(schema, v) &&
+	       check_object(schema, v) && check_array(schema, v) && check_choice(schema, v) &&
 	       (!json_int64(v, &number) || in_bounds(schema, "minimum", "maximum", number));
 }
 
@@ -186,11 +194,15 @@ judge(const char *document)
 }
 
 #define LISTEN "\"listen\":{\"http\":\"127.0.0.1:8080\",\"admin\":9090}"
-#define OIDC "\"type\":\"oidc\",\"issuer\":\"https://idp.test.invalid/\",\"audience\":\"x\",\"jwks\":{\"file\":\"jwks.json\"}"
-#define BASE                                                                                                            \
-	"\"issuers\":{\"local\":{\"type\":\"local\",\"audience\":[\"api://books\"],\"access_token_ttl\":\"15m\"},"      \
-	"\"lab\":{" OIDC ",\"algorithms\":[\"RS256\"]}},\"backends\":{\"books\":{\"type\":\"sqlite\","                  \
-	"\"path\":\"books.db\"}},\"roles\":{\"reader\":{\"granted_by\":[\"local:reader\",\"lab:Books.Read\"]},"         \
+#define OIDC                                                                                                 \
+	"\"type\":\"oidc\",\"issuer\":\"https://idp.test.invalid/"                                           \
+	"\",\"audience\":\"x\",\"jwks\":{\"file\":\"jwks.json\"}"
+#define BASE                                                                                                 \
+	"\"issuers\":{\"local\":{\"type\":\"local\",\"audience\":[\"api://"                                  \
+	"books\"],\"access_token_ttl\":\"15m\"},"                                                            \
+	"\"lab\":{" OIDC ",\"algorithms\":[\"RS256\"]}},\"backends\":{\"books\":{\"type\":\"sqlite\","       \
+	"\"path\":\"books.db\"}},\"roles\":{\"reader\":{\"granted_by\":[\"local:reader\",\"lab:Books."       \
+	"Read\"]},"                                                                                          \
 	"\"books-admin\":{\"granted_by\":[\"local:books-admin\"]}}"
 #define RESOURCE(rest) "{" BASE ",\"resources\":{\"books\":{\"backend\":\"books\"," rest "}}}"
 
@@ -203,7 +215,8 @@ test_the_schema_is_json(void)
 	struct json_error error = { 0 };
 
 	CHECK(!failed(json_parse(buf_bytes(&b), &arena, &root, &error)));
-	CHECK(json_member(root, "$schema") != NULL && json_member(json_member(root, "properties"), "resources") != NULL);
+	CHECK(json_member(root, "$schema") != NULL &&
+	      json_member(json_member(root, "properties"), "resources") != NULL);
 	buf_done(&b);
 	arena_done(&arena);
 }
@@ -214,13 +227,19 @@ test_schema_and_loader_accept_what_is_good(void)
 	static const char *const rows[] = {
 		"{}",
 		"{" LISTEN ",\"workers\":\"auto\"," BASE "}",
-		"{\"listen\":{\"http\":{\"address\":\"[::1]:80\"}},\"workers\":4,\"sandbox\":{\"required\":true}}",
-		"{\"issuers\":null,\"audit\":{\"path\":\"audit/\",\"when_full\":\"refuse\",\"segment_size\":\"64MiB\"}}",
-		"{\"public_url\":\"https://x.example\",\"limits\":{\"head_timeout\":\"500ms\",\"body_rate\":\"1KB\"}}",
-		RESOURCE("\"table\":\"books\",\"allow\":{\"books-admin\":\"all\",\"reader\":[\"read\",\"create\"]}"),
-		RESOURCE("\"view\":\"b\",\"allow\":{\"reader\":{\"read\":{\"fields\":{\"exclude\":[\"cost\"]},\"where\":\"a eq "
-		         "1\"},\"delete\":{\"where\":\"a eq 1\"},\"update\":\"all\"}}"),
-		RESOURCE("\"table\":\"b\",\"deny\":{\"reader\":{\"read\":{\"fields\":{\"include\":\"a\"}},\"delete\":\"all\"}}"),
+		"{\"listen\":{\"http\":{\"address\":\"[::1]:80\"}},\"workers\":4,\"sandbox\":{\"required\":"
+		"true}}",
+		"{\"issuers\":null,\"audit\":{\"path\":\"audit/"
+		"\",\"when_full\":\"refuse\",\"segment_size\":\"64MiB\"}}",
+		"{\"public_url\":\"https://"
+		"x.example\",\"limits\":{\"head_timeout\":\"500ms\",\"body_rate\":\"1KB\"}}",
+		RESOURCE("\"table\":\"books\",\"allow\":{\"books-admin\":\"all\",\"reader\":[\"read\","
+			 "\"create\"]}"),
+		RESOURCE("\"view\":\"b\",\"allow\":{\"reader\":{\"read\":{\"fields\":{\"exclude\":[\"cost\"]}"
+			 ",\"where\":\"a eq "
+			 "1\"},\"delete\":{\"where\":\"a eq 1\"},\"update\":\"all\"}}"),
+		RESOURCE("\"table\":\"b\",\"deny\":{\"reader\":{\"read\":{\"fields\":{\"include\":\"a\"}},"
+			 "\"delete\":\"all\"}}"),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -234,7 +253,8 @@ static void
 test_the_schema_lets_variables_stand_for_values(void)
 {
 	setenv("GW_TEST_N", "3", 1);
-	struct verdict v = judge("{\"workers\":\"${env:GW_TEST_N}\",\"limits\":{\"head_timeout\":\"${env:GW_TEST_N}s\"}}");
+	struct verdict v = judge(
+		"{\"workers\":\"${env:GW_TEST_N}\",\"limits\":{\"head_timeout\":\"${env:GW_TEST_N}s\"}}");
 	CHECK(v.schema && v.loader);
 	unsetenv("GW_TEST_N");
 }
@@ -267,7 +287,8 @@ test_schema_and_loader_refuse_what_is_bad(void)
 		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":[]}"),
 		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":{\"red\":\"all\"}}"),
 		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":{\"read\":{}}}"),
-		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":{\"delete\":{\"fields\":{\"include\":[\"a\"]}}}}"),
+		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":{\"delete\":{\"fields\":{\"include\":[\"a\"]}"
+			 "}}}"),
 		RESOURCE("\"table\":\"a\",\"deny\":{\"reader\":{\"read\":{\"where\":\"a\"}}}"),
 	};
 
