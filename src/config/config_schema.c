@@ -201,6 +201,16 @@ put_number(struct buf *out, const struct setting *s)
 }
 
 static void
+put_texts(struct buf *out, const struct setting *s)
+{
+	buf_printf(out,
+		   "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},{\"type\":\"array\","
+		   "\"minItems\":%ju,"
+		   "\"maxItems\":%ju,\"items\":{\"type\":\"string\",\"minLength\":1}}]",
+		   (uintmax_t)s->min, (uintmax_t)s->max);
+}
+
+static void
 put_type(struct buf *out, const struct setting *s)
 {
 	switch (s->kind) {
@@ -209,11 +219,7 @@ put_type(struct buf *out, const struct setting *s)
 			   (uintmax_t)s->max);
 		return;
 	case SETTING_TEXTS:
-		buf_printf(out,
-			   "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},{\"type\":\"array\","
-			   "\"minItems\":%ju,"
-			   "\"maxItems\":%ju,\"items\":{\"type\":\"string\",\"minLength\":1}}]",
-			   (uintmax_t)s->min, (uintmax_t)s->max);
+		put_texts(out, s);
 		return;
 	case SETTING_PATH:
 	case SETTING_BACKEND:
