@@ -37,7 +37,7 @@ static const struct meaning meanings[] = {
 	{ SQLITE_IOERR, ERR_UPSTREAM, "reading or writing the database failed" },
 	{ SQLITE_NOMEM, ERR_UPSTREAM, "out of memory" },
 	{ SQLITE_SCHEMA, ERR_UPSTREAM, "the table changed since start" },
-	{ SQLITE_INTERRUPT, ERR_LIMIT, "the statement took too long" },
+	{ SQLITE_INTERRUPT, ERR_UPSTREAM, "the statement took too long" },
 	{ SQLITE_PERM, ERR_UPSTREAM, "access to the database was refused" },
 	{ SQLITE_AUTH, ERR_UPSTREAM, "the statement may not be used" },
 	{ SQLITE_PROTOCOL, ERR_UPSTREAM, "the database is locked by another writer" },

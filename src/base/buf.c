@@ -61,7 +61,8 @@ buf_reserve(struct buf *b, size_t len)
 {
 	size_t need;
 
-	if (b->overflow || __builtin_add_overflow(b->len, len, &need) || (need > b->room && !buf_grow(b, need))) {
+	if (b->overflow || __builtin_add_overflow(b->len, len, &need) ||
+	    ((need > b->room || b->at == NULL) && !buf_grow(b, need))) {
 		b->overflow = true;
 		return NULL;
 	}

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/macros.h"
@@ -428,21 +429,27 @@ on_tick(uv_timer_t *timer)
 /* The server */
 
 static void
-on_accepted(struct listener *l)
+on_accepted(struct listener *l, int fd)
 {
-	struct server *s = container_of(l, struct server, listener);
+	server_adopt(container_of(l, struct server, listener), fd);
+}
+
+void
+server_adopt(struct server *s, int fd)
+{
 	struct metrics_worker *counters = s->gate->counters;
 	struct connection *c = calloc(1, sizeof *c);
 
-	/* Without memory the connection waits in the queue until the next event. */
-	if (c == NULL)
+	if (c == NULL) {
+		close(fd);
 		return;
+	}
 	c->server = s;
 	list_append(&s->connections, &c->node);
 	s->connection_count++;
 	counter_add(&counters->connections, 1);
 	counter_set(&counters->connections_open, s->connection_count);
-	struct err e = stream_accept(&c->stream, l, &stream_ops);
+	struct err e = stream_open(&c->stream, s->gate->loop, fd, &stream_ops);
 	stream_address(&c->stream, c->address);
 	bool is_allowed = peers_add(s->peers, bytes_text(c->address), s->gate->settings->limits.connections_per_address);
 	if (!is_allowed)
@@ -485,8 +492,19 @@ server_accept(struct server *s, int fd)
 	return OK;
 }
 
+/* An idle connection, whose bytes all were answered, can go on in another process: nobody notices. */
+static void
+hand_over(struct connection *c, void (*take)(struct server *s, int fd))
+{
+	uv_os_fd_t fd;
+
+	if (take != NULL && uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) == 0)
+		take(c->server, fd);
+	connection_close(c);
+}
+
 void
-server_drain(struct server *s)
+server_drain(struct server *s, void (*take)(struct server *s, int fd))
 {
 	struct list *next;
 
@@ -498,8 +516,8 @@ server_drain(struct server *s)
 		struct connection *c = container_of(node, struct connection, node);
 
 		next = node->next;
-		if (c->request == NULL && c->in.len == 0)
-			connection_close(c);
+		if (c->request == NULL && c->in.len == 0 && !c->close_after)
+			hand_over(c, take);
 	}
 	if (s->connection_count == 0 && s->drained != NULL)
 		s->drained(s);

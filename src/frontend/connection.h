@@ -27,8 +27,11 @@ struct server {
 /* Takes the listening socket; accepts nothing until server_accept(). */
 struct err server_init(struct server *s, struct gate *gate, const struct endpoint *endpoints);
 struct err server_accept(struct server *s, int fd);
-/* Stops accepting, closes idle connections, lets requests finish, closes the rest at the deadline. */
-void server_drain(struct server *s);
+/* A connected socket, owned from now on. */
+void server_adopt(struct server *s, int fd);
+/* Stops accepting, lets requests finish and closes behind their answers. Idle connections are given to `take`
+ * (which sends the socket elsewhere; the descriptor stays ours) or, when it is NULL, closed. */
+void server_drain(struct server *s, void (*take)(struct server *s, int fd));
 
 /* For request.c. */
 /* Begins to read the body into the request; resumes it when it is complete or wrong. */

@@ -27,6 +27,9 @@ stage_failed(struct request *r, struct err e)
 {
 	if (!failed(r->outcome))
 		r->outcome = e;
+	/* What cannot be read one way only is answered, and nothing more is read behind it. */
+	if (r->stage == STAGE_IDENTIFY && e.kind == ERR_PEER)
+		r->must_close = true;
 	switch ((enum stage)r->stage) {
 	case STAGE_RECORD:
 		counter_add(&r->gate->counters->audit_unavailable, 1);
@@ -127,11 +130,9 @@ stage_receive(struct request *r, enum step *step)
 {
 	if (r->has_body)
 		return OK;
-	if (r->endpoint->body_max == 0) {
-		/* A body nobody asked for: answered, then the connection is closed rather than searched for its end. */
-		r->must_close = true;
+	/* A body nobody asked for is not read: connection_answer() closes rather than search for its end. */
+	if (r->endpoint->body_max == 0)
 		return OK;
-	}
 	if (r->connection == NULL)
 		return fail(ERR_PEER, "the caller went away");
 	TRY(connection_receive(r->connection));

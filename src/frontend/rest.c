@@ -100,6 +100,16 @@ columns_of(const struct grant *grant, struct column_set *ret)
 		column_set_unite(ret, &grant->views[i].columns);
 }
 
+struct err
+rest_check_column(struct request *r, size_t column)
+{
+	struct column_set needed = { 0 };
+	const struct grant *ignored;
+
+	column_set_add(&needed, column);
+	return decide(r, r->grant->action, &needed, &ignored);
+}
+
 static struct err
 prepare_read(struct request *r)
 {
@@ -273,7 +283,8 @@ take_row(struct request *r, const struct value *row)
 	return OK;
 }
 
-/* The row is not there (or not for this caller): PUT and PATCH create it where that is allowed. */
+/* The row is not there (or not for this caller): PUT creates it where that is allowed. PATCH does not: what it
+ * leaves out would fail for a row that is missing and not for one that is hidden. */
 static bool
 may_insert_instead(struct request *r, struct err e)
 {
@@ -281,7 +292,7 @@ may_insert_instead(struct request *r, struct err e)
 	struct decision ignored;
 	const struct grant *grant;
 
-	if (e.kind != ERR_NOT_FOUND || rest->operation.kind != OPERATION_UPDATE || rest->is_insert_tried)
+	if (e.kind != ERR_NOT_FOUND || r->head.method != HTTP_PUT || rest->is_insert_tried)
 		return false;
 	rest->is_insert_tried = true;
 	if (rest->set_count + rest->table->key_count > TABLE_COLUMNS_MAX)
@@ -307,7 +318,7 @@ explain_fault(struct request *r, struct err e)
 	struct bytes column = r->rest->fault.column;
 
 	/* Created in place of an update, and its key is taken: by a row this caller may not see. */
-	if (e.kind == ERR_CONFLICT && r->head.method != HTTP_POST && r->rest->is_insert_tried)
+	if (e.kind == ERR_CONFLICT && r->head.method == HTTP_PUT && r->rest->operation.kind == OPERATION_INSERT)
 		for (size_t k = 0; k < r->rest->table->key_count; k++)
 			if (bytes_equal(column, r->rest->table->columns[r->rest->table->key[k]].name))
 				return fail(ERR_NOT_FOUND, "no such row");

@@ -82,6 +82,7 @@ take_member(struct request *r, const struct json *name)
 		return request_fail(r, fail(ERR_PEER, "the body names no column"), "there is no column \"%.*s\"", shown,
 		                    (const char *)name->text.at);
 
+	TRY(rest_check_column(r, (size_t)index));
 	const struct column *column = &rest->table->columns[index];
 	struct value *value = &rest->set_values[rest->set_count];
 	if (column->is_generated)

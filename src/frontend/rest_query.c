@@ -109,7 +109,7 @@ find_column(struct request *r, const char *option, struct bytes name, uint16_t *
 		                    option, name.len > 64 ? 64 : (int)name.len, (const char *)name.at);
 	*ret = (uint16_t)column;
 	column_set_add(&r->rest->needed, *ret);
-	return OK;
+	return rest_check_column(r, (size_t)column);
 }
 
 static struct err
@@ -159,6 +159,16 @@ parse_order(struct request *r, struct bytes text)
 	return OK;
 }
 
+/* A filter that does not parse may still name a column whose type the caller must not learn. */
+static struct err
+check_columns(struct request *r, const struct column_set *named)
+{
+	for (size_t i = 0; i < r->rest->table->column_count; i++)
+		if (column_set_has(named, i))
+			TRY(rest_check_column(r, i));
+	return OK;
+}
+
 static struct err
 parse_filter(struct request *r, struct bytes text)
 {
@@ -168,6 +178,8 @@ parse_filter(struct request *r, struct bytes text)
 	struct err e = filter_parse(text, rest->table, false, &r->arena, &rest->filter, &error);
 
 	rest->filter_text = text;
+	if (failed(e))
+		TRY(check_columns(r, &error.columns));
 	if (failed(e))
 		return request_fail(r, e, "$filter: at character %zu, near \"%.*s\": %s", error.offset + 1,
 		                    error.near.len > 64 ? 64 : (int)error.near.len, (const char *)error.near.at, error.why);
@@ -209,10 +221,11 @@ static const struct option {
 static struct err
 parse_option(struct request *r, const struct url_parameter *p, unsigned *seen)
 {
-	bool is_list = r->head.method == HTTP_GET || r->head.method == HTTP_HEAD ? !r->rest->has_key : false;
+	bool is_read = r->head.method == HTTP_GET || r->head.method == HTTP_HEAD;
+	bool is_list = is_read && !r->rest->has_key;
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-		if (!bytes_is(p->name, options[i].name) || (!is_list && !options[i].of_one))
+		if (!bytes_is(p->name, options[i].name) || !(is_list || (is_read && options[i].of_one)))
 			continue;
 		if ((*seen & 1u << i) != 0)
 			return request_fail(r, fail(ERR_PEER, "a query option stands twice"), "%s stands twice",

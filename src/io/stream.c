@@ -1,11 +1,14 @@
 /* stream.c - see stream.h. A write is tried at once; only what the socket does not take costs memory. */
 #include "io/stream.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 
-enum { BACKLOG = 4096 };
+enum { ACCEPTS_PER_TURN = 64, PAUSE_MS = 100 };
 
 struct stream_write {
 	uv_write_t request;
@@ -15,54 +18,81 @@ struct stream_write {
 };
 
 static struct err write_start(struct stream *s, struct stream_write *w);
+static void on_acceptable(uv_poll_t *poll, int status, int events);
+
+/* Listening */
 
 static void
-on_connection(uv_stream_t *handle, int status)
+on_pause_end(uv_timer_t *timer)
 {
-	struct listener *l = container_of((uv_tcp_t *)handle, struct listener, tcp);
+	struct listener *l = container_of(timer, struct listener, pause);
 
-	if (status == 0)
-		l->accepted(l);
+	(void)uv_poll_start(&l->poll, UV_READABLE, on_acceptable); /* cannot fail on a live handle */
+}
+
+static void
+on_acceptable(uv_poll_t *poll, int status, int events)
+{
+	struct listener *l = container_of(poll, struct listener, poll);
+
+	(void)events;
+	for (int i = 0; status == 0 && i < ACCEPTS_PER_TURN && !uv_is_closing((uv_handle_t *)poll); i++) {
+		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			l->accepted(l, fd);
+			continue;
+		}
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (errno == EAGAIN)
+			return;
+		(void)uv_poll_stop(poll); /* never fails */
+		(void)uv_timer_start(&l->pause, on_pause_end, PAUSE_MS, 0);
+		return;
+	}
 }
 
 struct err
-listener_start(struct listener *l, struct loop *loop, int fd, void (*accepted)(struct listener *l))
+listener_start(struct listener *l, struct loop *loop, int fd, void (*accepted)(struct listener *l, int fd))
 {
-	*l = (struct listener){ .loop = loop, .accepted = accepted };
+	*l = (struct listener){ .loop = loop, .fd = fd, .accepted = accepted };
 
-	int status = uv_tcp_init(&loop->uv, &l->tcp);
+	int status = uv_timer_init(&loop->uv, &l->pause);
 	if (status == 0)
-		status = uv_tcp_open(&l->tcp, fd);
+		status = uv_poll_init(&loop->uv, &l->poll, fd);
 	if (status == 0)
-		status = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
+		status = uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
 	return status == 0 ? OK : loop_err(status, "cannot accept connections");
 }
 
 static void
 on_listener_closed(uv_handle_t *handle)
 {
-	struct listener *l = container_of((uv_tcp_t *)handle, struct listener, tcp);
-
-	if (l->closed != NULL)
-		l->closed(l);
+	close(container_of((uv_poll_t *)handle, struct listener, poll)->fd);
 }
 
 void
 listener_stop(struct listener *l)
 {
-	if (!uv_is_closing((uv_handle_t *)&l->tcp))
-		uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+	if (uv_is_closing((uv_handle_t *)&l->poll))
+		return;
+	uv_close((uv_handle_t *)&l->pause, NULL);
+	uv_close((uv_handle_t *)&l->poll, on_listener_closed);
 }
 
-struct err
-stream_accept(struct stream *s, struct listener *from, const struct stream_ops *ops)
-{
-	*s = (struct stream){ .loop = from->loop, .ops = ops };
+/* Streams */
 
-	int status = uv_tcp_init(&from->loop->uv, &s->tcp);
-	if (status == 0)
-		status = uv_accept((uv_stream_t *)&from->tcp, (uv_stream_t *)&s->tcp);
-	return status == 0 ? OK : loop_err(status, "a connection was gone before it was accepted");
+struct err
+stream_open(struct stream *s, struct loop *loop, int fd, const struct stream_ops *ops)
+{
+	*s = (struct stream){ .loop = loop, .ops = ops };
+
+	(void)uv_tcp_init(&loop->uv, &s->tcp); /* makes no socket yet: cannot fail */
+	int status = uv_tcp_open(&s->tcp, fd);
+	if (status != 0)
+		close(fd);
+	return status == 0 ? OK : loop_err(status, "a connection cannot be watched");
 }
 
 static void

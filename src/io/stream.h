@@ -29,19 +29,23 @@ struct stream {
 	bool is_reading, is_closed;
 };
 
-/* A listening socket made by the supervisor. `accepted` has to call stream_accept() or the connection waits. */
+/* A listening socket made by the supervisor. Without descriptors or memory left it pauses: connections wait
+ * in its queue rather than the loop going round and round over them. */
 struct listener {
-	uv_tcp_t tcp;
+	uv_poll_t poll;
+	uv_timer_t pause;
 	struct loop *loop;
-	void (*accepted)(struct listener *l);
-	void (*closed)(struct listener *l); /* may be NULL */
+	int fd;
+	void (*accepted)(struct listener *l, int fd); /* owns the connected socket */
 };
 /* Takes the descriptor. */
-struct err listener_start(struct listener *l, struct loop *loop, int fd, void (*accepted)(struct listener *l));
+struct err listener_start(struct listener *l, struct loop *loop, int fd,
+                          void (*accepted)(struct listener *l, int fd));
 /* The socket stays open in the supervisor: connections that wait in its queue are not lost. */
 void listener_stop(struct listener *l);
 
-struct err stream_accept(struct stream *s, struct listener *from, const struct stream_ops *ops);
+/* Takes the connected socket, also when it fails; then `closed` is called as after stream_close(). */
+struct err stream_open(struct stream *s, struct loop *loop, int fd, const struct stream_ops *ops);
 void stream_read(struct stream *s, bool on);
 /* Takes the content of `out`, which is empty afterwards. Errors: the connection is broken. */
 struct err stream_send(struct stream *s, struct buf *out);

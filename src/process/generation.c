@@ -57,8 +57,12 @@ load(struct generation *g, const char *file)
 	CLEANUP(config_errors_done) struct config_errors errors = { 0 };
 	CLEANUP(buf_done) struct buf text = { .limit = CONFIG_BYTES_MAX + 65536 };
 
-	TRY(read_file(file, &text));
-	struct err e = config_parse(buf_bytes(&text), file, &g->arena, &g->settings, &errors);
+	struct err e = read_file(file, &text);
+	if (failed(e)) {
+		fprintf(stderr, "%s: %s%s%s\n", file, e.why, e.sys != 0 ? ": " : "", e.sys != 0 ? strerrordesc_np(e.sys) : "");
+		return e;
+	}
+	e = config_parse(buf_bytes(&text), file, &g->arena, &g->settings, &errors);
 	if (failed(e)) {
 		(void)fwrite(errors.text.at, 1, errors.text.len, stderr); /* nowhere else to say it */
 		return e;
@@ -81,6 +85,13 @@ share_or_open(const struct address *address, int before, bool shared, int *ret)
 	return *ret >= 0 ? OK : (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no descriptors left" };
 }
 
+static void
+complain(const struct settings *s, const char *setting, const struct address *address, struct err e)
+{
+	fprintf(stderr, "%s:%u:%u: %s: %s:%u: %s: %s\n", s->file, address->place.line, address->place.column, setting,
+	        address->host, address->port, e.why, e.sys != 0 ? strerrordesc_np(e.sys) : "no such host");
+}
+
 static struct err
 bind_all(struct generation *g, const struct generation *before)
 {
@@ -91,8 +102,7 @@ bind_all(struct generation *g, const struct generation *before)
 	for (unsigned i = 0; i < s->workers; i++) {
 		struct err e = share_or_open(&s->listen.http, same_http ? before->http[i] : -1, true, &g->http[i]);
 		if (failed(e)) {
-			fprintf(stderr, "%s:%u:%u: listen.http: %s: %s\n", s->file, s->listen.http.place.line,
-			        s->listen.http.place.column, e.why, e.sys != 0 ? strerrordesc_np(e.sys) : "no such host");
+			complain(s, "listen.http", &s->listen.http, e);
 			return e;
 		}
 	}
@@ -100,8 +110,7 @@ bind_all(struct generation *g, const struct generation *before)
 		return OK;
 	struct err e = share_or_open(&s->listen.admin, same_admin ? before->admin : -1, false, &g->admin);
 	if (failed(e))
-		fprintf(stderr, "%s:%u:%u: listen.admin: %s: %s\n", s->file, s->listen.admin.place.line,
-		        s->listen.admin.place.column, e.why, e.sys != 0 ? strerrordesc_np(e.sys) : "no such host");
+		complain(s, "listen.admin", &s->listen.admin, e);
 	return e;
 }
 

@@ -203,7 +203,7 @@ static struct err
 start(struct keeper *k)
 {
 	struct start *s = k->start;
-	struct sandbox sandbox = { .role = ROLE_KEEPER, .folders = { s->settings->state_path }, .folder_count = 1,
+	struct sandbox sandbox = { .role = ROLE_KEEPER, .paths = { s->settings->state_path }, .path_count = 1,
 		                   .is_required = s->settings->sandbox_required };
 	const char *missing;
 

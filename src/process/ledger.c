@@ -165,7 +165,7 @@ static struct err
 start(struct ledger *l)
 {
 	struct start *s = l->start;
-	struct sandbox sandbox = { .role = ROLE_LEDGER, .folders = { s->settings->audit.path }, .folder_count = 1,
+	struct sandbox sandbox = { .role = ROLE_LEDGER, .paths = { s->settings->audit.path }, .path_count = 1,
 		                   .is_required = s->settings->sandbox_required };
 	const char *missing;
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,7 +19,8 @@ enum {
 	FS_EXECUTE = 1 << 0, FS_WRITE_FILE = 1 << 1, FS_READ_FILE = 1 << 2, FS_READ_DIR = 1 << 3,
 	FS_REMOVE_FILE = 1 << 5, FS_MAKE_REG = 1 << 8,
 	FS_V1 = (1 << 13) - 1, FS_REFER = 1 << 13, FS_TRUNCATE = 1 << 14, FS_IOCTL_DEV = 1 << 15,
-	FOLDER_ACCESS = FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE,
+	FILE_ACCESS = FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE,
+	FOLDER_ACCESS = FILE_ACCESS | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG,
 	NET_BIND_CONNECT = 3, SCOPE_ABSTRACT_SIGNAL = 3,
 };
 
@@ -28,7 +30,7 @@ struct ruleset {
 
 struct __attribute__((packed)) path_rule {
 	uint64_t access;
-	int32_t folder;
+	int32_t path;
 };
 
 /* All that this version of Landlock can forbid is forbidden. */
@@ -51,15 +53,17 @@ ruleset_for(long version)
 }
 
 static struct err
-allow_folder(int ruleset, uint64_t handled, const char *path)
+allow_path(int ruleset, uint64_t handled, const char *path)
 {
-	struct path_rule rule = { .access = FOLDER_ACCESS & handled, .folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) };
+	struct path_rule rule = { .path = open(path, O_PATH | O_CLOEXEC) };
+	struct stat st;
 
-	if (rule.folder < 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "a folder of the sandbox cannot be opened" };
+	if (rule.path < 0 || fstat(rule.path, &st) != 0)
+		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "a path of the sandbox cannot be opened" };
+	rule.access = (S_ISDIR(st.st_mode) ? FOLDER_ACCESS : FILE_ACCESS) & handled;
 	long status = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PATH_BENEATH, &rule, 0);
 	int error = errno;
-	close(rule.folder);
+	close(rule.path);
 	if (status != 0)
 		return (struct err){ .kind = ERR_SYSTEM, .sys = error, .why = "Landlock refused a rule" };
 	return OK;
@@ -68,8 +72,8 @@ allow_folder(int ruleset, uint64_t handled, const char *path)
 static struct err
 restrict_files(const struct sandbox *s, int ruleset, uint64_t handled)
 {
-	for (size_t i = 0; i < s->folder_count; i++)
-		TRY(allow_folder(ruleset, handled, s->folders[i]));
+	for (size_t i = 0; i < s->path_count; i++)
+		TRY(allow_path(ruleset, handled, s->paths[i]));
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
 		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "Landlock cannot be entered" };
 	return OK;

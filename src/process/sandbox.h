@@ -1,8 +1,7 @@
 /* sandbox.h - a process gives up what its role does not need, before its first untrusted byte.
  *
  *                worker                keeper             ledger
- *   files        folders of SQLite     its state folder   its audit folder
- *                databases
+ *   files        the SQLite databases  its state folder   its audit folder
  *   sockets      accepts; makes none   none               none
  *   exec, fork   never                 never              never
  *
@@ -13,12 +12,13 @@
 
 #include "process/role.h"
 
-enum { SANDBOX_FOLDERS_MAX = 32 };
+enum { SANDBOX_PATHS_MAX = 256 };
 
 struct sandbox {
 	enum role role;
-	const char *folders[SANDBOX_FOLDERS_MAX]; /* absolute; readable and writable; nothing else is */
-	size_t folder_count;
+	const char *paths[SANDBOX_PATHS_MAX]; /* files, or folders with all below them: to be read and written;
+	                                       * nothing else is. Absolute, and there */
+	size_t path_count;
 	bool is_required; /* a layer that the kernel lacks is an error, not a warning */
 };
 

@@ -76,7 +76,7 @@ static const struct {
 	{ SYS_newfstatat, ALL }, { SYS_statx, ALL }, { SYS_access, ALL }, { SYS_faccessat, ALL }, { SYS_lseek, ALL },
 	{ SYS_pread64, ALL }, { SYS_pwrite64, ALL }, { SYS_ftruncate, ALL }, { SYS_fallocate, ALL }, { SYS_fsync, ALL },
 	{ SYS_fdatasync, ALL }, { SYS_unlink, ALL }, { SYS_unlinkat, ALL }, { SYS_rename, K | L }, { SYS_renameat, K | L },
-	{ SYS_renameat2, K | L }, { SYS_mkdir, K | L }, { SYS_mkdirat, K | L }, { SYS_getdents64, K | L }, { SYS_flock, L },
+	{ SYS_renameat2, K | L }, { SYS_mkdir, K | L }, { SYS_mkdirat, K | L }, { SYS_getdents64, K | L }, { SYS_flock, L }, { SYS_sync_file_range, L },
 	{ SYS_readlink, ALL }, { SYS_readlinkat, ALL }, { SYS_fchmod, ALL }, { SYS_fchown, ALL }, { SYS_getcwd, ALL },
 	{ SYS_umask, ALL }, { SYS_statfs, ALL }, { SYS_fstatfs, ALL }, { SYS_fadvise64, ALL },
 };

@@ -132,11 +132,11 @@ announce(struct supervisor *s)
 }
 
 static void
-tell(struct child *c, enum control_message type)
+tell(struct child *c, enum control_message type, uint64_t id)
 {
 	if (c->control == NULL)
 		return;
-	struct err e = channel_send(c->control, (uint16_t)type, 0, (struct bytes){ 0 });
+	struct err e = channel_send(c->control, (uint16_t)type, id, (struct bytes){ 0 });
 	if (failed(e))
 		log_err(LOG_ERROR, "a process takes no messages", e);
 }
@@ -148,7 +148,7 @@ drain_generation(struct supervisor *s, unsigned number)
 		struct child *c = container_of(node, struct child, node);
 		if (c->role != ROLE_WORKER || c->generation != number)
 			continue;
-		tell(c, CONTROL_DRAIN);
+		tell(c, CONTROL_DRAIN, !s->is_stopping);
 		if (c->state != CHILD_ENDED)
 			c->state = CHILD_DRAINING;
 	}
@@ -160,7 +160,7 @@ accept_generation(struct supervisor *s, unsigned number)
 	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
 		struct child *c = container_of(node, struct child, node);
 		if (c->role == ROLE_WORKER && c->generation == number)
-			tell(c, CONTROL_ACCEPT);
+			tell(c, CONTROL_ACCEPT, 0);
 	}
 }
 
@@ -202,9 +202,27 @@ on_ready(struct child *c)
 			finish_reload(s);
 		return;
 	}
-	tell(c, CONTROL_ACCEPT);
+	tell(c, CONTROL_ACCEPT, 0);
 	if (!s->has_announced && count_workers(s, s->current, CHILD_READY) == s->current->settings->workers)
 		announce(s);
+}
+
+/* An idle connection of a draining worker goes on in one of the present generation, each in its turn. */
+static void
+pass_on(struct supervisor *s, int fd)
+{
+	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+		struct child *c = container_of(node, struct child, node);
+
+		if (c->role != ROLE_WORKER || c->state != CHILD_READY || c->generation != s->current->number ||
+		    c->control == NULL)
+			continue;
+		/* A connection that cannot be passed on is closed. */
+		(void)channel_send_fd(c->control, CONTROL_ADOPT, 0, (struct bytes){ 0 }, fd);
+		list_remove(&c->node);
+		list_append(&s->children, &c->node);
+		return;
+	}
 }
 
 static void
@@ -213,6 +231,8 @@ on_control(void *of, struct channel *channel, const struct message *m)
 	(void)channel;
 	if (m->type == CONTROL_READY)
 		on_ready(of);
+	if (m->type == CONTROL_ADOPT && m->fd >= 0)
+		pass_on(((struct child *)of)->supervisor, m->fd);
 	if (m->fd >= 0)
 		close(m->fd);
 }
@@ -345,7 +365,7 @@ stop_step(struct supervisor *s)
 	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
 		struct child *c = container_of(node, struct child, node);
 		if (c->state != CHILD_DRAINING)
-			tell(c, CONTROL_STOP);
+			tell(c, CONTROL_STOP, 0);
 		c->state = CHILD_DRAINING;
 	}
 }

@@ -98,12 +98,24 @@ open_all(struct worker *w)
 	return e;
 }
 
-static const char *
-folder_of(const char *path, struct arena *arena)
+/* The database, its log and its shared index. The two are there because it is open; never the folder, which
+ * may hold what is none of a worker's business. */
+static struct err
+allow_database(struct sandbox *s, const char *path, struct arena *arena)
 {
-	const char *slash = strrchr(path, '/');
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
 
-	return arena_text(arena, (struct bytes){ (const uint8_t *)path, slash == path ? 1 : (size_t)(slash - path) });
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		CLEANUP(buf_done) struct buf name = { 0 };
+
+		buf_printf(&name, "%s%s", path, suffixes[i]);
+		const char *text = arena_text(arena, buf_bytes(&name));
+		if (text == NULL || s->path_count == SANDBOX_PATHS_MAX)
+			return fail(ERR_SYSTEM, "out of memory");
+		if (access(text, F_OK) == 0)
+			s->paths[s->path_count++] = text;
+	}
+	return OK;
 }
 
 static struct err
@@ -113,12 +125,8 @@ enter_sandbox(struct worker *w)
 	struct sandbox sandbox = { .role = ROLE_WORKER, .is_required = settings->sandbox_required };
 	const char *missing;
 
-	for (size_t i = 0; i < settings->backend_count && sandbox.folder_count < SANDBOX_FOLDERS_MAX; i++) {
-		const char *folder = folder_of(settings->backends[i].path, &w->start->arena);
-		if (folder == NULL)
-			return fail(ERR_SYSTEM, "out of memory");
-		sandbox.folders[sandbox.folder_count++] = folder;
-	}
+	for (size_t i = 0; i < settings->backend_count; i++)
+		TRY(allow_database(&sandbox, settings->backends[i].path, &w->start->arena));
 	TRY(sandbox_enter_files(&sandbox, &missing));
 	if (missing != NULL && w->start->slot == 0)
 		LOG(LOG_WARN, "the kernel lacks a part of the sandbox", { "part", bytes_text(missing) });
@@ -161,13 +169,23 @@ on_drain_timeout(uv_timer_t *timer)
 }
 
 static void
-drain(struct worker *w)
+hand_to_successor(struct server *s, int fd)
+{
+	struct worker *w = s->owner;
+
+	/* What cannot be handed over is closed, as without a successor. */
+	if (w->start->control != NULL)
+		(void)channel_send_fd(w->start->control, CONTROL_ADOPT, 0, (struct bytes){ 0 }, fd);
+}
+
+static void
+drain(struct worker *w, bool has_successor)
 {
 	counter_set(&w->gate.counters->is_ready, 0);
 	/* Cannot fail on a live handle. */
 	(void)uv_timer_start(&w->drain_timer, on_drain_timeout, w->gate.settings->limits.drain_timeout_ms, 0);
-	server_drain(&w->http);
-	server_drain(&w->admin);
+	server_drain(&w->http, has_successor ? hand_to_successor : NULL);
+	server_drain(&w->admin, NULL);
 }
 
 static struct err
@@ -200,7 +218,10 @@ on_control(void *of, struct channel *c, const struct message *m)
 		e = accept_all(w);
 		break;
 	case CONTROL_DRAIN:
-		drain(w);
+		drain(w, m->id == 1);
+		break;
+	case CONTROL_ADOPT:
+		server_adopt(&w->http, m->fd);
 		break;
 	case CONTROL_WORKER:
 	case CONTROL_CONFIG:

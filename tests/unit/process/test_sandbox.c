@@ -183,7 +183,7 @@ enum { CANNOT_ENTER = 250, LACKS = 251 };
 static void
 attempt_in(enum role role, int (*attempt)(void))
 {
-	const struct sandbox sandbox = { .role = role, .folders = { folder }, .folder_count = 1 };
+	const struct sandbox sandbox = { .role = role, .paths = { folder }, .path_count = 1 };
 	const char *missing_files, *missing_calls;
 
 	if (failed(sandbox_enter_files(&sandbox, &missing_files)) || failed(sandbox_enter_calls(&sandbox, &missing_calls)))
