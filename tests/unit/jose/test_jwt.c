@@ -267,6 +267,27 @@ test_report_text_is_printable_and_cut(void)
 }
 
 static void
+test_dates_are_rounded_down(void)
+{
+	static const struct {
+		const char *text;
+		bool is_date;
+		int64_t date;
+	} rows[] = { { "{\"d\":1.9}", true, 1 },    { "{\"d\":-0.5}", true, -1 }, { "{\"d\":-2}", true, -2 },
+		     { "{\"d\":-2.5}", true, -3 }, { "{\"d\":2e3}", true, 2000 }, { "{\"d\":1e-3}", true, 0 },
+		     { "{\"d\":1e16}", false, 0 }, { "{\"d\":\"1\"}", false, 0 }, { "{}", false, 0 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct arena arena CLEANUP(arena_drop) = { 0 };
+		const struct json *claims = NULL;
+		int64_t date = 0;
+
+		CHECK_ROW(!failed(json_parse(bytes_text(rows[i].text), &arena, &claims, NULL)), rows[i].text);
+		CHECK_ROW(jwt_date(claims, "d", &date) == rows[i].is_date && date == rows[i].date, rows[i].text);
+	}
+}
+
+static void
 test_every_check_has_a_name(void)
 {
 	for (unsigned i = 0; i < JWT_CHECK_COUNT; i++)
@@ -278,4 +299,5 @@ TESTS(TEST(test_case_13_audience_is_one_exact_member), TEST(test_case_16_expiry_
       TEST(test_case_16_tokens_of_the_future_are_refused), TEST(test_case_17_other_kinds_of_token_are_no_access_tokens),
       TEST(test_subject_is_required_text), TEST(test_algorithm_must_be_one_of_the_issuers),
       TEST(test_report_says_what_was_expected_and_got), TEST(test_full_report_goes_on_after_a_failure),
-      TEST(test_report_text_is_printable_and_cut), TEST(test_every_check_has_a_name))
+      TEST(test_report_text_is_printable_and_cut), TEST(test_dates_are_rounded_down),
+      TEST(test_every_check_has_a_name))
