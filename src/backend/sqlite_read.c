@@ -36,7 +36,8 @@ struct read_stream {
 	struct backend *backend;
 	struct statement statement; /* in the request's arena */
 	struct value *row;
-	char *digits; /* DIGITS_ROOM for each value of a row by key */
+	enum value_type *types; /* of the columns */
+	char *digits;           /* DIGITS_ROOM for each value of a row by key */
 	enum read_state state;
 	bool is_single;
 	bool has_row;              /* one was given out */
@@ -215,8 +216,7 @@ job_fill(struct read_job *j, const struct read_stream *s)
 	if (j->types == NULL)
 		return fail(ERR_LIMIT, "no memory for the request");
 	j->column_count = s->rows.column_count;
-	for (size_t i = 0; i < j->column_count; i++)
-		j->types[i] = s->rows.columns[i].type;
+	memcpy(j->types, s->types, j->column_count * sizeof *j->types);
 	return sqlite_statement_copy(&s->statement, &j->memory, &j->statement);
 }
 
@@ -365,18 +365,14 @@ read_move(struct read_stream *s, enum step *step)
 static int
 gather_direct(struct read_stream *s, sqlite3_stmt *st)
 {
-	enum value_type types[TABLE_COLUMNS_MAX];
-
-	for (size_t i = 0; i < s->rows.column_count; i++)
-		types[i] = s->rows.columns[i].type;
-	return gather(st, types, s->rows.column_count, LOOP_BATCH_BYTES, &s->scratch, &s->batch);
+	return gather(st, s->types, s->rows.column_count, LOOP_BATCH_BYTES, &s->scratch, &s->batch);
 }
 
 static struct err
 borrow_row(struct read_stream *s, struct prepared *p, enum step *step, const struct value **row)
 {
 	for (size_t i = 0; i < s->rows.column_count; i++)
-		s->row[i] = sqlite_value_column(p->statement, (int)i, s->rows.columns[i].type, &s->scratch,
+		s->row[i] = sqlite_value_column(p->statement, (int)i, s->types[i], &s->scratch,
 						s->digits + i * DIGITS_ROOM);
 	s->prepared = p;
 	s->backend->direct_rows++;
@@ -484,6 +480,20 @@ build(const struct operation *op, struct arena *arena, struct statement *ret)
 	return sqlite_statement_keep(&sql, arena, ret);
 }
 
+static struct err
+make_room(struct read_stream *s, struct arena *arena)
+{
+	size_t count = s->rows.column_count;
+
+	s->types = arena_array(arena, count, sizeof *s->types);
+	s->digits = arena_alloc(arena, s->is_single ? count * DIGITS_ROOM : 1);
+	if (s->types == NULL || s->digits == NULL)
+		return fail(ERR_LIMIT, "no memory for the request");
+	for (size_t i = 0; i < count; i++)
+		s->types[i] = s->rows.columns[i].type;
+	return OK;
+}
+
 struct err
 sqlite_read_start(struct backend *b, const struct operation *op, struct arena *arena, struct rows **ret,
 		  struct bytes *sql_text)
@@ -498,9 +508,7 @@ sqlite_read_start(struct backend *b, const struct operation *op, struct arena *a
 	s->is_single = op->kind == OPERATION_READ;
 	TRY(build(op, arena, &s->statement));
 	TRY(sqlite_rows_init(&s->rows, op, op->columns, arena, &s->row));
-	s->digits = arena_alloc(arena, s->is_single ? s->rows.column_count * DIGITS_ROOM : 1);
-	if (s->digits == NULL)
-		return fail(ERR_LIMIT, "no memory for the request");
+	TRY(make_room(s, arena));
 	*sql_text = s->statement.text;
 	*ret = &s->rows;
 	return OK;

@@ -240,6 +240,32 @@ test_pages_by_keyset_see_every_row_once(void)
 	fixture_done(&f);
 }
 
+/* The widest table, all of it asked for, and the values of its order on top. */
+static void
+test_widest_list_has_room_for_its_order_values(void)
+{
+	struct fixture f;
+	struct buf sql = { 0 };
+	struct order_term order[ORDER_MAX];
+
+	buf_put_text(&sql, "CREATE TABLE t (c0 INTEGER PRIMARY KEY");
+	for (int i = 1; i < TABLE_COLUMNS_MAX; i++)
+		buf_printf(&sql, ", c%d INT DEFAULT %d", i, i);
+	buf_put_text(&sql, "); INSERT INTO t (c0) VALUES (1), (2);");
+	buf_put_u8(&sql, 0);
+	fixture_start(&f, (const char *)sql.at, "t");
+	for (size_t i = 0; i < ORDER_MAX; i++)
+		order[i] = (struct order_term){ .column = (uint16_t)(ORDER_MAX - 1 - i) };
+	CHECK(run(&f, (struct operation){ .kind = OPERATION_LIST,
+					  .order = order,
+					  .order_count = ORDER_MAX,
+					  .with_order = true }));
+	CHECK(f.count == 2 &&
+	      strstr((const char *)f.text.at, "i:255 i:7 i:6 i:5 i:4 i:3 i:2 i:1 i:2\n") != NULL);
+	fixture_done(&f);
+	buf_done(&sql);
+}
+
 static void
 test_large_list_comes_in_batches_from_a_thread(void)
 {
@@ -320,7 +346,7 @@ test_statement_that_takes_too_long_is_stopped(void)
 
 	fixture_start(&f, endless, "v");
 	f.own.statement_timeout_ms = 100;
-	CHECK(!run(&f, list) && error_is(&f, ERR_LIMIT, "the statement took too long"));
+	CHECK(!run(&f, list) && error_is(&f, ERR_UPSTREAM, "the statement took too long"));
 	CHECK(!failed(fixture_table(&f, "t")));
 	CHECK(run(&f, read_of(&key)) && f.count == 1);
 	fixture_done(&f);
@@ -488,6 +514,7 @@ TESTS(TEST(test_row_is_read_by_key), TEST(test_missing_row_is_not_found), TEST(t
       TEST(test_empty_list_ends_at_once), TEST(test_only_asked_columns_come),
       TEST(test_row_hidden_by_a_condition_is_not_found), TEST(test_composite_key_and_without_rowid),
       TEST(test_values_come_by_declared_type_where_they_fit), TEST(test_pages_by_keyset_see_every_row_once),
+      TEST(test_widest_list_has_room_for_its_order_values),
       TEST(test_large_list_comes_in_batches_from_a_thread), TEST(test_megabyte_of_text_comes_whole),
       TEST(test_slow_read_leaves_the_loop_free), TEST(test_statement_that_takes_too_long_is_stopped),
       TEST(test_closing_cancels_what_runs_and_what_waits),

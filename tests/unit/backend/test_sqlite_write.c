@@ -513,7 +513,7 @@ test_slow_write_is_stopped_and_undone(void)
 		" (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c); END;",
 		"t");
 	f.own.statement_timeout_ms = 60;
-	CHECK(!update_title(&f, 1, "slow") && error_is(&f, ERR_LIMIT, "took too long"));
+	CHECK(!update_title(&f, 1, "slow") && error_is(&f, ERR_UPSTREAM, "took too long"));
 	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title = 'a'") == 1);
 	CHECK(update_title(&f, 1, "fast"));
 	fixture_done(&f);
