@@ -18,9 +18,9 @@ struct issuer {
 struct issuers {
 	const struct settings *settings; /* borrowed */
 	size_t count;
-	struct issuer *issuers;     /* owned */
-	uint64_t *generations;      /* owned; one more with each key set */
-	struct token_cache *cache;  /* owned */
+	struct issuer *issuers;    /* owned */
+	uint64_t *generations;     /* owned; one more with each key set */
+	struct token_cache *cache; /* owned */
 };
 
 static struct err
@@ -134,7 +134,8 @@ find_issuer(const struct issuers *s, const struct jws *j)
 static void
 report_parse(struct jwt_report *r, const struct jws *j, struct err parsed)
 {
-	static const struct bytes form = { (const uint8_t *)"three base64url parts, at most 16384 bytes", 42 };
+	static const struct bytes form = { (const uint8_t *)"three base64url parts, at most 16384 bytes",
+					   42 };
 	static const struct bytes header = { (const uint8_t *)"a JSON object without crit and b64", 34 };
 	struct bytes why = parsed.why == NULL ? BYTES("that") : bytes_text(parsed.why), name = BYTES("none");
 	enum jwt_check check = failed(parsed) ? (enum jwt_check)parsed.code : JWT_CHECK_COUNT;
@@ -175,12 +176,12 @@ check_signature(const struct issuer *i, const struct jws *j, struct jwt_report *
 
 	jwt_report_check(r, JWT_KEY, key != NULL, "the key of the token is not known");
 	jwt_report_text(r, JWT_KEY, BYTES("one key of the issuer that fits the algorithm"),
-	                j->kid.len != 0 ? j->kid : BYTES("no kid"));
+			j->kid.len != 0 ? j->kid : BYTES("no kid"));
 	if (key == NULL)
 		return jwt_report_result(r);
 	jwt_report_check(r, JWT_SIGNATURE, passed, "the signature of the token is wrong");
 	jwt_report_text(r, JWT_SIGNATURE, BYTES("made with the issuer's key"),
-	                passed ? BYTES("that") : BYTES("something else"));
+			passed ? BYTES("that") : BYTES("something else"));
 	return jwt_report_result(r);
 }
 
@@ -207,7 +208,7 @@ check_known_issuer(const struct issuer *i, const struct jws *j, int64_t now_s, s
 
 static struct err
 check_token(const struct issuers *s, struct bytes token, int64_t now_s, struct jws *j, struct jwt_report *r,
-            struct issuer **ret)
+	    struct issuer **ret)
 {
 	struct err e = jws_parse(token, r->arena, j);
 
@@ -229,19 +230,21 @@ check_token(const struct issuers *s, struct bytes token, int64_t now_s, struct j
 static struct err
 make_principal(const struct issuer *i, const struct jws *j, const struct principal **ret)
 {
-	struct principal_parts parts = { .issuer = i->settings->name, .claims = j->payload,
-		                         .roles = role_map_roles(i->roles, j->payload) };
+	struct principal_parts parts = { .issuer = i->settings->name,
+					 .claims = j->payload,
+					 .roles = role_map_roles(i->roles, j->payload) };
 
 	if (!json_string(json_member(j->payload, "sub"), &parts.subject) ||
 	    !jwt_date(j->payload, "exp", &parts.expires_s))
-		return fail(ERR_IDENTITY, "the token names no subject"); /* checked before; never a principal without */
+		return fail(ERR_IDENTITY,
+			    "the token names no subject"); /* checked before; never a principal without */
 	return principal_new(&parts, ret);
 }
 
 /* Never served for longer, or earlier, than the full check would accept. */
 static void
 remember(struct issuers *s, const struct issuer *i, struct bytes token, const struct jws *j, int64_t now_s,
-         const struct principal *p)
+	 const struct principal *p)
 {
 	int64_t leeway = (int64_t)i->rules.leeway_s, start = INT64_MIN + leeway, date;
 	unsigned index = (unsigned)(i - s->issuers);
@@ -251,16 +254,17 @@ remember(struct issuers *s, const struct issuer *i, struct bytes token, const st
 	if (jwt_date(j->payload, "iat", &date) && date > start)
 		start = date;
 	token_cache_add(s->cache, token,
-	                &(struct cached_token){ .principal = p, .issuer = index,
-	                                        .generation = s->generations[index],
-	                                        .not_before_s = start - leeway,
-	                                        .ends_s = principal_expires(p) + leeway },
-	                now_s, s->generations);
+			&(struct cached_token){ .principal = p,
+						.issuer = index,
+						.generation = s->generations[index],
+						.not_before_s = start - leeway,
+						.ends_s = principal_expires(p) + leeway },
+			now_s, s->generations);
 }
 
 struct err
 issuers_identify(struct issuers *s, struct bytes token, int64_t now_s, bool full, struct arena *arena,
-                 const struct principal **ret, struct jwt_report *report)
+		 const struct principal **ret, struct jwt_report *report)
 {
 	const struct principal *p = NULL;
 	struct issuer *issuer = NULL;

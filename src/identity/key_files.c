@@ -76,7 +76,7 @@ issuers_load_files(struct issuers *s, struct config_errors *errors)
 			continue;
 		}
 		config_error_add(errors, settings->file, from->place, "the key set %s of issuer %s: %s",
-		                 from->jwks_file, from->name, e.why);
+				 from->jwks_file, from->name, e.why);
 		result = fail(ERR_CONFIG, "a key set cannot be used");
 	}
 	return result;

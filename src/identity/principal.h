@@ -7,10 +7,10 @@
 struct principal;
 
 /* All borrowed from the principal, which outlives the request that identified it. */
-const char *principal_issuer(const struct principal *p);   /* name in the configuration */
+const char *principal_issuer(const struct principal *p); /* name in the configuration */
 struct bytes principal_subject(const struct principal *p);
-uint64_t principal_roles(const struct principal *p);       /* bit n = role n of the settings */
-int64_t principal_expires(const struct principal *p);      /* seconds since 1970 */
+uint64_t principal_roles(const struct principal *p);  /* bit n = role n of the settings */
+int64_t principal_expires(const struct principal *p); /* seconds since 1970 */
 /* Claims by dotted path, for row conditions. */
 struct claim_source principal_claims(const struct principal *p);
 

@@ -156,7 +156,7 @@ free_bytes(struct token_cache *c, size_t needed)
 
 void
 token_cache_add(struct token_cache *c, struct bytes token, const struct cached_token *cached, int64_t now_s,
-                const uint64_t *generations)
+		const uint64_t *generations)
 {
 	size_t needed = token.len + principal_size(cached->principal);
 	uint8_t *copied = token.len == 0 || needed > CACHE_ENTRY_MAX ? NULL : OPENSSL_malloc(token.len);

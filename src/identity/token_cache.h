@@ -23,16 +23,16 @@ void token_cache_free(struct token_cache *c);
 struct cached_token {
 	const struct principal *principal;
 	unsigned issuer;
-	uint64_t generation;           /* of the issuer's keys when the token was verified */
-	int64_t not_before_s, ends_s;  /* served in [not_before_s, ends_s) only */
+	uint64_t generation;          /* of the issuer's keys when the token was verified */
+	int64_t not_before_s, ends_s; /* served in [not_before_s, ends_s) only */
 };
 /* Borrowed, or NULL. `generations` are the present ones, by issuer. */
 const struct principal *token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s,
-                                         const uint64_t *generations);
+					 const uint64_t *generations);
 /* Takes one reference to the principal and copies the token; may also decline to. Only for the token
  * that token_cache_find() was last asked for and did not find. */
-void token_cache_add(struct token_cache *c, struct bytes token, const struct cached_token *cached, int64_t now_s,
-                     const uint64_t *generations);
+void token_cache_add(struct token_cache *c, struct bytes token, const struct cached_token *cached,
+		     int64_t now_s, const uint64_t *generations);
 
 struct token_cache_stats {
 	uint64_t hits, misses, evictions;

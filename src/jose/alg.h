@@ -11,7 +11,7 @@ enum { ALG_COUNT = 10, SIGNATURE_MAX = 1024, COORDINATE_MAX = 66 };
 
 struct alg {
 	enum jws_alg_bit bit;
-	const char *name;   /* as in the header member `alg` */
+	const char *name; /* as in the header member `alg` */
 	enum key_kind kind;
 	const char *digest; /* OpenSSL's name; NULL where the scheme hashes by itself */
 	bool pss;
@@ -27,10 +27,10 @@ const struct alg *alg_named(struct bytes name);
 unsigned algs_of_kind(enum key_kind kind);
 
 struct key_kind_info {
-	const char *kty, *crv;          /* crv NULL for RSA */
-	const char *group;              /* OpenSSL's name of the curve, EC only */
-	size_t coordinate;              /* bytes of x and y, and of r and s */
-	uint8_t order[COORDINATE_MAX];  /* of the base point, `coordinate` bytes, EC only */
+	const char *kty, *crv;         /* crv NULL for RSA */
+	const char *group;             /* OpenSSL's name of the curve, EC only */
+	size_t coordinate;             /* bytes of x and y, and of r and s */
+	uint8_t order[COORDINATE_MAX]; /* of the base point, `coordinate` bytes, EC only */
 };
 const struct key_kind_info *key_kind_info(enum key_kind kind);
 

@@ -10,9 +10,9 @@
 static const int64_t DATE_MAX = (int64_t)1 << 53;
 
 static const char *const names[JWT_CHECK_COUNT] = {
-	[JWT_FORM] = "form",           [JWT_HEADER] = "header",         [JWT_ALGORITHM] = "algorithm",
-	[JWT_TYPE] = "type",           [JWT_ISSUER] = "issuer",         [JWT_KEY] = "key",
-	[JWT_SIGNATURE] = "signature", [JWT_EXPIRES] = "expires",       [JWT_NOT_BEFORE] = "not_before",
+	[JWT_FORM] = "form",           [JWT_HEADER] = "header",   [JWT_ALGORITHM] = "algorithm",
+	[JWT_TYPE] = "type",           [JWT_ISSUER] = "issuer",   [JWT_KEY] = "key",
+	[JWT_SIGNATURE] = "signature", [JWT_EXPIRES] = "expires", [JWT_NOT_BEFORE] = "not_before",
 	[JWT_AUDIENCE] = "audience",   [JWT_SUBJECT] = "subject",
 };
 
@@ -107,7 +107,8 @@ check_algorithm(const struct jws *j, const struct jwt_rules *rules, struct jwt_r
 		return;
 	for (unsigned bit = ALG_RS256; bit <= ALG_EDDSA; bit <<= 1)
 		if ((rules->algorithms & bit) != 0)
-			buf_printf(&allowed, "%s%s", allowed.len == 0 ? "" : " ", jws_alg_name((enum jws_alg_bit)bit));
+			buf_printf(&allowed, "%s%s", allowed.len == 0 ? "" : " ",
+				   jws_alg_name((enum jws_alg_bit)bit));
 	report_member(r, JWT_ALGORITHM, buf_bytes(&allowed), json_member(j->header, "alg"));
 }
 
@@ -155,7 +156,8 @@ check_type(const struct jws *j, struct jwt_report *r)
 	struct bytes got = foreign != NULL ? bytes_text(foreign) : j->typ.len != 0 ? j->typ : BYTES("no typ");
 
 	jwt_report_check(r, JWT_TYPE, typed && foreign == NULL, "the token is no access token");
-	jwt_report_text(r, JWT_TYPE, BYTES("at+jwt, JWT or no typ, and no claims of other tokens"), typed ? got : j->typ);
+	jwt_report_text(r, JWT_TYPE, BYTES("at+jwt, JWT or no typ, and no claims of other tokens"),
+			typed ? got : j->typ);
 }
 
 struct err
@@ -197,7 +199,8 @@ jwt_date(const struct json *claims, const char *name, int64_t *ret_s)
 	double real;
 
 	if (!json_int64(member, &whole)) {
-		if (!json_double(member, &real) || !isfinite(real) || real > (double)DATE_MAX || real < -(double)DATE_MAX)
+		if (!json_double(member, &real) || !isfinite(real) || real > (double)DATE_MAX ||
+		    real < -(double)DATE_MAX)
 			return false;
 		whole = (int64_t)real;
 		whole -= (double)whole > real; /* down, also below zero */
@@ -211,7 +214,7 @@ jwt_date(const struct json *claims, const char *name, int64_t *ret_s)
 /* Seconds, and how far from now; a claim of another shape as it is written. */
 static void
 report_date(struct jwt_report *r, enum jwt_check check, const struct jws *j, const char *name, int64_t now_s,
-            const char *expected)
+	    const char *expected)
 {
 	struct buf want CLEANUP(buf_done) = { .limit = JWT_TEXT_MAX };
 	struct buf got CLEANUP(buf_done) = { .limit = JWT_TEXT_MAX };
@@ -240,7 +243,8 @@ check_expires(const struct jws *j, const struct jwt_rules *rules, int64_t now_s,
 	bool known = jwt_date(j->payload, "exp", &date);
 	bool passed = known && now_s - (int64_t)rules->leeway_s < date;
 
-	jwt_report_check(r, JWT_EXPIRES, passed, known ? "the token expired" : "the token has no expiry date");
+	jwt_report_check(r, JWT_EXPIRES, passed,
+			 known ? "the token expired" : "the token has no expiry date");
 	report_date(r, JWT_EXPIRES, j, "exp", now_s, "later than");
 }
 
@@ -329,7 +333,8 @@ check_subject(const struct jws *j, struct jwt_report *r)
 	const struct json *sub = json_member(j->payload, "sub");
 	struct bytes text;
 
-	jwt_report_check(r, JWT_SUBJECT, json_string(sub, &text) && is_subject(text), "the token names no subject");
+	jwt_report_check(r, JWT_SUBJECT, json_string(sub, &text) && is_subject(text),
+			 "the token names no subject");
 	report_member(r, JWT_SUBJECT, BYTES("a text of 1 to 1024 bytes without control characters"), sub);
 }
 

@@ -10,14 +10,15 @@ enum jwt_check {
 	JWT_FORM,      /* three canonical base64url parts, at most JWS_BYTES_MAX */
 	JWT_HEADER,    /* JSON, no duplicates, no crit */
 	JWT_ALGORITHM, /* known, and allowed by the issuer */
-	JWT_TYPE,      /* typ at+jwt, application/at+jwt, JWT or absent; not an ID or logout token, no DPoP proof */
-	JWT_ISSUER,    /* a configured issuer, byte for byte */
-	JWT_KEY,       /* kid in that issuer's set, fitting the algorithm */
+	JWT_TYPE,   /* typ at+jwt, application/at+jwt, JWT or absent; not an ID or logout token, no DPoP proof
+		     */
+	JWT_ISSUER, /* a configured issuer, byte for byte */
+	JWT_KEY,    /* kid in that issuer's set, fitting the algorithm */
 	JWT_SIGNATURE,
-	JWT_EXPIRES,   /* exp present and not passed */
-	JWT_NOT_BEFORE,/* nbf and iat not in the future */
-	JWT_AUDIENCE,  /* one configured value is a member */
-	JWT_SUBJECT,   /* sub present, text */
+	JWT_EXPIRES,    /* exp present and not passed */
+	JWT_NOT_BEFORE, /* nbf and iat not in the future */
+	JWT_AUDIENCE,   /* one configured value is a member */
+	JWT_SUBJECT,    /* sub present, text */
 	JWT_CHECK_COUNT,
 };
 const char *jwt_check_name(enum jwt_check c);
@@ -62,8 +63,9 @@ struct err jwt_check_header(const struct jws *j, const struct jwt_rules *rules, 
 struct err jwt_check_issuer(const struct jws *j, const struct jwt_rules *rules, struct jwt_report *report);
 /* JWT_EXPIRES to JWT_SUBJECT, after the signature. */
 struct err jwt_check_claims(const struct jws *j, const struct jwt_rules *rules, int64_t now_s,
-                            struct jwt_report *report);
-/* exp in whole seconds, rounded down (fractions allowed by RFC 7519). False when missing or no number in range. */
+			    struct jwt_report *report);
+/* exp in whole seconds, rounded down (fractions allowed by RFC 7519). False when missing or no number in
+ * range. */
 bool jwt_date(const struct json *claims, const char *name, int64_t *ret_s);
 
 #endif

@@ -53,7 +53,8 @@ key_from_params(const char *type, OSSL_PARAM *params, EVP_PKEY **ret)
 
 	if (ctx == NULL)
 		return no_memory;
-	if (EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
+	if (EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
 		EVP_PKEY_free(key);
 		return refuse("the numbers are no key of this type");
 	}

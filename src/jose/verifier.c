@@ -65,7 +65,8 @@ is_in_range(const uint8_t *number, const struct key_kind_info *curve)
 {
 	static const uint8_t zero[COORDINATE_MAX];
 
-	return memcmp(number, zero, curve->coordinate) != 0 && memcmp(number, curve->order, curve->coordinate) < 0;
+	return memcmp(number, zero, curve->coordinate) != 0 &&
+	       memcmp(number, curve->order, curve->coordinate) < 0;
 }
 
 /* One ASN.1 INTEGER: shortest form, a zero byte where the top bit would read as a sign. */

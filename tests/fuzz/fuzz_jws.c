@@ -10,8 +10,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const audiences[] = { "api://books" };
 static const struct jwt_rules rules = {
-	.issuer = "https://idp.test/", .tenant = "t", .audience = audiences, .audience_count = 1,
-	.algorithms = ALG_RS256 | ALG_ES256, .leeway_s = 60,
+	.issuer = "https://idp.test/",
+	.tenant = "t",
+	.audience = audiences,
+	.audience_count = 1,
+	.algorithms = ALG_RS256 | ALG_ES256,
+	.leeway_s = 60,
 };
 
 static void

@@ -61,10 +61,14 @@ gate_keys(const struct gate *g, bool both)
 static inline void
 gate_settings(struct gate *g)
 {
-	g->issuers[0] = (struct issuer_settings){ .name = "idp", .type = ISSUER_OIDC, .issuer = "https://idp.test/",
-		                                  .audience = gate_audience, .audience_count = 1,
-		                                  .algorithms = ALG_RS256 | ALG_ES256, .roles_claim = "roles",
-		                                  .leeway_s = LEEWAY };
+	g->issuers[0] = (struct issuer_settings){ .name = "idp",
+						  .type = ISSUER_OIDC,
+						  .issuer = "https://idp.test/",
+						  .audience = gate_audience,
+						  .audience_count = 1,
+						  .algorithms = ALG_RS256 | ALG_ES256,
+						  .roles_claim = "roles",
+						  .leeway_s = LEEWAY };
 	g->issuers[1] = g->issuers[0];
 	g->issuers[1].name = "other";
 	g->issuers[1].issuer = "https://other.test/";
@@ -74,9 +78,15 @@ gate_settings(struct gate *g)
 	g->sources[2] = (struct grant_source){ 0, "read" };
 	g->sources[3] = (struct grant_source){ 0, "admin" };
 	g->sources[4] = (struct grant_source){ 1, "book-admins" };
-	g->roles[0] = (struct role_settings){ .name = "reader", .granted_by = &g->sources[0], .granted_by_count = 3 };
-	g->roles[1] = (struct role_settings){ .name = "admin", .granted_by = &g->sources[3], .granted_by_count = 2 };
-	g->settings = (struct settings){ .issuers = g->issuers, .issuer_count = 2, .roles = g->roles, .role_count = 2 };
+	g->roles[0] = (struct role_settings){ .name = "reader",
+					      .granted_by = &g->sources[0],
+					      .granted_by_count = 3 };
+	g->roles[1] = (struct role_settings){ .name = "admin",
+					      .granted_by = &g->sources[3],
+					      .granted_by_count = 2 };
+	g->settings = (struct settings){
+		.issuers = g->issuers, .issuer_count = 2, .roles = g->roles, .role_count = 2
+	};
 }
 
 /* Settings may be changed between the two. */
@@ -166,7 +176,7 @@ gate_accepts(struct gate *g, const char *header, const char *claims)
 }
 
 #define HEADER "{\"alg\":\"ES256\"}"
-#define CLAIMS(more) \
+#define CLAIMS(more)                                                                                         \
 	"{\"iss\":\"https://idp.test/\",\"aud\":\"api://books\",\"sub\":\"u\",\"exp\":1760000900" more "}"
 
 #endif

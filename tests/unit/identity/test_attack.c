@@ -53,8 +53,8 @@ test_case_02_hmac_with_the_public_key_is_refused(void)
 
 		snprintf(header, sizeof header, "{\"alg\":\"%s\"}", names[i]);
 		put_unsigned_token(&token, header, CLAIMS(",\"roles\":[\"admin\"]"));
-		CHECK(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret.at, secret.len, token.at, token.len, mac,
-		                sizeof mac, &len) != NULL);
+		CHECK(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret.at, secret.len, token.at,
+				token.len, mac, sizeof mac, &len) != NULL);
 		buf_put_u8(&token, '.');
 		base64url_put(&token, (struct bytes){ mac, len });
 		CHECK_ROW(!gate_identify(&g, buf_bytes(&token), NOW, false), header);
@@ -69,8 +69,8 @@ static void
 test_case_03_degenerate_ecdsa_signatures_are_refused(void)
 {
 	static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
-		                           0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
-		                           0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+					   0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+					   0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
 	uint8_t numbers[5][32] = { { 0 }, { 0 }, { 0 }, { [31] = 1 } };
 	struct gate g CLEANUP(gate_done);
 
@@ -114,7 +114,8 @@ test_case_04_der_and_longer_signatures_are_refused(void)
 		put_unsigned_token(&good, HEADER, CLAIMS(""));
 		size_t text_len = good.len;
 		sign_es256(&good, g.es256_raw, false);
-		CHECK(!failed(base64url_decode(bytes_slice(buf_bytes(&good), text_len + 1, good.len), sig, sizeof sig, &len)));
+		CHECK(!failed(base64url_decode(bytes_slice(buf_bytes(&good), text_len + 1, good.len), sig,
+					       sizeof sig, &len)));
 		buf_put(&token, bytes_slice(buf_bytes(&good), 0, text_len + 1));
 		base64url_put(&token, (struct bytes){ sig, (size_t)((int)len + extra) });
 		CHECK(gate_identify(&g, buf_bytes(&token), NOW, false) == (extra == 0));
@@ -125,8 +126,19 @@ static void
 test_case_05_hostile_kids_find_no_key(void)
 {
 	static const char *const kids[] = {
-		"\"../../../../dev/null\"", "\"x' UNION SELECT 'secret'-- \"", "\"key|id\"", "\"a\\r\\nX-Injected: 1\"",
-		"\"http://127.0.0.1:9/k\"", "\"%n%n%s%s\"", "\"no-such-key\"", "\"\"", "5", "null", "[]", "{}", "\"a\\u0000b\"",
+		"\"../../../../dev/null\"",
+		"\"x' UNION SELECT 'secret'-- \"",
+		"\"key|id\"",
+		"\"a\\r\\nX-Injected: 1\"",
+		"\"http://127.0.0.1:9/k\"",
+		"\"%n%n%s%s\"",
+		"\"no-such-key\"",
+		"\"\"",
+		"5",
+		"null",
+		"[]",
+		"{}",
+		"\"a\\u0000b\"",
 	};
 	struct gate g CLEANUP(gate_done);
 
@@ -169,13 +181,17 @@ test_case_06_keys_in_the_token_are_never_used(void)
 		struct buf token CLEANUP(buf_done) = { 0 };
 
 		if (i == 0)
-			snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"jwk\":%.*s}", (int)jwk.len, (char *)jwk.at);
+			snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"jwk\":%.*s}", (int)jwk.len,
+				 (char *)jwk.at);
 		else if (i == 1)
-			snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"jwk\":%.*s}", kid, (int)jwk.len,
-			         (char *)jwk.at);
+			snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"jwk\":%.*s}",
+				 kid, (int)jwk.len, (char *)jwk.at);
 		else
-			snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"%s\":\"http://127.0.0.1:9/\"}", kid,
-			         i == 2 ? "jku" : i == 3 ? "x5u" : "x5c");
+			snprintf(header, sizeof header,
+				 "{\"alg\":\"ES256\",\"kid\":\"%s\",\"%s\":\"http://127.0.0.1:9/\"}", kid,
+				 i == 2   ? "jku"
+				 : i == 3 ? "x5u"
+					  : "x5c");
 		put_unsigned_token(&token, header, CLAIMS(",\"roles\":[\"admin\"]"));
 		sign_es256(&token, evil_raw, false);
 		CHECK_ROW(!gate_identify(&g, buf_bytes(&token), NOW, false), header);
@@ -189,8 +205,15 @@ static void
 test_case_07_crit_and_b64_are_refused(void)
 {
 	static const char *const members[] = {
-		"\"crit\":[\"exp2\"],\"exp2\":1", "\"crit\":[]", "\"crit\":\"b64\"", "\"crit\":[\"b64\"],\"b64\":false",
-		"\"crit\":[\"b64\"]", "\"crit\":null", "\"crit\":[\"alg\"]", "\"b64\":false", "\"b64\":true",
+		"\"crit\":[\"exp2\"],\"exp2\":1",
+		"\"crit\":[]",
+		"\"crit\":\"b64\"",
+		"\"crit\":[\"b64\"],\"b64\":false",
+		"\"crit\":[\"b64\"]",
+		"\"crit\":null",
+		"\"crit\":[\"alg\"]",
+		"\"b64\":false",
+		"\"b64\":true",
 	};
 	struct gate g CLEANUP(gate_done);
 
@@ -210,7 +233,9 @@ test_case_08_encrypted_tokens_are_refused(void)
 	struct gate g CLEANUP(gate_done);
 
 	gate_init(&g);
-	CHECK(!gate_identify(&g, BYTES("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiemlwIjoiREVGIn0..AAAA.AAAA.AAAA"), NOW, false));
+	CHECK(!gate_identify(&g,
+			     BYTES("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiemlwIjoiREVGIn0..AAAA.AAAA.AAAA"),
+			     NOW, false));
 	CHECK(g.report.failed == JWT_FORM && g.error.kind == ERR_IDENTITY);
 }
 
@@ -237,8 +262,16 @@ static void
 test_case_12_issuer_is_compared_byte_for_byte(void)
 {
 	static const char *const rows[] = {
-		"\"https://idp.test\"", "\"https://idp.test/x\"", "\"https://IDP.test/\"", "\"https://idp.test/ \"",
-		"[\"https://idp.test/\"]", "\"https://idp.test.evil.test/\"", "\"https://idp\\u3002test/\"", "null", "7", "\"\"",
+		"\"https://idp.test\"",
+		"\"https://idp.test/x\"",
+		"\"https://IDP.test/\"",
+		"\"https://idp.test/ \"",
+		"[\"https://idp.test/\"]",
+		"\"https://idp.test.evil.test/\"",
+		"\"https://idp\\u3002test/\"",
+		"null",
+		"7",
+		"\"\"",
 	};
 	struct gate g CLEANUP(gate_done);
 
@@ -246,7 +279,8 @@ test_case_12_issuer_is_compared_byte_for_byte(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char claims[256];
 
-		snprintf(claims, sizeof claims, "{\"iss\":%s,\"aud\":\"api://books\",\"sub\":\"u\",\"exp\":1760000900}", rows[i]);
+		snprintf(claims, sizeof claims,
+			 "{\"iss\":%s,\"aud\":\"api://books\",\"sub\":\"u\",\"exp\":1760000900}", rows[i]);
 		CHECK_ROW(!gate_accepts(&g, HEADER, claims), claims);
 		CHECK_ROW(g.report.failed == JWT_ISSUER && g.error.kind == ERR_IDENTITY, claims);
 	}
@@ -260,7 +294,9 @@ test_case_13_audience_must_be_ours(void)
 	struct gate g CLEANUP(gate_done);
 
 	gate_init(&g);
-	CHECK(!gate_accepts(&g, HEADER, "{\"iss\":\"https://idp.test/\",\"aud\":\"api://book\",\"sub\":\"u\",\"exp\":1760000900}"));
+	CHECK(!gate_accepts(
+		&g, HEADER,
+		"{\"iss\":\"https://idp.test/\",\"aud\":\"api://book\",\"sub\":\"u\",\"exp\":1760000900}"));
 	CHECK(g.report.failed == JWT_AUDIENCE);
 	CHECK(!gate_accepts(&g, HEADER, "{\"iss\":\"https://idp.test/\",\"sub\":\"u\",\"exp\":1760000900}"));
 	CHECK(g.report.failed == JWT_AUDIENCE);
@@ -273,7 +309,8 @@ test_case_14_json_serialisation_is_refused(void)
 	struct buf token CLEANUP(buf_done) = { 0 };
 
 	gate_init(&g);
-	CHECK(!gate_identify(&g, BYTES("{\"payload\":\"e30\",\"protected\":\"e30\",\"signature\":\"AA\"}"), NOW, false));
+	CHECK(!gate_identify(&g, BYTES("{\"payload\":\"e30\",\"protected\":\"e30\",\"signature\":\"AA\"}"),
+			     NOW, false));
 	CHECK(g.report.failed == JWT_FORM);
 	/* CVE-2022-39227: a compact token that is a JSON text as well. */
 	put_unsigned_token(&token, HEADER, CLAIMS(""));
@@ -426,13 +463,16 @@ test_case_22_cached_token_ends_with_its_keys(void)
 }
 
 TESTS(TEST(test_honest_token_is_accepted), TEST(test_case_01_alg_none_is_refused),
-      TEST(test_case_02_hmac_with_the_public_key_is_refused), TEST(test_case_03_degenerate_ecdsa_signatures_are_refused),
+      TEST(test_case_02_hmac_with_the_public_key_is_refused),
+      TEST(test_case_03_degenerate_ecdsa_signatures_are_refused),
       TEST(test_case_04_der_and_longer_signatures_are_refused), TEST(test_case_05_hostile_kids_find_no_key),
       TEST(test_case_06_keys_in_the_token_are_never_used), TEST(test_case_07_crit_and_b64_are_refused),
-      TEST(test_case_08_encrypted_tokens_are_refused), TEST(test_case_09_many_dots_and_giant_tokens_are_refused),
+      TEST(test_case_08_encrypted_tokens_are_refused),
+      TEST(test_case_09_many_dots_and_giant_tokens_are_refused),
       TEST(test_case_12_issuer_is_compared_byte_for_byte), TEST(test_case_13_audience_must_be_ours),
       TEST(test_case_14_json_serialisation_is_refused), TEST(test_case_15_duplicate_members_are_refused),
       TEST(test_case_16_leeway_is_exact_at_both_ends), TEST(test_case_17_other_kinds_of_token_are_refused),
       TEST(test_case_18_token_of_another_tenant_is_refused), TEST(test_case_19_email_is_no_role),
-      TEST(test_case_20_principal_ends_with_its_token), TEST(test_case_21_second_spelling_of_a_token_is_refused),
+      TEST(test_case_20_principal_ends_with_its_token),
+      TEST(test_case_21_second_spelling_of_a_token_is_refused),
       TEST(test_case_22_cached_token_ends_with_its_keys))

@@ -16,15 +16,16 @@ start_corpus_gate(struct gate *g, struct vectors *context, struct vectors *keys)
 	static const char *audience[1];
 
 	*g = (struct gate){ 0 };
-	if (!vectors_load("jwt-attacks/context.json", context) || !vectors_load("jwt-attacks/jwks.json", keys))
+	if (!vectors_load("jwt-attacks/context.json", context) ||
+	    !vectors_load("jwt-attacks/jwks.json", keys))
 		return false;
 	gate_settings(g);
 	audience[0] = arena_text(&context->arena, member_text(context->root, "audience"));
 	g->issuers[0].issuer = arena_text(&context->arena, member_text(context->root, "issuer"));
 	g->issuers[0].tenant = arena_text(&context->arena, member_text(context->root, "tenant"));
 	g->issuers[0].audience = audience;
-	g->issuers[0].algorithms = ALG_RS256 | ALG_RS384 | ALG_RS512 | ALG_PS256 | ALG_ES256 | ALG_ES384 | ALG_ES512 |
-	                           ALG_EDDSA;
+	g->issuers[0].algorithms =
+		ALG_RS256 | ALG_RS384 | ALG_RS512 | ALG_PS256 | ALG_ES256 | ALG_ES384 | ALG_ES512 | ALG_EDDSA;
 	g->settings.issuer_count = 1;
 	CHECK(!failed(issuers_new(&g->settings, &g->list)));
 
@@ -40,16 +41,18 @@ check_corpus_case(struct gate *g, const struct json *row)
 	struct bytes expect = member_text(row, "expect"), token = member_text(row, "token");
 	char id[64];
 
-	snprintf(id, sizeof id, "%.*s", (int)member_text(row, "id").len, (const char *)member_text(row, "id").at);
+	snprintf(id, sizeof id, "%.*s", (int)member_text(row, "id").len,
+		 (const char *)member_text(row, "id").at);
 	for (int again = 0; again < 3; again++) { /* again from the cache, and with a full report */
 		bool accepted = gate_identify(g, token, NOW, again == 2);
 
 		if (bytes_is(expect, "accept") || bytes_is(expect, "accept-literal"))
 			CHECK_ROW(accepted && g->got_roles == ROLE_READER, id);
 		else if (bytes_is(expect, "reject"))
-			CHECK_ROW(!accepted && g->error.kind == ERR_IDENTITY && g->report.failed != JWT_CHECK_COUNT &&
-			              g->report.why != NULL && g->error.code == g->report.failed,
-			          id);
+			CHECK_ROW(!accepted && g->error.kind == ERR_IDENTITY &&
+					  g->report.failed != JWT_CHECK_COUNT && g->report.why != NULL &&
+					  g->error.code == g->report.failed,
+				  id);
 		else if (bytes_is(expect, "no-admin"))
 			CHECK_ROW((g->got_roles & ROLE_ADMIN) == 0, id);
 		else
@@ -126,7 +129,8 @@ test_roles_claim_may_be_a_path_a_uri_or_a_scope(void)
 		{ "realm.roles", ",\"realm\":{\"roles\":[\"reader\"]}", ROLE_READER },
 		{ "a.b.c", ",\"a\":{\"b\":{\"c\":[\"admin\"]}}", ROLE_ADMIN },
 		{ "a.b.c", ",\"a\":{\"b\":[\"admin\"]}", 0 },
-		{ "a.b", ",\"a.b\":[\"reader\"],\"a\":{\"b\":[\"admin\"]}", ROLE_READER }, /* the literal name first */
+		{ "a.b", ",\"a.b\":[\"reader\"],\"a\":{\"b\":[\"admin\"]}",
+		  ROLE_READER }, /* the literal name first */
 		{ "https://ns.test/roles", ",\"https://ns.test/roles\":[\"admin\"]", ROLE_ADMIN },
 		{ "scp", ",\"scp\":\"read write\"", ROLE_READER },
 		{ "scope", ",\"scope\":\"openid admin\"", ROLE_ADMIN },
@@ -153,8 +157,9 @@ test_roles_claim_may_be_a_path_a_uri_or_a_scope(void)
 static void
 test_several_issuers_do_not_mix(void)
 {
-	static const char claims[] = "{\"iss\":\"https://other.test/\",\"aud\":\"api://books\",\"sub\":\"u\","
-				     "\"exp\":1760000900,\"roles\":[\"admin\"],\"realm\":{\"groups\":[\"book-readers\"]}}";
+	static const char claims[] =
+		"{\"iss\":\"https://other.test/\",\"aud\":\"api://books\",\"sub\":\"u\","
+		"\"exp\":1760000900,\"roles\":[\"admin\"],\"realm\":{\"groups\":[\"book-readers\"]}}";
 	struct gate g CLEANUP(gate_done);
 	struct gate other CLEANUP(gate_done);
 	const char *missing = NULL;
@@ -167,7 +172,8 @@ test_several_issuers_do_not_mix(void)
 
 	issuers_set_keys(g.list, 1, gate_keys(&other, false));
 	CHECK(issuers_ready(g.list, &missing));
-	CHECK(!gate_accepts(&g, HEADER, claims) && g.report.failed == JWT_SIGNATURE); /* signed by idp for other */
+	CHECK(!gate_accepts(&g, HEADER, claims) &&
+	      g.report.failed == JWT_SIGNATURE); /* signed by idp for other */
 
 	struct buf token CLEANUP(buf_done) = { 0 };
 	const struct principal *p;
@@ -211,9 +217,9 @@ test_full_report_has_every_check(void)
 	sign_es256(&token, g.es256_raw, false);
 	CHECK(gate_identify(&g, buf_bytes(&token), NOW, true));
 	for (unsigned i = 0; i < JWT_CHECK_COUNT; i++)
-		CHECK_ROW(g.report.findings[i].done && g.report.findings[i].passed && g.report.findings[i].expected.len > 0 &&
-		              g.report.findings[i].got.len > 0,
-		          jwt_check_name((enum jwt_check)i));
+		CHECK_ROW(g.report.findings[i].done && g.report.findings[i].passed &&
+				  g.report.findings[i].expected.len > 0 && g.report.findings[i].got.len > 0,
+			  jwt_check_name((enum jwt_check)i));
 	CHECK(issuers_stats(g.list).entries == 0 && issuers_stats(g.list).misses == 0); /* past the cache */
 
 	/* Two faults: the first is named, both are found. */
@@ -289,7 +295,8 @@ test_key_file_is_read_or_the_place_is_named(void)
 {
 	static const char good[] = "{\"keys\":[{\"kty\":\"XYZ\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
 				   "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
-	static const char *const bad[] = { "", "{}", "no JSON", "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\"}]}" };
+	static const char *const bad[] = { "", "{}", "no JSON", "{\"keys\":[]}",
+					   "{\"keys\":[{\"kty\":\"oct\"}]}" };
 	struct config_errors errors CLEANUP(config_errors_drop) = { 0 };
 	bool ready;
 

@@ -7,11 +7,13 @@ principal_drop(const struct principal **p)
 	principal_release(*p);
 }
 
-static const char claims_text[] =
-	"{\"sub\":\"alice\",\"region\":\"eu\",\"level\":7,\"ratio\":0.5,\"vip\":true,\"none\":null,\"big\":99999999999999999999,"
-	"\"org\":{\"unit\":{\"id\":42},\"tags\":[\"a\",\"b\"]},\"https://ns.test/x\":\"literal\",\"org.flat\":\"dotted\","
-	"\"mixed\":[1,\"two\",false,2.5],\"nested\":[[1]],\"objects\":[{}],\"holes\":[1,null],\"empty\":[],\"many\":[1,2,3,4,5],"
-	"\"esc\":\"a\\u00eb\\n\"}";
+static const char claims_text[] = "{\"sub\":\"alice\",\"region\":\"eu\",\"level\":7,\"ratio\":0.5,\"vip\":"
+				  "true,\"none\":null,\"big\":99999999999999999999,"
+				  "\"org\":{\"unit\":{\"id\":42},\"tags\":[\"a\",\"b\"]},\"https://ns.test/"
+				  "x\":\"literal\",\"org.flat\":\"dotted\","
+				  "\"mixed\":[1,\"two\",false,2.5],\"nested\":[[1]],\"objects\":[{}],"
+				  "\"holes\":[1,null],\"empty\":[],\"many\":[1,2,3,4,5],"
+				  "\"esc\":\"a\\u00eb\\n\"}";
 
 static size_t
 values(const struct principal *p, const char *path, struct value ret[4])
@@ -31,7 +33,8 @@ test_claims_are_found_by_name_and_path(void)
 	CHECK(principal_roles(p) == 5 && bytes_is(principal_subject(p), "alice"));
 	CHECK(values(p, "region", v) == 1 && v[0].type == VALUE_TEXT && bytes_is(v[0].bytes, "eu"));
 	CHECK(values(p, "level", v) == 1 && v[0].type == VALUE_INT64 && v[0].int64 == 7);
-	CHECK(values(p, "ratio", v) == 1 && v[0].type == VALUE_DOUBLE && v[0].real > 0.49 && v[0].real < 0.51);
+	CHECK(values(p, "ratio", v) == 1 && v[0].type == VALUE_DOUBLE && v[0].real > 0.49 &&
+	      v[0].real < 0.51);
 	CHECK(values(p, "vip", v) == 1 && v[0].type == VALUE_BOOL && v[0].boolean);
 	CHECK(values(p, "org.unit.id", v) == 1 && v[0].type == VALUE_INT64 && v[0].int64 == 42);
 	CHECK(values(p, "org.tags", v) == 2 && bytes_is(v[1].bytes, "b"));
@@ -45,8 +48,10 @@ test_claims_are_found_by_name_and_path(void)
 static void
 test_claims_of_another_shape_have_no_values(void)
 {
-	static const char *const paths[] = { "", ".", "none", "big", "org", "org.unit", "org.none", "org.", ".org", "org..unit",
-		                             "region.x", "nested", "objects", "holes", "empty", "many", "REGION", "missing" };
+	static const char *const paths[] = { "",         ".",        "none",    "big",   "org",
+					     "org.unit", "org.none", "org.",    ".org",  "org..unit",
+					     "region.x", "nested",   "objects", "holes", "empty",
+					     "many",     "REGION",   "missing" };
 	const struct principal *p CLEANUP(principal_drop) = NULL;
 	struct value v[4];
 

@@ -15,13 +15,15 @@ make_principal(const char *subject)
 {
 	const struct principal *p = NULL;
 
-	CHECK(!failed(principal_new(&(struct principal_parts){ .issuer = "i", .subject = bytes_text(subject) }, &p)));
+	CHECK(!failed(principal_new(
+		&(struct principal_parts){ .issuer = "i", .subject = bytes_text(subject) }, &p)));
 	return p;
 }
 
 /* Asked for, not found, added: as issuers.c does. */
 static void
-add(struct token_cache *c, struct bytes token, struct cached_token cached, int64_t now_s, const uint64_t *generations)
+add(struct token_cache *c, struct bytes token, struct cached_token cached, int64_t now_s,
+    const uint64_t *generations)
 {
 	cached.principal = make_principal("u");
 	CHECK(token_cache_find(c, token, now_s, generations) == NULL);
@@ -43,7 +45,8 @@ test_token_is_found_within_its_time_only(void)
 	const uint64_t generations[] = { 5 };
 
 	CHECK(!failed(token_cache_new(&c)));
-	add(c, BYTES("t"), (struct cached_token){ .generation = 5, .not_before_s = 100, .ends_s = 200 }, 100, generations);
+	add(c, BYTES("t"), (struct cached_token){ .generation = 5, .not_before_s = 100, .ends_s = 200 }, 100,
+	    generations);
 	CHECK(token_cache_find(c, BYTES("t"), 99, generations) == NULL);  /* the clock went back */
 	CHECK(token_cache_find(c, BYTES("t"), 100, generations) != NULL); /* and forth again */
 	CHECK(token_cache_find(c, BYTES("t"), 199, generations) != NULL);
@@ -94,7 +97,8 @@ test_bytes_are_bounded(void)
 	CHECK(!failed(token_cache_new(&c)));
 	for (unsigned i = 0; i < 3000; i++) {
 		memcpy(text, &i, sizeof i);
-		add(c, (struct bytes){ text, 16000 }, (struct cached_token){ .ends_s = 200 }, 100, generations);
+		add(c, (struct bytes){ text, 16000 }, (struct cached_token){ .ends_s = 200 }, 100,
+		    generations);
 		CHECK(token_cache_stats(c).bytes <= CACHE_BYTES_MAX);
 	}
 	CHECK(token_cache_stats(c).bytes > CACHE_BYTES_MAX / 2);
@@ -190,6 +194,6 @@ test_principal_outlives_its_cache_entry(void)
 }
 
 TESTS(TEST(test_token_is_found_within_its_time_only), TEST(test_new_keys_make_earlier_tokens_unreachable),
-      TEST(test_entries_are_bounded), TEST(test_bytes_are_bounded), TEST(test_tokens_in_use_stay_in_a_flood_of_good_ones),
-      TEST(test_ended_tokens_give_way_first), TEST(test_flood_of_bad_tokens_leaves_good_ones),
-      TEST(test_principal_outlives_its_cache_entry))
+      TEST(test_entries_are_bounded), TEST(test_bytes_are_bounded),
+      TEST(test_tokens_in_use_stay_in_a_flood_of_good_ones), TEST(test_ended_tokens_give_way_first),
+      TEST(test_flood_of_bad_tokens_leaves_good_ones), TEST(test_principal_outlives_its_cache_entry))

@@ -31,18 +31,33 @@ test_good_keys_are_taken(void)
 {
 	CHECK(taken(GOOD_EC) == 1);
 	CHECK(taken(GOOD_ED) == 1);
-	CHECK(taken(GOOD_EC ",\"use\":\"sig\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"x5c\":[\"?\"],\"new\":{}") == 1);
+	CHECK(taken(GOOD_EC ",\"use\":\"sig\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"x5c\":[\"?\"],"
+			    "\"new\":{}") == 1);
 }
 
 static void
 test_key_members_that_do_not_fit_are_refused(void)
 {
 	static const char *const rows[] = {
-		"", "\"kty\":5", "\"kty\":\"XYZ\"", "\"kty\":\"oct\",\"k\":\"c2VjcmV0\"", GOOD_EC ",\"k\":\"AA\"",
-		GOOD_EC ",\"d\":\"AA\"", GOOD_EC ",\"use\":\"enc\"", GOOD_EC ",\"use\":7", GOOD_EC ",\"use\":\"\"",
-		GOOD_EC ",\"key_ops\":[\"sign\"]", GOOD_EC ",\"key_ops\":\"verify\"", GOOD_EC ",\"key_ops\":[]",
-		GOOD_EC ",\"key_ops\":[\"verify\",1]", GOOD_EC ",\"alg\":\"ES384\"", GOOD_EC ",\"alg\":\"RS256\"",
-		GOOD_EC ",\"alg\":\"HS256\"", GOOD_EC ",\"alg\":null", GOOD_EC ",\"kid\":5", GOOD_EC ",\"kid\":\"\"",
+		"",
+		"\"kty\":5",
+		"\"kty\":\"XYZ\"",
+		"\"kty\":\"oct\",\"k\":\"c2VjcmV0\"",
+		GOOD_EC ",\"k\":\"AA\"",
+		GOOD_EC ",\"d\":\"AA\"",
+		GOOD_EC ",\"use\":\"enc\"",
+		GOOD_EC ",\"use\":7",
+		GOOD_EC ",\"use\":\"\"",
+		GOOD_EC ",\"key_ops\":[\"sign\"]",
+		GOOD_EC ",\"key_ops\":\"verify\"",
+		GOOD_EC ",\"key_ops\":[]",
+		GOOD_EC ",\"key_ops\":[\"verify\",1]",
+		GOOD_EC ",\"alg\":\"ES384\"",
+		GOOD_EC ",\"alg\":\"RS256\"",
+		GOOD_EC ",\"alg\":\"HS256\"",
+		GOOD_EC ",\"alg\":null",
+		GOOD_EC ",\"kid\":5",
+		GOOD_EC ",\"kid\":\"\"",
 		GOOD_ED ",\"alg\":\"ES256\"",
 	};
 
@@ -54,14 +69,16 @@ static void
 test_case_11_points_off_the_curve_are_refused(void)
 {
 	static const char *const rows[] = {
-		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" GOOD_X "\",\"y\":\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\"",
+		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" GOOD_X
+		"\",\"y\":\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\"",
 		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" GOOD_X "\"",
 		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" GOOD_X "\",\"y\":7",
 		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "=\"",
 		"\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "\"",
 		"\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "\"",
 		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" ZERO_X "\",\"y\":\"" ZERO_X "\"",
-		/* Ed25519: orders 4, 1, 2 and 8; y = p and p + 1; y = 2, which no point has; 31 bytes; Ed448. */
+		/* Ed25519: orders 4, 1, 2 and 8; y = p and p + 1; y = 2, which no point has; 31 bytes; Ed448.
+		 */
 		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
 		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA\"",
 		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
@@ -99,7 +116,8 @@ taken_rsa(size_t bits, uint8_t last, struct bytes exponent)
 static void
 test_case_10_weak_and_giant_rsa_keys_are_refused(void)
 {
-	static const uint8_t f4[] = { 1, 0, 1 }, three[] = { 3 }, one[] = { 1 }, two[] = { 2 }, zero[] = { 0 };
+	static const uint8_t f4[] = { 1, 0, 1 }, three[] = { 3 }, one[] = { 1 }, two[] = { 2 },
+			     zero[] = { 0 };
 	static const uint8_t top[] = { 0xff, 0xff, 0xff, 0xff }, above[] = { 1, 0, 0, 0, 1 };
 	static const uint8_t giant[256] = { [0] = 0xff, [255] = 1 };
 
@@ -123,8 +141,15 @@ test_case_10_weak_and_giant_rsa_keys_are_refused(void)
 static void
 test_documents_that_are_no_key_sets_are_refused(void)
 {
-	static const char *const rows[] = { "", "{}", "[]", "null", "{\"keys\":{}}", "{\"keys\":[", "{\"keys\":[]}x",
-		                            "{\"keys\":[],\"keys\":[]}", "{\"kty\":\"EC\"}" };
+	static const char *const rows[] = { "",
+					    "{}",
+					    "[]",
+					    "null",
+					    "{\"keys\":{}}",
+					    "{\"keys\":[",
+					    "{\"keys\":[]}x",
+					    "{\"keys\":[],\"keys\":[]}",
+					    "{\"kty\":\"EC\"}" };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct jwks *set = NULL;
@@ -158,17 +183,19 @@ test_refused_keys_are_named_on_one_line(void)
 	struct buf refused CLEANUP(buf_done) = { 0 };
 	struct jwks *set CLEANUP(set_drop) = NULL;
 
-	CHECK(!failed(jwks_parse(BYTES("{\"keys\":[{" GOOD_ED "},{\"kty\":\"oct\",\"kid\":\"a\\n\\u001bb\"},7]}"), &set,
-	                         &refused)));
+	CHECK(!failed(
+		jwks_parse(BYTES("{\"keys\":[{" GOOD_ED "},{\"kty\":\"oct\",\"kid\":\"a\\n\\u001bb\"},7]}"),
+			   &set, &refused)));
 	CHECK(bytes_equal(buf_bytes(&refused), BYTES("key 2 \"a\\n\\u001bb\": unknown kty or crv\n"
-	                                             "key 3: a key is no object\n")));
+						     "key 3: a key is no object\n")));
 }
 
 static void
 test_key_is_found_by_kid_and_algorithm(void)
 {
-	struct jwks *set CLEANUP(set_drop) = set_of_text(
-		"{\"keys\":[{\"kid\":\"a\"," GOOD_EC "},{\"kid\":\"a\"," GOOD_ED "},{\"kid\":\"b\"," GOOD_ED "}]}");
+	struct jwks *set CLEANUP(set_drop) =
+		set_of_text("{\"keys\":[{\"kid\":\"a\"," GOOD_EC "},{\"kid\":\"a\"," GOOD_ED
+			    "},{\"kid\":\"b\"," GOOD_ED "}]}");
 
 	CHECK(set != NULL && jwks_count(set) == 3);
 	CHECK(jwks_find(set, BYTES("a"), ALG_ES256) == jwks_at(set, 0));
@@ -200,8 +227,8 @@ test_bad_key_sets_of_the_corpus(void)
 	static const struct {
 		const char *id;
 		int keys; /* -1: the document is refused */
-	} other[] = { { "dup-kid", 2 }, { "keys-not-array", -1 }, { "keys-missing", -1 }, { "keys-empty", 0 },
-		      { "mixed-good-and-unknown", 1 }, { "ten-thousand-keys", -1 } };
+	} other[] = { { "dup-kid", 2 },    { "keys-not-array", -1 },        { "keys-missing", -1 },
+		      { "keys-empty", 0 }, { "mixed-good-and-unknown", 1 }, { "ten-thousand-keys", -1 } };
 	struct buf file CLEANUP(buf_done) = { 0 };
 	unsigned count = 0;
 
@@ -219,7 +246,8 @@ test_bad_key_sets_of_the_corpus(void)
 		CHECK(!failed(parsed));
 		if (failed(parsed))
 			return;
-		snprintf(id, sizeof id, "%.*s", (int)member_text(row, "id").len, (const char *)member_text(row, "id").at);
+		snprintf(id, sizeof id, "%.*s", (int)member_text(row, "id").len,
+			 (const char *)member_text(row, "id").at);
 		for (size_t i = 0; i < ARRAY_LEN(other); i++)
 			if (strcmp(other[i].id, id) == 0)
 				expected = other[i].keys;
@@ -261,7 +289,8 @@ test_rsa_thumbprint_of_rfc_7638(void)
 }
 
 TESTS(TEST(test_good_keys_are_taken), TEST(test_key_members_that_do_not_fit_are_refused),
-      TEST(test_case_10_weak_and_giant_rsa_keys_are_refused), TEST(test_case_11_points_off_the_curve_are_refused),
+      TEST(test_case_10_weak_and_giant_rsa_keys_are_refused),
+      TEST(test_case_11_points_off_the_curve_are_refused),
       TEST(test_documents_that_are_no_key_sets_are_refused), TEST(test_more_than_a_hundred_keys_are_refused),
       TEST(test_refused_keys_are_named_on_one_line), TEST(test_key_is_found_by_kid_and_algorithm),
       TEST(test_two_keys_of_one_name_and_algorithm_are_not_used), TEST(test_bad_key_sets_of_the_corpus),

@@ -30,21 +30,21 @@ test_rfc_examples(void)
 		const char *token, *key;
 		bool accepted;
 	} rows[] = {
-		{ "vectors/rfc7515_A.1.jwsc", "vectors/rfc7515_A.1.jwk", false }, /* HS256 */
-		{ "vectors/rfc7515_A.2.jwsc", "vectors/rfc7515_A.2.jwk", true },  /* RS256 */
-		{ "vectors/rfc7515_A.3.jwsc", "vectors/rfc7515_A.3.jwk", true },  /* ES256 */
-		{ "vectors/rfc7515_A.4.jwsc", "vectors/rfc7515_A.4.jwk", true },  /* ES512 */
-		{ "vectors/rfc7515_A.5.jwsc", "vectors/rfc7515_A.2.jwk", false }, /* none */
+		{ "vectors/rfc7515_A.1.jwsc", "vectors/rfc7515_A.1.jwk", false },   /* HS256 */
+		{ "vectors/rfc7515_A.2.jwsc", "vectors/rfc7515_A.2.jwk", true },    /* RS256 */
+		{ "vectors/rfc7515_A.3.jwsc", "vectors/rfc7515_A.3.jwk", true },    /* ES256 */
+		{ "vectors/rfc7515_A.4.jwsc", "vectors/rfc7515_A.4.jwk", true },    /* ES512 */
+		{ "vectors/rfc7515_A.5.jwsc", "vectors/rfc7515_A.2.jwk", false },   /* none */
 		{ "vectors/rfc7515_A.6.jwsg", "vectors/rfc7515_A.6.1.jwk", false }, /* JSON, two signatures */
 		{ "vectors/rfc7515_A.7.jwsf", "vectors/rfc7515_A.3.jwk", false },   /* JSON */
 		{ "vectors/rfc7520_4.1.jwsc", "vectors/rfc7520_3.4.jwk", true },    /* RS256 */
 		{ "vectors/rfc7520_4.1.jwsf", "vectors/rfc7520_3.4.jwk", false },
-		{ "vectors/rfc7520_4.2.jwsc", "vectors/rfc7520_3.4.jwk", true }, /* PS384 */
-		{ "vectors/rfc7520_4.3.jwsc", "vectors/rfc7520_3.2.jwk", true },    /* ES512 */
-		{ "vectors/rfc7520_4.4.jwsc", "vectors/rfc7520_3.5.jwk", false },   /* HS256 */
-		{ "vectors/rfc7520_4.5.jwsc", "vectors/rfc7520_3.5.jwk", false },   /* HS256, detached */
+		{ "vectors/rfc7520_4.2.jwsc", "vectors/rfc7520_3.4.jwk", true },  /* PS384 */
+		{ "vectors/rfc7520_4.3.jwsc", "vectors/rfc7520_3.2.jwk", true },  /* ES512 */
+		{ "vectors/rfc7520_4.4.jwsc", "vectors/rfc7520_3.5.jwk", false }, /* HS256 */
+		{ "vectors/rfc7520_4.5.jwsc", "vectors/rfc7520_3.5.jwk", false }, /* HS256, detached */
 		{ "vectors/rfc7520_4.8.jwsg", "vectors/rfc7520_4.8.jwkset", false },
-		{ "vectors/rfc7520_5.1.jwec", "vectors/rfc7520_5.1.jwk", false },   /* JWE */
+		{ "vectors/rfc7520_5.1.jwec", "vectors/rfc7520_5.1.jwk", false }, /* JWE */
 		{ "cve-2023-50967/cve-2023-50967.jwe", "cve-2023-50967/cve-2023-50967.jwk", false },
 	};
 
@@ -126,7 +126,8 @@ test_header_checks_are_told_apart(void)
 		int failure;
 	} rows[] = {
 		{ "{\"alg\":\"RS256\"}", -1 },
-		{ "{\"alg\":\"RS256\",\"kid\":\"k\",\"typ\":\"JWT\",\"jwk\":{},\"x5c\":[],\"jku\":5,\"x\":1}", -1 },
+		{ "{\"alg\":\"RS256\",\"kid\":\"k\",\"typ\":\"JWT\",\"jwk\":{},\"x5c\":[],\"jku\":5,\"x\":1}",
+		  -1 },
 		{ " { \"alg\" : \"ES256\" } ", -1 },
 		{ "", JWT_HEADER },
 		{ "[]", JWT_HEADER },
@@ -160,7 +161,9 @@ test_header_checks_are_told_apart(void)
 static void
 test_payload_that_is_no_object_is_no_claims(void)
 {
-	static const char *const rows[] = { "", "[]", "7", "{\"a\":1,\"a\":2}", "{\"a\":\"\xff\"}", "{}x", "\xef\xbb\xbf{}" };
+	static const char *const rows[] = {
+		"", "[]", "7", "{\"a\":1,\"a\":2}", "{\"a\":\"\xff\"}", "{}x", "\xef\xbb\xbf{}"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct arena arena CLEANUP(arena_drop) = { 0 };
@@ -179,8 +182,24 @@ static void
 test_tokens_of_another_shape_are_refused(void)
 {
 	static const char *const rows[] = {
-		"", ".", "..", "...", "a", "e30", "e30.e30", "e30.e30.AA.AA", "e30.e30.AA.", "e30.e30.AA.AA.AA", "e30=.e30.AA",
-		"e30.e30.A", "e30.e30.AB", "e30.e30.AA\n", " e30.e30.AA", "e3 0.e30.AA", "e30.e3+.AA", "e30.e30.A/==",
+		"",
+		".",
+		"..",
+		"...",
+		"a",
+		"e30",
+		"e30.e30",
+		"e30.e30.AA.AA",
+		"e30.e30.AA.",
+		"e30.e30.AA.AA.AA",
+		"e30=.e30.AA",
+		"e30.e30.A",
+		"e30.e30.AB",
+		"e30.e30.AA\n",
+		" e30.e30.AA",
+		"e3 0.e30.AA",
+		"e30.e3+.AA",
+		"e30.e30.A/==",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -189,7 +208,8 @@ test_tokens_of_another_shape_are_refused(void)
 		struct err e = jws_parse(bytes_text(rows[i]), &arena, &j);
 
 		/* ".." has three parts, all empty: no header. */
-		CHECK_ROW(failed(e) && e.code == (strcmp(rows[i], "..") == 0 ? JWT_HEADER : JWT_FORM), rows[i]);
+		CHECK_ROW(failed(e) && e.code == (strcmp(rows[i], "..") == 0 ? JWT_HEADER : JWT_FORM),
+			  rows[i]);
 	}
 }
 
@@ -216,8 +236,9 @@ test_case_08_five_parts_are_refused_before_any_work(void)
 {
 	struct arena arena = { 0 };
 	struct jws j;
-	struct err e = jws_parse(BYTES("eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJwMmMiOjIxNDc0ODM2NDd9.AAAA.AAAA.AAAA.AAAA"),
-	                         &arena, &j);
+	struct err e = jws_parse(
+		BYTES("eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJwMmMiOjIxNDc0ODM2NDd9.AAAA.AAAA.AAAA.AAAA"),
+		&arena, &j);
 
 	CHECK(e.kind == ERR_IDENTITY && e.code == JWT_FORM);
 	CHECK(arena.total == 0); /* not even decoded */

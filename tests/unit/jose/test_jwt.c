@@ -7,7 +7,10 @@ enum { NOW = 1760000000, LEEWAY = 30 };
 
 static const char *const audiences[] = { "api://books", "api://shop" };
 static const struct jwt_rules rules = {
-	.issuer = "https://idp.test/", .audience = audiences, .audience_count = 2, .algorithms = ALG_RS256 | ALG_ES256,
+	.issuer = "https://idp.test/",
+	.audience = audiences,
+	.audience_count = 2,
+	.algorithms = ALG_RS256 | ALG_ES256,
 	.leeway_s = LEEWAY,
 };
 
@@ -48,7 +51,9 @@ claims_failure(const char *claims)
 
 	struct err e = jwt_check_claims(&c.j, &rules, NOW, &c.report);
 	CHECK_ROW(failed(e) == (c.report.failed != JWT_CHECK_COUNT), claims);
-	CHECK_ROW(!failed(e) || (e.kind == ERR_IDENTITY && e.code == c.report.failed && e.why == c.report.why), claims);
+	CHECK_ROW(!failed(e) ||
+			  (e.kind == ERR_IDENTITY && e.code == c.report.failed && e.why == c.report.why),
+		  claims);
 	return c.report.failed;
 }
 
@@ -135,8 +140,10 @@ test_case_13_audience_is_one_exact_member(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char claims[256];
 
-		snprintf(claims, sizeof claims, "{\"exp\":1860000000,\"sub\":\"u\",\"aud\":%s}", rows[i].audience);
-		CHECK_ROW(claims_failure(claims) == (rows[i].passed ? JWT_CHECK_COUNT : JWT_AUDIENCE), rows[i].audience);
+		snprintf(claims, sizeof claims, "{\"exp\":1860000000,\"sub\":\"u\",\"aud\":%s}",
+			 rows[i].audience);
+		CHECK_ROW(claims_failure(claims) == (rows[i].passed ? JWT_CHECK_COUNT : JWT_AUDIENCE),
+			  rows[i].audience);
 	}
 	CHECK(claims_failure("{\"exp\":1860000000,\"sub\":\"u\"}") == JWT_AUDIENCE);
 }
@@ -148,15 +155,24 @@ test_subject_is_required_text(void)
 		const char *subject;
 		bool passed;
 	} rows[] = {
-		{ "\"u\"", true }, { "\"' OR 1=1 --\"", true }, { "\"Zo\\u00eb\"", true }, { "\"\"", false },
-		{ "\"a\\r\\nX-Admin: 1\"", false }, { "\"\\u007f\"", false }, { "5", false }, { "null", false }, { "[]", false },
+		{ "\"u\"", true },
+		{ "\"' OR 1=1 --\"", true },
+		{ "\"Zo\\u00eb\"", true },
+		{ "\"\"", false },
+		{ "\"a\\r\\nX-Admin: 1\"", false },
+		{ "\"\\u007f\"", false },
+		{ "5", false },
+		{ "null", false },
+		{ "[]", false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char claims[256];
 
-		snprintf(claims, sizeof claims, "{\"exp\":1860000000,\"aud\":\"api://books\",\"sub\":%s}", rows[i].subject);
-		CHECK_ROW(claims_failure(claims) == (rows[i].passed ? JWT_CHECK_COUNT : JWT_SUBJECT), rows[i].subject);
+		snprintf(claims, sizeof claims, "{\"exp\":1860000000,\"aud\":\"api://books\",\"sub\":%s}",
+			 rows[i].subject);
+		CHECK_ROW(claims_failure(claims) == (rows[i].passed ? JWT_CHECK_COUNT : JWT_SUBJECT),
+			  rows[i].subject);
 	}
 	CHECK(claims_failure("{\"exp\":1860000000,\"aud\":\"api://books\"}") == JWT_SUBJECT);
 }
@@ -194,7 +210,8 @@ test_case_17_other_kinds_of_token_are_no_access_tokens(void)
 		struct checked c CLEANUP(checked_done);
 
 		checked_parse(&c, rows[i].header, rows[i].claims, false);
-		CHECK_ROW(failed(jwt_check_header(&c.j, &rules, &c.report)) != rows[i].passed, rows[i].claims);
+		CHECK_ROW(failed(jwt_check_header(&c.j, &rules, &c.report)) != rows[i].passed,
+			  rows[i].claims);
 		CHECK_ROW(c.report.failed == (rows[i].passed ? JWT_CHECK_COUNT : JWT_TYPE), rows[i].header);
 	}
 }
@@ -205,14 +222,18 @@ test_algorithm_must_be_one_of_the_issuers(void)
 	static const struct {
 		const char *header;
 		bool passed;
-	} rows[] = { { "{\"alg\":\"RS256\"}", true }, { "{\"alg\":\"ES256\"}", true }, { "{\"alg\":\"PS256\"}", false },
-		     { "{\"alg\":\"RS512\"}", false }, { "{\"alg\":\"EdDSA\"}", false } };
+	} rows[] = { { "{\"alg\":\"RS256\"}", true },
+		     { "{\"alg\":\"ES256\"}", true },
+		     { "{\"alg\":\"PS256\"}", false },
+		     { "{\"alg\":\"RS512\"}", false },
+		     { "{\"alg\":\"EdDSA\"}", false } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct checked c CLEANUP(checked_done);
 
 		checked_parse(&c, rows[i].header, "{}", false);
-		CHECK_ROW(failed(jwt_check_header(&c.j, &rules, &c.report)) != rows[i].passed, rows[i].header);
+		CHECK_ROW(failed(jwt_check_header(&c.j, &rules, &c.report)) != rows[i].passed,
+			  rows[i].header);
 		CHECK_ROW(rows[i].passed || c.report.failed == JWT_ALGORITHM, rows[i].header);
 	}
 }
@@ -238,7 +259,7 @@ test_full_report_goes_on_after_a_failure(void)
 	struct checked c CLEANUP(checked_done);
 
 	checked_parse(&c, "{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}",
-	              "{\"exp\":1759996400,\"nbf\":1760000300,\"aud\":[\"x\",7],\"sub\":\"u\"}", true);
+		      "{\"exp\":1759996400,\"nbf\":1760000300,\"aud\":[\"x\",7],\"sub\":\"u\"}", true);
 	(void)jwt_check_header(&c.j, &rules, &c.report);
 	CHECK(failed(jwt_check_claims(&c.j, &rules, NOW, &c.report)));
 	CHECK(c.report.failed == JWT_ALGORITHM);
@@ -273,7 +294,7 @@ test_dates_are_rounded_down(void)
 		const char *text;
 		bool is_date;
 		int64_t date;
-	} rows[] = { { "{\"d\":1.9}", true, 1 },    { "{\"d\":-0.5}", true, -1 }, { "{\"d\":-2}", true, -2 },
+	} rows[] = { { "{\"d\":1.9}", true, 1 },   { "{\"d\":-0.5}", true, -1 },  { "{\"d\":-2}", true, -2 },
 		     { "{\"d\":-2.5}", true, -3 }, { "{\"d\":2e3}", true, 2000 }, { "{\"d\":1e-3}", true, 0 },
 		     { "{\"d\":1e16}", false, 0 }, { "{\"d\":\"1\"}", false, 0 }, { "{}", false, 0 } };
 
@@ -283,7 +304,8 @@ test_dates_are_rounded_down(void)
 		int64_t date = 0;
 
 		CHECK_ROW(!failed(json_parse(bytes_text(rows[i].text), &arena, &claims, NULL)), rows[i].text);
-		CHECK_ROW(jwt_date(claims, "d", &date) == rows[i].is_date && date == rows[i].date, rows[i].text);
+		CHECK_ROW(jwt_date(claims, "d", &date) == rows[i].is_date && date == rows[i].date,
+			  rows[i].text);
 	}
 }
 
@@ -296,8 +318,8 @@ test_every_check_has_a_name(void)
 }
 
 TESTS(TEST(test_case_13_audience_is_one_exact_member), TEST(test_case_16_expiry_is_required_and_exact),
-      TEST(test_case_16_tokens_of_the_future_are_refused), TEST(test_case_17_other_kinds_of_token_are_no_access_tokens),
-      TEST(test_subject_is_required_text), TEST(test_algorithm_must_be_one_of_the_issuers),
-      TEST(test_report_says_what_was_expected_and_got), TEST(test_full_report_goes_on_after_a_failure),
-      TEST(test_report_text_is_printable_and_cut), TEST(test_dates_are_rounded_down),
-      TEST(test_every_check_has_a_name))
+      TEST(test_case_16_tokens_of_the_future_are_refused),
+      TEST(test_case_17_other_kinds_of_token_are_no_access_tokens), TEST(test_subject_is_required_text),
+      TEST(test_algorithm_must_be_one_of_the_issuers), TEST(test_report_says_what_was_expected_and_got),
+      TEST(test_full_report_goes_on_after_a_failure), TEST(test_report_text_is_printable_and_cut),
+      TEST(test_dates_are_rounded_down), TEST(test_every_check_has_a_name))

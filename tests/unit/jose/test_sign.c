@@ -37,7 +37,8 @@ check_round_trip(enum jws_alg_bit alg)
 	CHECK_ROW(!failed(signing_key_der(made, &der)), name);
 	CHECK_ROW(!failed(signing_key_from_der(secret_bytes(&der), alg, &read)), name);
 	CHECK_ROW(signing_key_alg(read) == alg, name);
-	CHECK_ROW(bytes_equal(signing_key_id(made), signing_key_id(read)) && signing_key_id(read).len == 43, name);
+	CHECK_ROW(bytes_equal(signing_key_id(made), signing_key_id(read)) && signing_key_id(read).len == 43,
+		  name);
 
 	struct jwks *set CLEANUP(set_drop) = set_of_key(made);
 	buf_put_text(&token, "before ");
@@ -48,7 +49,8 @@ check_round_trip(enum jws_alg_bit alg)
 	struct arena arena CLEANUP(arena_drop) = { 0 };
 	struct jws j;
 	CHECK_ROW(!failed(jws_parse(buf_bytes(&token), &arena, &j)), name);
-	CHECK_ROW(j.alg == alg && bytes_is(j.typ, "at+jwt") && bytes_equal(j.kid, signing_key_id(made)), name);
+	CHECK_ROW(j.alg == alg && bytes_is(j.typ, "at+jwt") && bytes_equal(j.kid, signing_key_id(made)),
+		  name);
 	CHECK_ROW(bytes_is(j.payload_bytes, "{\"sub\":\"u\"}"), name);
 	for (size_t i = 0; i < j.signature.len; i += 7) { /* any bit of the signature counts */
 		uint8_t *at = (uint8_t *)(uintptr_t)&j.signature.at[i];
@@ -94,9 +96,10 @@ static void
 test_ed25519_example_of_rfc_8037(void)
 {
 	static const uint8_t pkcs8[] = {
-		0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-		0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
-		0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+		0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70,
+		0x04, 0x22, 0x04, 0x20, 0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60,
+		0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5, 0x69,
+		0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
 	};
 	struct signing_key *k CLEANUP(key_drop) = NULL;
 	struct buf jwk CLEANUP(buf_done) = { 0 };
@@ -104,9 +107,11 @@ test_ed25519_example_of_rfc_8037(void)
 	CHECK(!failed(signing_key_from_der((struct bytes){ pkcs8, sizeof pkcs8 }, ALG_EDDSA, &k)));
 	CHECK(bytes_is(signing_key_id(k), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"));
 	signing_key_put_jwk(k, &jwk);
-	CHECK(bytes_equal(buf_bytes(&jwk), BYTES("{\"crv\":\"Ed25519\",\"kty\":\"OKP\","
-	                                         "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"use\":\"sig\","
-	                                         "\"alg\":\"EdDSA\",\"kid\":\"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"}")));
+	CHECK(bytes_equal(
+		buf_bytes(&jwk),
+		BYTES("{\"crv\":\"Ed25519\",\"kty\":\"OKP\","
+		      "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"use\":\"sig\","
+		      "\"alg\":\"EdDSA\",\"kid\":\"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"}")));
 }
 
 static void

@@ -73,12 +73,14 @@ check_token_file(const char *file, bool has_list)
 	groups = json_member(v.root, "testGroups");
 	for (const struct json *g = json_first(groups); g != NULL; g = json_next(groups, g)) {
 		const struct json *key = json_member(g, "public"), *tests = json_member(g, "tests");
-		struct jwks *set CLEANUP(set_drop) = public_set(key != NULL ? key : json_member(g, "private"));
+		struct jwks *set CLEANUP(set_drop) =
+			public_set(key != NULL ? key : json_member(g, "private"));
 
 		for (const struct json *t = json_first(tests); t != NULL; t = json_next(tests, t))
 			check_token(set, t, has_list, &count);
 	}
-	printf("# %s: %u valid, %u invalid, %u refused by policy\n", file, count.valid, count.invalid, count.policy);
+	printf("# %s: %u valid, %u invalid, %u refused by policy\n", file, count.valid, count.invalid,
+	       count.policy);
 	return count;
 }
 
@@ -133,7 +135,9 @@ group_set(const struct json *group, struct arena *arena)
 		put_number(&text, "x", bytes_slice(point, 1, 1 + width));
 		put_number(&text, "y", bytes_slice(point, 1 + width, point.len));
 		buf_printf(&text, "\"kty\":\"EC\",\"crv\":\"P-%s\"",
-		           width == 32 ? "256" : width == 48 ? "384" : "521");
+			   width == 32   ? "256"
+			   : width == 48 ? "384"
+					 : "521");
 	} else if (n.len != 0) {
 		put_number(&text, "n", n);
 		put_number(&text, "e", unhex(member_text(key, "publicExponent"), arena));
@@ -172,13 +176,14 @@ is_jose_pss(const struct json *group)
 }
 
 static void
-check_raw(const struct jwks *set, enum jws_alg_bit alg, const struct json *test, bool all_refused, struct arena *arena,
-          struct count *count)
+check_raw(const struct jwks *set, enum jws_alg_bit alg, const struct json *test, bool all_refused,
+	  struct arena *arena, struct count *count)
 {
-	struct bytes message = unhex(member_text(test, "msg"), arena), sig = unhex(member_text(test, "sig"), arena);
+	struct bytes message = unhex(member_text(test, "msg"), arena),
+		     sig = unhex(member_text(test, "sig"), arena);
 	struct bytes result = member_text(test, "result");
 	bool accepted = set != NULL && jwks_count(set) == 1 &&
-	                !failed(jwk_verify(jwks_at(set, 0), alg, message, sig));
+			!failed(jwk_verify(jwks_at(set, 0), alg, message, sig));
 	int64_t id = 0;
 	char row[32];
 
@@ -231,7 +236,8 @@ test_ecdsa_vectors(void)
 
 	if (a.valid + b.valid + c.valid == 0)
 		SKIP("no corpora");
-	CHECK(a.valid == 173 && a.invalid == 89 && b.valid > 100 && b.invalid > 50 && c.valid > 100 && c.invalid > 50);
+	CHECK(a.valid == 173 && a.invalid == 89 && b.valid > 100 && b.invalid > 50 && c.valid > 100 &&
+	      c.invalid > 50);
 }
 
 /* RFC 7518 section 3.4 has r and s side by side: whatever is DER is refused. */
@@ -270,8 +276,10 @@ static void
 test_rsa_pss_vectors(void)
 {
 	static const char *const files[] = {
-		DIR "rsa_pss_2048_sha256_mgf1_32_test.json", DIR "rsa_pss_3072_sha256_mgf1_32_test.json",
-		DIR "rsa_pss_4096_sha384_mgf1_48_test.json", DIR "rsa_pss_4096_sha512_mgf1_64_test.json",
+		DIR "rsa_pss_2048_sha256_mgf1_32_test.json",
+		DIR "rsa_pss_3072_sha256_mgf1_32_test.json",
+		DIR "rsa_pss_4096_sha384_mgf1_48_test.json",
+		DIR "rsa_pss_4096_sha512_mgf1_64_test.json",
 		DIR "rsa_pss_misc_test.json",
 	};
 	unsigned seen = 0;
@@ -296,6 +304,7 @@ test_ed25519_vectors(void)
 	CHECK(count.valid == 88 && count.invalid == 63);
 }
 
-TESTS(TEST(test_json_web_signature_vectors), TEST(test_json_web_key_vectors), TEST(test_json_web_crypto_vectors),
-      TEST(test_ecdsa_vectors), TEST(test_case_04_ecdsa_der_vectors_are_no_jws_signatures), TEST(test_rsa_vectors),
+TESTS(TEST(test_json_web_signature_vectors), TEST(test_json_web_key_vectors),
+      TEST(test_json_web_crypto_vectors), TEST(test_ecdsa_vectors),
+      TEST(test_case_04_ecdsa_der_vectors_are_no_jws_signatures), TEST(test_rsa_vectors),
       TEST(test_rsa_pss_vectors), TEST(test_ed25519_vectors))
