@@ -1,5 +1,7 @@
 /* hash.c - SipHash-1-3: short keyed hash, so that peers cannot choose collisions.
  * Aumasson and Bernstein, "SipHash: a fast short-input PRF". */
+#include <endian.h>
+
 #include "base/bytes.h"
 
 struct sip {
@@ -28,9 +30,8 @@ load_le(const uint8_t *at, size_t width)
 {
 	uint64_t word = 0;
 
-	for (size_t i = 0; i < width; i++)
-		word |= (uint64_t)at[i] << (8 * i);
-	return word;
+	memcpy(&word, at, width);
+	return le64toh(word);
 }
 
 static void

@@ -261,17 +261,19 @@ request_reset(struct request *r)
 	arena_reset(&r->arena);
 
 	/* Keep what memory may serve again, wipe what was secret, forget the rest. */
-	struct request kept = { .gate = r->gate, .arena = r->arena };
+	struct gate *gate = r->gate;
+	struct arena arena = r->arena;
+	struct buf body = r->reply.body;
 	buf_wipe(&r->body);
 	buf_done(&r->input);
 	buf_done(&r->reply.fields);
-	if (r->reply.body.room <= LOOP_SCRATCH) {
-		kept.reply.body = r->reply.body;
-		buf_clear(&kept.reply.body);
-	} else {
-		buf_done(&r->reply.body);
-	}
-	*r = kept;
+	if (body.room > LOOP_SCRATCH)
+		buf_done(&body);
+	memset(r, 0, offsetof(struct request, segments));
+	r->gate = gate;
+	r->arena = arena;
+	r->reply.body = body;
+	buf_clear(&r->reply.body);
 }
 
 static void

@@ -67,9 +67,7 @@ struct request {
 	struct connection *connection; /* NULL when the caller has gone: the rest still runs */
 	struct arena arena;
 	struct buf input;              /* owned: the bytes that `head` borrows */
-	struct http_head head;
 	const struct endpoint *endpoint;
-	struct bytes segments[URL_SEGMENTS_MAX];
 	size_t segment_count;
 	struct buf body;               /* owned: the decoded body; wiped */
 	bool has_body;                 /* complete */
@@ -104,6 +102,8 @@ struct request {
 		void *state;
 	};
 	struct request *next_spare;
+	struct bytes segments[URL_SEGMENTS_MAX]; /* of the path, decoded; as `head` */
+	struct http_head head;         /* last, and large: not cleared between requests, but parsed anew */
 };
 
 struct request *request_new(struct gate *gate, struct connection *connection);

@@ -205,6 +205,10 @@ prepare_write(struct request *r)
 	enum action action = action_of(r->head.method);
 
 	TRY(check_preconditions(r));
+	rest->set_columns = arena_array(&r->arena, rest->table->column_count + 1, sizeof *rest->set_columns);
+	rest->set_values = arena_array(&r->arena, rest->table->column_count + 1, sizeof *rest->set_values);
+	if (rest->set_columns == NULL || rest->set_values == NULL)
+		return fail(ERR_LIMIT, "out of memory for a request");
 	if (action != ACTION_DELETE)
 		TRY(rest_parse_body(r));
 	if (action == ACTION_UPDATE)
@@ -295,8 +299,6 @@ may_insert_instead(struct request *r, struct err e)
 	if (e.kind != ERR_NOT_FOUND || r->head.method != HTTP_PUT || rest->is_insert_tried)
 		return false;
 	rest->is_insert_tried = true;
-	if (rest->set_count + rest->table->key_count > TABLE_COLUMNS_MAX)
-		return false;
 	for (size_t k = 0; k < rest->table->key_count; k++) {
 		rest->set_columns[rest->set_count] = rest->table->key[k];
 		rest->set_values[rest->set_count++] = rest->key[k];

@@ -11,7 +11,7 @@ struct rest {
 	bool has_key;                    /* the path names one row */
 	struct value key[TABLE_KEY_MAX];
 	/* Query options */
-	struct url_parameter options[URL_PARAMETERS_MAX];
+	struct url_parameter *options;   /* NULL when there is no query */
 	size_t option_count;
 	bool has_select;
 	struct column_set select, needed; /* asked for; named anywhere */
@@ -23,8 +23,8 @@ struct rest {
 	struct value after[ORDER_MAX];
 	bool has_after;
 	/* Body */
-	uint16_t set_columns[TABLE_COLUMNS_MAX];
-	struct value set_values[TABLE_COLUMNS_MAX];
+	uint16_t *set_columns;           /* room for every column of the table; writes only */
+	struct value *set_values;
 	size_t set_count;
 	/* Work */
 	struct operation operation;

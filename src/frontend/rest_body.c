@@ -112,8 +112,8 @@ rest_parse_body(struct request *r)
 	}
 	if (body->type != JSON_OBJECT)
 		return fail(ERR_PEER, "the body must be one JSON object");
-	if (body->count > TABLE_COLUMNS_MAX)
-		return fail(ERR_PEER, "the body names more columns than a table can have");
+	if (body->count > r->rest->table->column_count)
+		return fail(ERR_PEER, "the body names more columns than there are");
 	for (const struct json *name = json_first(body); name != NULL; name = json_next(body, name))
 		TRY(take_member(r, name));
 	return OK;

@@ -257,7 +257,12 @@ rest_parse_options(struct request *r)
 	unsigned seen = 0;
 
 	rest->first = r->gate->settings->resources[rest->resource].page_size;
-	TRY(url_form_split(r->head.query, &r->arena, rest->options, &rest->option_count));
+	if (r->head.query.len > 0) {
+		rest->options = arena_array(&r->arena, URL_PARAMETERS_MAX, sizeof *rest->options);
+		if (rest->options == NULL)
+			return fail(ERR_LIMIT, "out of memory for a request");
+		TRY(url_form_split(r->head.query, &r->arena, rest->options, &rest->option_count));
+	}
 	for (size_t i = 0; i < rest->option_count; i++)
 		TRY(parse_option(r, &rest->options[i], &seen));
 	complete_order(rest);
