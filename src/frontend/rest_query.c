@@ -116,7 +116,7 @@ static struct err
 parse_select(struct request *r, struct bytes text)
 {
 	struct bytes name;
-	uint16_t column;
+	uint16_t column = 0;
 
 	while (next_item(&text, &name)) {
 		TRY(find_column(r, "$select", name, &column));
