@@ -2,10 +2,29 @@
 #include "format/json.h"
 #include "frontend/endpoint.h"
 
+/* A page in an operator's browser must not read the metrics under a name of its own that it has pointed here
+ * (DNS rebinding): only addresses, localhost and the configured name are ours. RFC 9110 section 7.4 */
+static struct err
+check_host(const struct request *r)
+{
+	struct bytes host = r->head.host;
+	bool is_address = host.len > 0;
+
+	if (host.len > 0 && host.at[0] != '[')
+		host = bytes_slice(host, 0, bytes_find(host, ':'));
+	for (size_t i = 0; i < host.len && host.at[0] != '['; i++)
+		is_address &= host.at[i] == '.' || (host.at[i] >= '0' && host.at[i] <= '9');
+	if (is_address || bytes_equal_nocase(host, BYTES("localhost")) ||
+	    bytes_equal_nocase(host, bytes_text(r->gate->settings->listen.admin.host)))
+		return OK;
+	return (struct err){ .kind = ERR_PEER, .code = 421, .why = "the admin listener does not answer to this name" };
+}
+
 struct err
 admin_health(struct request *r, enum step *step)
 {
 	(void)step;
+	TRY(check_host(r));
 	r->reply.type = "text/plain; charset=utf-8";
 	buf_put_text(&r->reply.body, "ok\n");
 	return OK;
@@ -15,9 +34,10 @@ struct err
 admin_ready(struct request *r, enum step *step)
 {
 	const char *why = "";
-	bool ready = gate_is_ready(r->gate, &why);
 
 	(void)step;
+	TRY(check_host(r));
+	bool ready = gate_is_ready(r->gate, &why);
 	r->reply.status = ready ? 200 : 503;
 	r->reply.type = "application/json";
 	buf_put_text(&r->reply.body, ready ? "{\"ready\":true" : "{\"ready\":false,\"why\":");
@@ -31,6 +51,7 @@ struct err
 admin_metrics(struct request *r, enum step *step)
 {
 	(void)step;
+	TRY(check_host(r));
 	gate_count(r->gate);
 	r->reply.type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_put(&r->reply.body, r->gate->metrics, r->gate->settings);
