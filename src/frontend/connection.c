@@ -417,6 +417,7 @@ on_tick(uv_timer_t *timer)
 	uint64_t now = clock_monotonic_us();
 	struct connection *c;
 
+	gate_count(s->gate);
 	while ((c = ended(&s->head, now)) != NULL)
 		refuse(c, (struct err){ .kind = ERR_PEER, .code = 408, .why = "the request head came too slowly" });
 	while ((c = ended(&s->body, now)) != NULL)
