@@ -1,0 +1,193 @@
+/* children.c - see children.h: starting processes, introducing them to each other, starting them again. */
+#include "process/children.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+
+enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 2000 };
+
+/* By what they are */
+
+struct child *
+find_child(struct supervisor *s, enum role role)
+{
+	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+		struct child *c = container_of(node, struct child, node);
+		if (c->role == role)
+			return c;
+	}
+	return NULL;
+}
+
+unsigned
+count_workers(const struct supervisor *s, const struct generation *g, enum child_state state)
+{
+	unsigned count = 0;
+
+	for (const struct list *node = s->children.next; node != &s->children; node = node->next) {
+		const struct child *c = container_of(node, const struct child, node);
+		count += c->role == ROLE_WORKER && c->state == state && (g == NULL || c->generation == g->number);
+	}
+	return count;
+}
+
+static bool
+is_slot_used(const struct supervisor *s, unsigned slot)
+{
+	for (const struct list *node = s->children.next; node != &s->children; node = node->next) {
+		const struct child *c = container_of(node, const struct child, node);
+		if (c->role == ROLE_WORKER && c->slot == slot)
+			return true;
+	}
+	return false;
+}
+
+/* Introductions: a worker and keeper (or ledger) get the two ends of a new channel */
+
+static void
+introduce(struct child *worker, struct child *other)
+{
+	int pair[2];
+
+	if (other == NULL || worker->control == NULL || other->control == NULL)
+		return;
+	struct err e = channel_pair(pair);
+	if (!failed(e)) {
+		e = channel_send_fd(other->control, CONTROL_WORKER, worker->slot, (struct bytes){ 0 }, pair[0]);
+		if (!failed(e))
+			e = channel_send_fd(worker->control, other->role == ROLE_KEEPER ? CONTROL_KEEPER : CONTROL_LEDGER, 0,
+			                    (struct bytes){ 0 }, pair[1]);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	if (failed(e))
+		log_err(LOG_ERROR, "two processes could not be connected", e);
+}
+
+static void
+introduce_all(struct supervisor *s, struct child *c)
+{
+	if (c->role == ROLE_WORKER) {
+		introduce(c, find_child(s, ROLE_KEEPER));
+		introduce(c, find_child(s, ROLE_LEDGER));
+		return;
+	}
+	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+		struct child *worker = container_of(node, struct child, node);
+		if (worker->role == ROLE_WORKER && worker->state != CHILD_ENDED)
+			introduce(worker, c);
+	}
+}
+
+void
+tell(struct child *c, enum control_message type, uint64_t id)
+{
+	if (c->control == NULL)
+		return;
+	struct err e = channel_send(c->control, (uint16_t)type, id, (struct bytes){ 0 });
+	if (failed(e))
+		log_err(LOG_ERROR, "a process takes no messages", e);
+}
+
+/* Starting */
+
+static void
+on_control_closed(void *of, struct channel *channel)
+{
+	struct child *c = of;
+
+	(void)channel;
+	c->control = NULL; /* its end follows by SIGCHLD */
+}
+
+static void
+on_retry(uv_timer_t *timer)
+{
+	start_child(container_of(timer, struct child, retry));
+}
+
+struct child *
+add_child(struct supervisor *s, enum role role, const struct generation *g, unsigned index)
+{
+	struct child *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	c->supervisor = s;
+	c->role = role;
+	c->generation = g->number;
+	c->index = index;
+	c->state = CHILD_ENDED;
+	while (role == ROLE_WORKER && is_slot_used(s, c->slot))
+		c->slot++;
+	if (uv_timer_init(&s->loop.uv, &c->retry) != 0) {
+		free(c);
+		return NULL;
+	}
+	list_append(&s->children, &c->node);
+	if (role == ROLE_WORKER && c->slot + 1 > counter_get(&s->metrics->worker_count))
+		counter_set(&s->metrics->worker_count, c->slot + 1);
+	return c;
+}
+
+void
+retry_later(struct child *c)
+{
+	unsigned wait_ms = RETRY_FIRST_MS;
+
+	for (unsigned i = 1; i < c->failures && wait_ms < RETRY_MAX_MS; i++)
+		wait_ms *= 2;
+	/* Never fails on a live handle. The first time in a while: at once. */
+	(void)uv_timer_start(&c->retry, on_retry, c->failures == 0 ? 0 : wait_ms, 0);
+}
+
+void
+start_child(struct child *c)
+{
+	struct supervisor *s = c->supervisor;
+	const struct generation *g = s->next != NULL && c->generation == s->next->number ? s->next : s->current;
+	bool is_worker = c->role == ROLE_WORKER;
+	const struct child_descriptors fds = { .config = g->config, .metrics = s->metrics_fd,
+		                               .http = is_worker ? g->http[c->index] : -1,
+		                               .admin = is_worker ? g->admin : -1 };
+	int control = -1;
+	struct err e = child_spawn(c, &fds, s->config_file, &control);
+
+	c->started_us = clock_monotonic_us();
+	if (!failed(e)) {
+		c->state = CHILD_STARTING;
+		e = channel_open(&s->loop, control, on_control, on_control_closed, c, &c->control);
+		if (failed(e))
+			close(control); /* the child sees it closed, and ends */
+	}
+	if (failed(e)) {
+		log_err(LOG_ERROR, "a process cannot be started", e);
+		if (c->state == CHILD_ENDED) {
+			c->failures++;
+			retry_later(c);
+		}
+		return;
+	}
+	introduce_all(s, c);
+}
+
+/* Ending */
+
+static void
+on_retry_closed(uv_handle_t *handle)
+{
+	free(container_of((uv_timer_t *)handle, struct child, retry));
+}
+
+void
+free_child(struct child *c)
+{
+	list_remove(&c->node);
+	channel_close(c->control);
+	c->control = NULL;
+	uv_close((uv_handle_t *)&c->retry, on_retry_closed);
+}

@@ -1,0 +1,41 @@
+/* children.h - the processes the supervisor keeps, and what it knows of itself: for its own files. */
+#ifndef PROCESS_CHILDREN_H
+#define PROCESS_CHILDREN_H
+
+#include "process/child.h"
+#include "process/generation.h"
+
+struct supervisor {
+	struct loop loop;
+	const char *config_file;
+	struct metrics *metrics;
+	int metrics_fd;
+	struct generation *current;
+	struct generation *next; /* being started by a reload */
+	unsigned generations;    /* made so far */
+	struct list children;
+	uv_signal_t signals[4];
+	uv_timer_t reload_timer, kill_timer;
+	bool is_stopping, has_announced;
+	int status;
+};
+
+/* NULL: there is none. For the roles there is one of. */
+struct child *find_child(struct supervisor *s, enum role role);
+/* Workers of a generation in a state. */
+unsigned count_workers(const struct supervisor *s, const struct generation *g, enum child_state state);
+
+/* A child in the list, not started yet; NULL without memory. `index`: which worker of its generation. */
+struct child *add_child(struct supervisor *s, enum role role, const struct generation *g, unsigned index);
+/* What fails is logged, and tried again later. */
+void start_child(struct child *c);
+void retry_later(struct child *c);
+/* One that has ended. */
+void free_child(struct child *c);
+/* A process that takes no messages is logged, and no more. */
+void tell(struct child *c, enum control_message type, uint64_t id);
+
+/* supervisor.c: what a child says. */
+void on_control(void *of, struct channel *channel, const struct message *m);
+
+#endif

@@ -1,0 +1,120 @@
+/* reload.c - see reload.h. Until the last worker of the next generation is ready nothing has changed, so a
+ * configuration that does not work is simply given up. */
+#include "process/reload.h"
+
+#include <signal.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "process/prepare.h"
+
+enum { RELOAD_TIMEOUT_MS = 10000 };
+
+struct err
+start_workers(struct supervisor *s, const struct generation *g)
+{
+	for (unsigned i = 0; i < g->settings->workers; i++) {
+		struct child *c = add_child(s, ROLE_WORKER, g, i);
+		if (c == NULL)
+			return fail(ERR_SYSTEM, "out of memory");
+		start_child(c);
+	}
+	return OK;
+}
+
+void
+drain_generation(struct supervisor *s, unsigned number)
+{
+	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+		struct child *c = container_of(node, struct child, node);
+		if (c->role != ROLE_WORKER || c->generation != number)
+			continue;
+		tell(c, CONTROL_DRAIN, !s->is_stopping);
+		if (c->state != CHILD_ENDED)
+			c->state = CHILD_DRAINING;
+	}
+}
+
+static void
+accept_generation(struct supervisor *s, unsigned number)
+{
+	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+		struct child *c = container_of(node, struct child, node);
+		if (c->role == ROLE_WORKER && c->generation == number)
+			tell(c, CONTROL_ACCEPT, 0);
+	}
+}
+
+/* All of the new generation stand ready: from here on it serves. */
+void
+finish_reload(struct supervisor *s)
+{
+	struct generation *old = s->current;
+	struct child *keeper = find_child(s, ROLE_KEEPER);
+
+	s->current = s->next;
+	s->next = NULL;
+	(void)uv_timer_stop(&s->reload_timer); /* never fails */
+	accept_generation(s, s->current->number);
+	drain_generation(s, old->number);
+	if (keeper != NULL && keeper->control != NULL) {
+		struct err e = channel_send_fd(keeper->control, CONTROL_CONFIG, 0, (struct bytes){ 0 }, s->current->config);
+		if (failed(e))
+			log_err(LOG_ERROR, "keeper did not get the new configuration", e);
+	}
+	counter_set(&s->metrics->generation, s->current->number);
+	counter_add(&s->metrics->reloads, 1);
+	LOG(LOG_INFO, "the new configuration is in use");
+	notify_systemd("READY=1");
+	generation_free(old);
+}
+
+void
+end_reload(struct supervisor *s, const char *why)
+{
+	struct generation *g = s->next;
+
+	if (g == NULL)
+		return;
+	s->next = NULL;
+	(void)uv_timer_stop(&s->reload_timer); /* never fails */
+	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+		struct child *c = container_of(node, struct child, node);
+		if (c->role != ROLE_WORKER || c->generation != g->number || c->pid <= 0)
+			continue;
+		c->state = CHILD_DRAINING;
+		(void)kill(c->pid, SIGKILL); /* it serves nobody yet */
+	}
+	generation_free(g);
+	counter_add(&s->metrics->reloads_failed, 1);
+	LOG(LOG_ERROR, "the new configuration is not used", { "why", bytes_text(why) });
+	notify_systemd("READY=1");
+}
+
+static void
+on_reload_timer(uv_timer_t *timer)
+{
+	end_reload(container_of(timer, struct supervisor, reload_timer), "its workers were not ready in time");
+}
+
+void
+reload(struct supervisor *s)
+{
+	if (s->is_stopping || !s->has_announced)
+		return;
+	end_reload(s, "a newer one came before it was ready");
+	notify_systemd("RELOADING=1");
+	struct err e = generation_open(s->config_file, ++s->generations, s->current, &s->next);
+	if (failed(e)) {
+		s->next = NULL;
+		counter_add(&s->metrics->reloads_failed, 1);
+		LOG(LOG_ERROR, "the new configuration is not used", { "why", bytes_text(e.why) });
+		notify_systemd("READY=1");
+		return;
+	}
+	/* Never fails on a live handle. */
+	(void)uv_timer_start(&s->reload_timer, on_reload_timer, RELOAD_TIMEOUT_MS, 0);
+	e = start_workers(s, s->next);
+	if (failed(e))
+		end_reload(s, e.why);
+}
