@@ -45,7 +45,7 @@ vector_check(const struct json *row, unsigned *verified, unsigned *beyond)
 	if (!json_string(json_member(row, "encoded"), &encoded) ||
 	    !json_string(json_member(row, "password"), &password) ||
 	    !json_int64(json_member(row, "m_kib"), &memory_kib)) {
-		CHECK(!"a vector has all members");
+		CHECK_ROW(false, "a vector has all members");
 		return;
 	}
 
