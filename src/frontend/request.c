@@ -333,6 +333,8 @@ request_abandon(struct request *r)
 	} else if (r->stage < STAGE_ANSWER) {
 		/* Whatever it waits for is given up; the decision, if one was made, is still recorded. */
 		gate_forget(&r->waiter);
+		if (r->endpoint != NULL && r->endpoint->done != NULL)
+			r->endpoint->done(r);
 		stage_failed(r, fail(ERR_PEER, "the caller went away"));
 		request_resume(r);
 	}

@@ -241,7 +241,13 @@ prepare(struct request *r)
 static void
 on_rows(void *of)
 {
-	request_resume(of);
+	struct request *r = of;
+
+	/* A write that was held too long is undone, and says so whatever the request is doing then. */
+	if (!r->rest->is_waiting)
+		return;
+	r->rest->is_waiting = false;
+	request_resume(r);
 }
 
 static struct err
@@ -348,7 +354,8 @@ pull(struct request *r, enum step *step)
 		}
 		if (failed(e))
 			return explain_fault(r, e);
-		if (*step == STEP_MORE || row == NULL)
+		rest->is_waiting = *step == STEP_MORE;
+		if (rest->is_waiting || row == NULL)
 			return OK;
 		TRY(take_row(r, row));
 		if (rest->has_more)
@@ -400,7 +407,11 @@ rest_execute(struct request *r, enum step *step)
 struct err
 rest_commit(struct request *r, enum step *step)
 {
-	return r->rest == NULL || r->rest->rows == NULL ? OK : rows_commit(r->rest->rows, step);
+	if (r->rest == NULL || r->rest->rows == NULL)
+		return OK;
+	TRY(rows_commit(r->rest->rows, step));
+	r->rest->is_waiting = *step == STEP_MORE;
+	return OK;
 }
 
 void

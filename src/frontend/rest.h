@@ -35,6 +35,7 @@ struct rest {
 	size_t shown;                    /* how many of the stream's columns go into the answer */
 	struct value last[ORDER_MAX];    /* order values of the last row of the page */
 	bool has_more, is_started, is_insert_tried;
+	bool is_waiting;                 /* for the wake of `rows` */
 };
 
 void rest_describe(struct request *r);
