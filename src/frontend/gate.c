@@ -171,7 +171,6 @@ wake_by_id(struct gate *g, const struct message *m)
 		if (w->id != m->id)
 			continue;
 		list_remove(node);
-		g->keeper_count--;
 		w->wake(w, m, OK);
 		return;
 	}
@@ -192,6 +191,9 @@ on_keeper_message(void *of, struct channel *c, const struct message *m)
 		e = take_jwks(g, m);
 		break;
 	case KEEPER_ANSWER:
+		/* Counted until it is answered, also when nobody waits any more: it is work for keeper all the same. */
+		if (g->keeper_count > 0)
+			g->keeper_count--;
 		wake_by_id(g, m);
 		break;
 	case KEEPER_LOGIN:
