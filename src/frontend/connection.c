@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "frontend/endpoint.h"
 #include "frontend/peers.h"
 #include "frontend/request.h"
 #include "http/http_body.h"
@@ -45,6 +46,14 @@ static void on_closed(struct stream *s);
 
 static const struct stream_ops stream_ops = { on_data, on_end, on_broken, on_drained, on_closed };
 
+/* The admin listener's own connections would hide those that matter. */
+static void
+count_open(const struct server *s)
+{
+	if (s->endpoints == data_endpoints)
+		counter_set(&s->gate->counters->connections_open, s->connection_count);
+}
+
 /* Closing */
 
 static void
@@ -69,7 +78,7 @@ on_closed(struct stream *s)
 
 	list_remove(&c->node);
 	server->connection_count--;
-	counter_set(&server->gate->counters->connections_open, server->connection_count);
+	count_open(server);
 	peers_remove(server->peers, bytes_text(c->address));
 	buf_wipe(&c->in);
 	free(c);
@@ -114,6 +123,13 @@ refuse(struct connection *c, struct err e)
 		linger(c);
 	else
 		deadline_start(&c->server->write, &c->deadline, clock_monotonic_us());
+}
+
+/* What a peer sends ahead waits in its socket when a buffer full of it waits here. */
+static void
+read_on(struct connection *c)
+{
+	stream_read(&c->stream, c->in.len <= BUFFERED_MAX && !c->peer_ended);
 }
 
 /* Heads */
@@ -215,8 +231,8 @@ connection_finished(struct connection *c)
 		become_idle(c);
 	} else {
 		deadline_start(&c->server->head, &c->deadline, clock_monotonic_us());
-		stream_read(&c->stream, true);
 		advance(c);
+		read_on(c);
 	}
 }
 
@@ -274,6 +290,7 @@ body_failed(struct connection *c, struct err e)
 		r->outcome = e;
 	r->must_close = true;
 	r->stage = STAGE_ANSWER;
+	deadline_start(&c->server->work, &c->deadline, clock_monotonic_us());
 	request_resume(r);
 }
 
@@ -313,8 +330,7 @@ on_data(struct stream *s, struct bytes data)
 		advance(c);
 	else if (request_wants_body(c->request))
 		body_data(c);
-	else if (c->in.len > BUFFERED_MAX)
-		stream_read(s, false);
+	read_on(c);
 }
 
 static void
@@ -449,7 +465,7 @@ server_adopt(struct server *s, int fd)
 	list_append(&s->connections, &c->node);
 	s->connection_count++;
 	counter_add(&counters->connections, 1);
-	counter_set(&counters->connections_open, s->connection_count);
+	count_open(s);
 	struct err e = stream_open(&c->stream, s->gate->loop, fd, &stream_ops);
 	stream_address(&c->stream, c->address);
 	bool is_allowed = peers_add(s->peers, bytes_text(c->address), s->gate->settings->limits.connections_per_address);
