@@ -25,13 +25,19 @@ start_workers(struct supervisor *s, const struct generation *g)
 void
 drain_generation(struct supervisor *s, unsigned number)
 {
-	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+	struct list *next;
+
+	for (struct list *node = s->children.next; node != &s->children; node = next) {
 		struct child *c = container_of(node, struct child, node);
+		next = node->next;
 		if (c->role != ROLE_WORKER || c->generation != number)
 			continue;
+		if (c->state == CHILD_ENDED) {
+			free_child(c); /* it waits to be started again, which nobody wants any more */
+			continue;
+		}
 		tell(c, CONTROL_DRAIN, !s->is_stopping);
-		if (c->state != CHILD_ENDED)
-			c->state = CHILD_DRAINING;
+		c->state = CHILD_DRAINING;
 	}
 }
 
@@ -73,15 +79,21 @@ void
 end_reload(struct supervisor *s, const char *why)
 {
 	struct generation *g = s->next;
+	struct list *next;
 
 	if (g == NULL)
 		return;
 	s->next = NULL;
 	(void)uv_timer_stop(&s->reload_timer); /* never fails */
-	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+	for (struct list *node = s->children.next; node != &s->children; node = next) {
 		struct child *c = container_of(node, struct child, node);
-		if (c->role != ROLE_WORKER || c->generation != g->number || c->pid <= 0)
+		next = node->next;
+		if (c->role != ROLE_WORKER || c->generation != g->number)
 			continue;
+		if (c->state == CHILD_ENDED) {
+			free_child(c);
+			continue;
+		}
 		c->state = CHILD_DRAINING;
 		(void)kill(c->pid, SIGKILL); /* it serves nobody yet */
 	}

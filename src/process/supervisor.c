@@ -38,8 +38,10 @@ on_ready(struct child *c)
 {
 	struct supervisor *s = c->supervisor;
 
-	if (c->state == CHILD_STARTING)
-		c->state = CHILD_READY;
+	/* A second time means nothing, and one that drains must not accept again. */
+	if (c->state != CHILD_STARTING)
+		return;
+	c->state = CHILD_READY;
 	if (c->role != ROLE_WORKER)
 		return;
 	if (s->next != NULL && c->generation == s->next->number) {
