@@ -17,6 +17,7 @@ struct supervisor {
 	uv_signal_t signals[4];
 	uv_timer_t reload_timer, kill_timer;
 	bool is_stopping, has_announced;
+	bool is_reload_wanted; /* asked for while it starts: done as soon as it has started */
 	int status;
 };
 

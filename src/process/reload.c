@@ -112,7 +112,8 @@ on_reload_timer(uv_timer_t *timer)
 void
 reload(struct supervisor *s)
 {
-	if (s->is_stopping || !s->has_announced)
+	s->is_reload_wanted = !s->has_announced;
+	if (s->is_stopping || s->is_reload_wanted)
 		return;
 	end_reload(s, "a newer one came before it was ready");
 	notify_systemd("RELOADING=1");

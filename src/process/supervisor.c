@@ -31,6 +31,8 @@ announce(struct supervisor *s)
 	buf_printf(&url, "%s", s->current->settings->public_url);
 	LOG(LOG_INFO, "ready", { "url", buf_bytes(&url) });
 	notify_systemd("READY=1");
+	if (s->is_reload_wanted)
+		reload(s);
 }
 
 static void
