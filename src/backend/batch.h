@@ -6,7 +6,7 @@
 #include "query/value.h"
 
 struct batch {
-	struct buf bytes; /* owned: the values one after another, each a type and its content */
+	struct buf bytes; /* owned: the values one after another, each with its bytes behind it */
 	size_t read;      /* bytes handed out */
 };
 

@@ -119,10 +119,25 @@ utf8_sequence(const uint8_t *at, size_t len)
 	return 0;
 }
 
+/* Length of the leading run of ASCII, eight bytes at a time. */
+static size_t
+ascii_run(struct bytes a)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; a.len - i >= sizeof word; i += sizeof word) {
+		memcpy(&word, a.at + i, sizeof word);
+		if ((word & 0x8080808080808080u) != 0)
+			break;
+	}
+	return i;
+}
+
 bool
 bytes_is_utf8(struct bytes a)
 {
-	for (size_t i = 0; i < a.len;) {
+	for (size_t i = ascii_run(a); i < a.len;) {
 		size_t step = a.at[i] < 0x80 ? 1 : utf8_sequence(a.at + i, a.len - i);
 
 		if (step == 0)
