@@ -26,7 +26,7 @@ struct child {
 	unsigned index;          /* worker: which one of its generation, and so its listening socket */
 	uint64_t started_us;
 	unsigned failures;       /* in a row, each within a second of the start */
-	uv_timer_t retry;        /* until it is started again */
+	uv_timer_t timer;        /* ended: until it is started again; draining: until it is killed */
 };
 
 /* What a child gets besides its control channel. -1: none. */

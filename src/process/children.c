@@ -1,6 +1,7 @@
 /* children.c - see children.h: starting processes, introducing them to each other, starting them again. */
 #include "process/children.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -101,13 +102,15 @@ on_control_closed(void *of, struct channel *channel)
 	struct child *c = of;
 
 	(void)channel;
-	c->control = NULL; /* its end follows by SIGCHLD */
+	c->control = NULL;
+	/* It ends, or broke the form of messages: then it must not stay out of our reach. */
+	(void)kill(c->pid, SIGKILL); /* gone already: reaped next */
 }
 
 static void
 on_retry(uv_timer_t *timer)
 {
-	start_child(container_of(timer, struct child, retry));
+	start_child(container_of(timer, struct child, timer));
 }
 
 struct child *
@@ -124,7 +127,7 @@ add_child(struct supervisor *s, enum role role, const struct generation *g, unsi
 	c->state = CHILD_ENDED;
 	while (role == ROLE_WORKER && is_slot_used(s, c->slot))
 		c->slot++;
-	if (uv_timer_init(&s->loop.uv, &c->retry) != 0) {
+	if (uv_timer_init(&s->loop.uv, &c->timer) != 0) {
 		free(c);
 		return NULL;
 	}
@@ -140,9 +143,9 @@ retry_later(struct child *c)
 	unsigned wait_ms = RETRY_FIRST_MS;
 
 	for (unsigned i = 1; i < c->failures && wait_ms < RETRY_MAX_MS; i++)
-		wait_ms *= 2;
+		wait_ms = wait_ms * 2 < RETRY_MAX_MS ? wait_ms * 2 : RETRY_MAX_MS;
 	/* Never fails on a live handle. The first time in a while: at once. */
-	(void)uv_timer_start(&c->retry, on_retry, c->failures == 0 ? 0 : wait_ms, 0);
+	(void)uv_timer_start(&c->timer, on_retry, c->failures == 0 ? 0 : wait_ms, 0);
 }
 
 void
@@ -178,9 +181,27 @@ start_child(struct child *c)
 /* Ending */
 
 static void
-on_retry_closed(uv_handle_t *handle)
+on_timer_closed(uv_handle_t *handle)
 {
-	free(container_of((uv_timer_t *)handle, struct child, retry));
+	free(container_of((uv_timer_t *)handle, struct child, timer));
+}
+
+static void
+on_overdue(uv_timer_t *timer)
+{
+	struct child *c = container_of(timer, struct child, timer);
+
+	LOG(LOG_WARN, "a process did not end in time and is killed", { "process", bytes_text(role_name(c->role)) });
+	(void)kill(c->pid, SIGKILL); /* gone already: reaped next */
+}
+
+void
+drain_child(struct child *c, const struct generation *g, bool has_successor)
+{
+	tell(c, CONTROL_DRAIN, has_successor);
+	c->state = CHILD_DRAINING;
+	/* Never fails on a live handle. */
+	(void)uv_timer_start(&c->timer, on_overdue, g->settings->limits.drain_timeout_ms + KILL_GRACE_MS, 0);
 }
 
 void
@@ -189,5 +210,5 @@ free_child(struct child *c)
 	list_remove(&c->node);
 	channel_close(c->control);
 	c->control = NULL;
-	uv_close((uv_handle_t *)&c->retry, on_retry_closed);
+	uv_close((uv_handle_t *)&c->timer, on_timer_closed);
 }

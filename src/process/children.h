@@ -5,6 +5,8 @@
 #include "process/child.h"
 #include "process/generation.h"
 
+enum { KILL_GRACE_MS = 5000 }; /* after the time to drain */
+
 struct supervisor {
 	struct loop loop;
 	const char *config_file;
@@ -31,6 +33,8 @@ struct child *add_child(struct supervisor *s, enum role role, const struct gener
 /* What fails is logged, and tried again later. */
 void start_child(struct child *c);
 void retry_later(struct child *c);
+/* A worker: to finish what it does, and end; killed when it does not. `g` is its generation. */
+void drain_child(struct child *c, const struct generation *g, bool has_successor);
 /* One that has ended. */
 void free_child(struct child *c);
 /* A process that takes no messages is logged, and no more. */

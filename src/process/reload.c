@@ -23,21 +23,20 @@ start_workers(struct supervisor *s, const struct generation *g)
 }
 
 void
-drain_generation(struct supervisor *s, unsigned number)
+drain_generation(struct supervisor *s, const struct generation *g)
 {
 	struct list *next;
 
 	for (struct list *node = s->children.next; node != &s->children; node = next) {
 		struct child *c = container_of(node, struct child, node);
 		next = node->next;
-		if (c->role != ROLE_WORKER || c->generation != number)
+		if (c->role != ROLE_WORKER || c->generation != g->number)
 			continue;
 		if (c->state == CHILD_ENDED) {
 			free_child(c); /* it waits to be started again, which nobody wants any more */
 			continue;
 		}
-		tell(c, CONTROL_DRAIN, !s->is_stopping);
-		c->state = CHILD_DRAINING;
+		drain_child(c, g, !s->is_stopping);
 	}
 }
 
@@ -62,7 +61,7 @@ finish_reload(struct supervisor *s)
 	s->next = NULL;
 	(void)uv_timer_stop(&s->reload_timer); /* never fails */
 	accept_generation(s, s->current->number);
-	drain_generation(s, old->number);
+	drain_generation(s, old);
 	if (keeper != NULL && keeper->control != NULL) {
 		struct err e = channel_send_fd(keeper->control, CONTROL_CONFIG, 0, (struct bytes){ 0 }, s->current->config);
 		if (failed(e))

@@ -12,6 +12,6 @@ void finish_reload(struct supervisor *s);
 void end_reload(struct supervisor *s, const char *why);
 
 struct err start_workers(struct supervisor *s, const struct generation *g);
-void drain_generation(struct supervisor *s, unsigned number);
+void drain_generation(struct supervisor *s, const struct generation *g);
 
 #endif

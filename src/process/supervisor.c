@@ -18,7 +18,7 @@
 #include "process/prepare.h"
 #include "process/reload.h"
 
-enum { SHORT_LIFE_US = 1000000, KILL_GRACE_MS = 5000 };
+enum { SHORT_LIFE_US = 1000000 };
 
 /* What children say */
 
@@ -142,7 +142,7 @@ stop(struct supervisor *s, int status)
 	s->status = status;
 	notify_systemd("STOPPING=1");
 	end_reload(s, "the service is stopping");
-	drain_generation(s, s->current->number);
+	drain_generation(s, s->current);
 	for (struct list *node = s->children.next; node != &s->children; node = next) {
 		struct child *c = container_of(node, struct child, node);
 		next = node->next;
