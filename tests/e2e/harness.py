@@ -246,8 +246,7 @@ class Gateway:
         self.tokens = {}
         self.log = []
         self.process = None
-        self.ended_well = None
-        self.expect_report = False
+        self.was_stopped = False
         self.write_config()
         for name, roles in (users or {}).items():
             self.passwords[name] = secrets.token_urlsafe(15)
@@ -270,6 +269,7 @@ class Gateway:
 
     def launch(self):
         """Starts it without waiting."""
+        self.was_stopped = False
         self.process = subprocess.Popen([*self.command, self.binary, "run", "-c", self.file], cwd=self.folder,
                                         env=environment(self.env), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
@@ -308,12 +308,14 @@ class Gateway:
         return [p for p in children_of(self.pid()) if role is None or role in command_line(p)]
 
     def signal(self, number):
+        self.was_stopped |= number == signal.SIGTERM
         os.kill(self.pid(), number)
 
     def stop(self, seconds=20):
         """SIGTERM, and its exit status; all of its processes must be gone."""
         if self.process is None or self.process.poll() is not None:
             return self.process.returncode if self.process else None
+        self.was_stopped = True
         everyone = self.children()
         self.signal(signal.SIGTERM)
         try:
@@ -325,6 +327,7 @@ class Gateway:
         return status
 
     def kill(self):
+        self.was_stopped = True
         if self.process is not None and self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -338,10 +341,11 @@ class Gateway:
                 with contextlib.suppress(OSError, AssertionError):
                     metrics = self.admin("/metrics").body
                 equal(self.stop(), 0, "exit status after SIGTERM")
+            elif self.process is not None and not self.was_stopped:
+                raise AssertionError(f"it ended by itself with {self.process.returncode}: " + " | ".join(self.log[-12:]))
             time.sleep(0.1)
             reports = [line for line in self.log if REPORT.search(line)]
-            if not self.expect_report:
-                equal(reports, [], "sanitizer reports")
+            equal(reports, [], "sanitizer reports")
             self.find_secrets(metrics)
             if any((self.folder / "audit").glob("*.jsonl")):
                 done = self.cli("audit", "verify")
