@@ -11,6 +11,8 @@
 
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 2000 };
 
+static void start_child(struct child *c);
+
 /* By what they are */
 
 struct child *
@@ -113,30 +115,6 @@ on_retry(uv_timer_t *timer)
 	start_child(container_of(timer, struct child, timer));
 }
 
-struct child *
-add_child(struct supervisor *s, enum role role, const struct generation *g, unsigned index)
-{
-	struct child *c = calloc(1, sizeof *c);
-
-	if (c == NULL)
-		return NULL;
-	c->supervisor = s;
-	c->role = role;
-	c->generation = g->number;
-	c->index = index;
-	c->state = CHILD_ENDED;
-	while (role == ROLE_WORKER && is_slot_used(s, c->slot))
-		c->slot++;
-	if (uv_timer_init(&s->loop.uv, &c->timer) != 0) {
-		free(c);
-		return NULL;
-	}
-	list_append(&s->children, &c->node);
-	if (role == ROLE_WORKER && c->slot + 1 > counter_get(&s->metrics->worker_count))
-		counter_set(&s->metrics->worker_count, c->slot + 1);
-	return c;
-}
-
 void
 retry_later(struct child *c)
 {
@@ -148,7 +126,7 @@ retry_later(struct child *c)
 	(void)uv_timer_start(&c->timer, on_retry, c->failures == 0 ? 0 : wait_ms, 0);
 }
 
-void
+static void
 start_child(struct child *c)
 {
 	struct supervisor *s = c->supervisor;
@@ -176,6 +154,44 @@ start_child(struct child *c)
 		return;
 	}
 	introduce_all(s, c);
+}
+
+/* Its row in the shared page: the lowest that is free. */
+static struct err
+take_slot(const struct supervisor *s, unsigned *ret)
+{
+	unsigned slot = 0;
+
+	while (is_slot_used(s, slot))
+		slot++;
+	if (slot >= METRICS_WORKERS_MAX)
+		return fail(ERR_LIMIT, "too many workers of former configurations have not ended yet");
+	if (slot + 1 > counter_get(&s->metrics->worker_count))
+		counter_set(&s->metrics->worker_count, slot + 1);
+	*ret = slot;
+	return OK;
+}
+
+struct err
+add_child(struct supervisor *s, enum role role, const struct generation *g, unsigned index)
+{
+	unsigned slot = 0;
+
+	if (role == ROLE_WORKER)
+		TRY(take_slot(s, &slot));
+	struct child *c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	*c = (struct child){ .supervisor = s, .role = role, .state = CHILD_ENDED, .slot = slot,
+		             .generation = g->number, .index = index };
+	int status = uv_timer_init(&s->loop.uv, &c->timer);
+	if (status != 0) {
+		free(c);
+		return loop_err(status, "no timer");
+	}
+	list_append(&s->children, &c->node);
+	start_child(c);
+	return OK;
 }
 
 /* Ending */

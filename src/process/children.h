@@ -28,10 +28,9 @@ struct child *find_child(struct supervisor *s, enum role role);
 /* Workers of a generation in a state. */
 unsigned count_workers(const struct supervisor *s, const struct generation *g, enum child_state state);
 
-/* A child in the list, not started yet; NULL without memory. `index`: which worker of its generation. */
-struct child *add_child(struct supervisor *s, enum role role, const struct generation *g, unsigned index);
-/* What fails is logged, and tried again later. */
-void start_child(struct child *c);
+/* Adds a child to the list, and starts it. `index`: which worker of its generation. */
+struct err add_child(struct supervisor *s, enum role role, const struct generation *g, unsigned index);
+/* Starts one that has ended again, after a wait that grows with its failures. */
 void retry_later(struct child *c);
 /* A worker: to finish what it does, and end; killed when it does not. `g` is its generation. */
 void drain_child(struct child *c, const struct generation *g, bool has_successor);

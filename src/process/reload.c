@@ -13,12 +13,8 @@ enum { RELOAD_TIMEOUT_MS = 10000 };
 struct err
 start_workers(struct supervisor *s, const struct generation *g)
 {
-	for (unsigned i = 0; i < g->settings->workers; i++) {
-		struct child *c = add_child(s, ROLE_WORKER, g, i);
-		if (c == NULL)
-			return fail(ERR_SYSTEM, "out of memory");
-		start_child(c);
-	}
+	for (unsigned i = 0; i < g->settings->workers; i++)
+		TRY(add_child(s, ROLE_WORKER, g, i));
 	return OK;
 }
 

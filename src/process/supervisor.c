@@ -256,12 +256,8 @@ start(struct supervisor *s)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return fail(ERR_SYSTEM, "no_new_privs cannot be set");
 
-	struct child *ledger = add_child(s, ROLE_LEDGER, s->current, 0);
-	struct child *keeper = add_child(s, ROLE_KEEPER, s->current, 0);
-	if (ledger == NULL || keeper == NULL)
-		return fail(ERR_SYSTEM, "out of memory");
-	start_child(ledger);
-	start_child(keeper);
+	TRY(add_child(s, ROLE_LEDGER, s->current, 0));
+	TRY(add_child(s, ROLE_KEEPER, s->current, 0));
 	return start_workers(s, s->current);
 }
 
