@@ -66,6 +66,12 @@ answer_refused(const struct asker *a, uint64_t id, struct err e, struct bytes su
 	answer(a, id, &refused);
 }
 
+static struct err
+no_issuer(void)
+{
+	return fail(ERR_UPSTREAM, "no local issuer");
+}
+
 /* Passwords */
 
 static void
@@ -95,7 +101,10 @@ finish(struct job *j)
 	throttle_succeeded(k->throttle, j->login.user, j->login.address);
 	if (j->rehashed.len != 0 && failed(user_rehash(k->store, &j->user, buf_bytes(&j->rehashed))))
 		LOG(LOG_WARN, "a password could not be stored with its new parameters");
-	struct err e = issuer_grant(k->issuer, &j->user, j->login.client_id, clock_wall_us() / 1000000, &issued);
+	/* A reload may have taken the issuer away while the password was with a thread. */
+	struct err e = k->issuer == NULL ? no_issuer()
+	                                 : issuer_grant(k->issuer, &j->user, j->login.client_id,
+	                                                clock_wall_us() / 1000000, &issued);
 	if (failed(e))
 		answer_refused(j->asker, j->id, e, subject, e.why);
 	else
@@ -221,7 +230,7 @@ login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct login
 		[REFRESH_CLIENT] = "of another client",
 	};
 	struct issued issued = { 0 };
-	struct err e = k->issuer == NULL ? fail(ERR_UPSTREAM, "no local issuer")
+	struct err e = k->issuer == NULL ? no_issuer()
 	                                 : issuer_refresh(k->issuer, login->refresh_token, login->client_id,
 	                                                  clock_wall_us() / 1000000, &issued);
 
