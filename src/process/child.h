@@ -24,6 +24,7 @@ struct child {
 	pid_t pid;
 	struct channel *control; /* NULL: it closed its end */
 	unsigned index;          /* worker: which one of its generation, and so its listening socket */
+	unsigned local_issuer;   /* worker: see CONTROL_WORKER */
 	uint64_t started_us;
 	unsigned failures;       /* in a row, each within a second of the start */
 	uv_timer_t timer;        /* ended: until it is started again; draining: until it is killed */

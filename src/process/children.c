@@ -54,13 +54,17 @@ is_slot_used(const struct supervisor *s, unsigned slot)
 static void
 introduce(struct child *worker, struct child *other)
 {
+	CLEANUP(buf_done) struct buf body = { 0 };
 	int pair[2];
 
 	if (other == NULL || worker->control == NULL || other->control == NULL)
 		return;
-	struct err e = channel_pair(pair);
+	buf_put_u32le(&body, worker->local_issuer);
+	struct err e = buf_check(&body);
+	if (!failed(e))
+		e = channel_pair(pair);
 	if (!failed(e)) {
-		e = channel_send_fd(other->control, CONTROL_WORKER, worker->slot, (struct bytes){ 0 }, pair[0]);
+		e = channel_send_fd(other->control, CONTROL_WORKER, worker->slot, buf_bytes(&body), pair[0]);
 		if (!failed(e))
 			e = channel_send_fd(worker->control, other->role == ROLE_KEEPER ? CONTROL_KEEPER : CONTROL_LEDGER, 0,
 			                    (struct bytes){ 0 }, pair[1]);
@@ -183,7 +187,8 @@ add_child(struct supervisor *s, enum role role, const struct generation *g, unsi
 	if (c == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
 	*c = (struct child){ .supervisor = s, .role = role, .state = CHILD_ENDED, .slot = slot,
-		             .generation = g->number, .index = index };
+		             .generation = g->number, .index = index,
+		             .local_issuer = role_local_issuer(g->settings) };
 	int status = uv_timer_init(&s->loop.uv, &c->timer);
 	if (status != 0) {
 		free(c);

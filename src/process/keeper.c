@@ -36,11 +36,11 @@ tell_jwks(struct keeper *k, struct asker *a)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
-	if (k->issuer == NULL)
+	if (k->issuer == NULL || a->issuer == ISSUER_NONE)
 		return OK;
 	issuer_put_jwks(k->issuer, &body);
 	TRY(buf_check(&body));
-	return channel_send(a->channel, KEEPER_JWKS, k->issuer_index, buf_bytes(&body));
+	return channel_send(a->channel, KEEPER_JWKS, a->issuer, buf_bytes(&body));
 }
 
 static void
@@ -92,11 +92,15 @@ on_question(void *of, struct channel *c, const struct message *m)
 static struct err
 add_asker(struct keeper *k, const struct message *m)
 {
-	struct asker *a = calloc(1, sizeof *a);
+	struct reader r = reader_of(m->body);
+	uint32_t issuer;
 
+	TRY(read_u32le(&r, &issuer));
+	struct asker *a = calloc(1, sizeof *a);
 	if (a == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
 	a->keeper = k;
+	a->issuer = issuer;
 	struct err e = channel_open(k->start->loop, m->fd, on_question, on_asker_closed, a, &a->channel);
 	if (failed(e)) {
 		free(a);
@@ -112,14 +116,10 @@ add_asker(struct keeper *k, const struct message *m)
 static struct err
 open_issuer(struct keeper *k, const struct settings *settings, struct issuer **ret)
 {
+	unsigned index = role_local_issuer(settings);
+
 	*ret = NULL;
-	for (size_t i = 0; i < settings->issuer_count; i++) {
-		if (settings->issuers[i].type != ISSUER_LOCAL)
-			continue;
-		k->issuer_index = (unsigned)i;
-		return issuer_open(settings, (unsigned)i, k->store, now_s(), ret);
-	}
-	return OK;
+	return index == ISSUER_NONE ? OK : issuer_open(settings, index, k->store, now_s(), ret);
 }
 
 /* A reload: the new settings are in use from here on. Logins under way end with the old issuer. */

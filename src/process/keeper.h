@@ -13,13 +13,13 @@ struct asker {
 	struct list node;
 	struct keeper *keeper;
 	struct channel *channel;
+	unsigned issuer; /* index of the local issuer in the configuration of its generation */
 };
 
 struct keeper {
 	struct start *start;
 	struct issuer_store *store;
 	struct issuer *issuer; /* NULL: no local issuer is configured */
-	unsigned issuer_index;
 	struct throttle *throttle;
 	struct secret cursor_key, fingerprint_key;
 	struct list askers;

@@ -46,23 +46,31 @@ accept_generation(struct supervisor *s, unsigned number)
 	}
 }
 
+static void
+configure_keeper(struct supervisor *s, const struct generation *g)
+{
+	struct child *keeper = find_child(s, ROLE_KEEPER);
+
+	/* One that is being started again reads the configuration in use then. */
+	if (keeper == NULL || keeper->control == NULL)
+		return;
+	struct err e = channel_send_fd(keeper->control, CONTROL_CONFIG, 0, (struct bytes){ 0 }, g->config);
+	if (failed(e))
+		log_err(LOG_ERROR, "keeper did not get the new configuration", e);
+}
+
 /* All of the new generation stand ready: from here on it serves. */
 void
 finish_reload(struct supervisor *s)
 {
 	struct generation *old = s->current;
-	struct child *keeper = find_child(s, ROLE_KEEPER);
 
 	s->current = s->next;
 	s->next = NULL;
 	(void)uv_timer_stop(&s->reload_timer); /* never fails */
 	accept_generation(s, s->current->number);
 	drain_generation(s, old);
-	if (keeper != NULL && keeper->control != NULL) {
-		struct err e = channel_send_fd(keeper->control, CONTROL_CONFIG, 0, (struct bytes){ 0 }, s->current->config);
-		if (failed(e))
-			log_err(LOG_ERROR, "keeper did not get the new configuration", e);
-	}
+	configure_keeper(s, s->current);
 	counter_set(&s->metrics->generation, s->current->number);
 	counter_add(&s->metrics->reloads, 1);
 	LOG(LOG_INFO, "the new configuration is in use");
@@ -122,6 +130,10 @@ reload(struct supervisor *s)
 	}
 	/* Never fails on a live handle. */
 	(void)uv_timer_start(&s->reload_timer, on_reload_timer, RELOAD_TIMEOUT_MS, 0);
+	/* Workers are ready when they have the local issuer's keys. Where there was none, nobody minds that keeper
+	 * has them early; otherwise it goes by the old configuration until the new one is in use. */
+	if (role_local_issuer(s->current->settings) == ISSUER_NONE)
+		configure_keeper(s, s->next);
 	e = start_workers(s, s->next);
 	if (failed(e))
 		end_reload(s, e.why);

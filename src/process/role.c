@@ -47,6 +47,15 @@ role_read_config(int fd, const char *file, struct arena *arena, const struct set
 	return e;
 }
 
+unsigned
+role_local_issuer(const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->issuer_count; i++)
+		if (settings->issuers[i].type == ISSUER_LOCAL)
+			return (unsigned)i;
+	return ISSUER_NONE;
+}
+
 /* "@worker 0 1 /etc/gatewarden.yaml" */
 static bool
 read_arguments(int argc, char **argv, struct start *s)

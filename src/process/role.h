@@ -24,7 +24,8 @@ enum {
 enum control_message {
 	CONTROL_KEEPER = 1, /* to a worker: fd of its channel to keeper */
 	CONTROL_LEDGER,     /* to a worker: fd of its channel to the ledger */
-	CONTROL_WORKER,     /* to keeper or ledger: fd of a channel to worker `id` */
+	CONTROL_WORKER,     /* to keeper or ledger: fd of a channel to worker `id`; body: u32le, where its
+	                     * configuration has the local issuer (ISSUER_NONE: it has none) */
 	CONTROL_CONFIG,     /* to keeper: fd of a new configuration */
 	CONTROL_ACCEPT,     /* to a worker: begin to accept connections */
 	CONTROL_DRAIN,      /* to a worker: accept no more, finish, end. id 1: a new generation is there, which
@@ -33,6 +34,10 @@ enum control_message {
 	CONTROL_STOP,       /* to keeper, ledger: end */
 	CONTROL_READY,      /* from a child: at work */
 };
+
+enum { ISSUER_NONE = UINT16_MAX };
+/* Index of the issuer of type local, or ISSUER_NONE. */
+unsigned role_local_issuer(const struct settings *settings);
 
 /* Everything a child starts with. */
 struct start {
