@@ -92,6 +92,17 @@ complain(const struct settings *s, const char *setting, const struct address *ad
 	        address->host, address->port, e.why, e.sys != 0 ? strerrordesc_np(e.sys) : "no such host");
 }
 
+/* Sockets that share a port share it with any program of the same user, quietly: first ask for it alone. */
+static struct err
+check_free(const struct address *address)
+{
+	int fd;
+
+	TRY(listen_open(address, false, &fd));
+	close(fd);
+	return OK;
+}
+
 static struct err
 bind_all(struct generation *g, const struct generation *before)
 {
@@ -99,16 +110,16 @@ bind_all(struct generation *g, const struct generation *before)
 	bool same_http = before != NULL && is_same_address(&s->listen.http, &before->settings->listen.http);
 	bool same_admin = before != NULL && is_same_address(&s->listen.admin, &before->settings->listen.admin);
 
-	for (unsigned i = 0; i < s->workers; i++) {
-		struct err e = share_or_open(&s->listen.http, same_http ? before->http[i] : -1, true, &g->http[i]);
-		if (failed(e)) {
-			complain(s, "listen.http", &s->listen.http, e);
-			return e;
-		}
+	struct err e = before == NULL ? check_free(&s->listen.http) : OK;
+	for (unsigned i = 0; !failed(e) && i < s->workers; i++)
+		e = share_or_open(&s->listen.http, same_http ? before->http[i] : -1, true, &g->http[i]);
+	if (failed(e)) {
+		complain(s, "listen.http", &s->listen.http, e);
+		return e;
 	}
 	if (s->listen.admin.port == 0)
 		return OK;
-	struct err e = share_or_open(&s->listen.admin, same_admin ? before->admin : -1, false, &g->admin);
+	e = share_or_open(&s->listen.admin, same_admin ? before->admin : -1, false, &g->admin);
 	if (failed(e))
 		complain(s, "listen.admin", &s->listen.admin, e);
 	return e;
