@@ -104,6 +104,46 @@ sqlite_sweep_soon(struct backend *b)
 		(void)uv_timer_start(&b->sweep, on_sweep, every, every); /* fails only while closing */
 }
 
+/* A statement of ours without values, kept prepared. */
+static void
+turn_run(struct backend *b, struct bytes text)
+{
+	struct prepared *p;
+
+	if (connection_prepare(&b->direct, text, &p) != SQLITE_OK)
+		return; /* without a transaction each read has its own */
+	(void)sqlite3_step(p->statement); /* likewise */
+	connection_give(&b->direct, p);
+}
+
+static void
+on_turn_end(uv_prepare_t *handle)
+{
+	sqlite_turn_end(handle->data);
+}
+
+void
+sqlite_turn_begin(struct backend *b)
+{
+	if (b->is_in_turn || b->is_closing)
+		return;
+	turn_run(b, BYTES("BEGIN"));
+	b->is_in_turn = true;
+	(void)uv_prepare_start(&b->turn, on_turn_end); /* cannot fail with a callback */
+}
+
+void
+sqlite_turn_end(struct backend *b)
+{
+	if (!b->is_in_turn)
+		return;
+	b->is_in_turn = false;
+	(void)uv_prepare_stop(&b->turn); /* never fails */
+	/* An error may have ended it already. */
+	if (b->direct.db != NULL && sqlite3_get_autocommit(b->direct.db) == 0)
+		turn_run(b, BYTES("COMMIT"));
+}
+
 /* No thread is started here: one from before the sandbox would stand outside of it. */
 static struct err
 open_all(struct backend *b)
@@ -154,10 +194,11 @@ backend_open(const struct settings *settings, unsigned index, uv_loop_t *loop, s
 		close_free(b);
 		return e;
 	}
-	/* Neither call can fail. */
+	/* None of these can fail. */
+	(void)uv_prepare_init(b->loop, &b->turn);
 	(void)uv_timer_init(b->loop, &b->sweep);
 	(void)uv_timer_init(b->loop, &b->writer.retry);
-	b->sweep.data = b->writer.retry.data = b;
+	b->turn.data = b->sweep.data = b->writer.retry.data = b;
 	*ret = b;
 	return OK;
 }
@@ -167,7 +208,9 @@ backend_close(struct backend *b)
 {
 	if (b == NULL || b->is_closing)
 		return;
+	sqlite_turn_end(b);
 	b->is_closing = true;
+	uv_close((uv_handle_t *)&b->turn, NULL);
 	uv_close((uv_handle_t *)&b->sweep, NULL);
 	uv_close((uv_handle_t *)&b->writer.retry, NULL);
 	close_free(b); /* what a job still uses is closed at the job's end */

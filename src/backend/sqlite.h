@@ -48,6 +48,8 @@ struct backend {
 	uv_loop_t *loop;
 	struct connection direct; /* the loop's own */
 	unsigned direct_rows;     /* streams that hold a row of it, and with it an old view of the data */
+	uv_prepare_t turn;        /* runs while a turn's transaction is open; ends it before the loop sleeps */
+	bool is_in_turn;
 	struct readers readers;
 	struct writer writer;
 	uv_timer_t sweep; /* runs while a connection is held for a consumer */
@@ -73,6 +75,11 @@ int sqlite_statement_start(const struct statement *st, struct connection *c, str
  * for a row of their values. */
 struct err sqlite_rows_init(struct rows *rows, const struct operation *op, const struct column_set *set,
 			    struct arena *arena, struct value **ret_row);
+/* All reads of one turn of the loop share one read transaction on the direct connection: its locks are most
+ * of what a read by key costs. They see the data as it was at the turn's first read or later, and always
+ * what this worker has committed: a commit ends the turn's transaction too. */
+void sqlite_turn_begin(struct backend *b);
+void sqlite_turn_end(struct backend *b);
 /* Sees to it that sqlite_*_sweep() run. */
 void sqlite_sweep_soon(struct backend *b);
 

@@ -396,6 +396,7 @@ next_direct(struct read_stream *s, enum step *step, const struct value **row)
 
 	if (b->direct_rows > 0)
 		return read_move(s, step);
+	sqlite_turn_begin(b);
 
 	int result = sqlite_statement_start(&s->statement, &b->direct, &p);
 	if (result != SQLITE_OK)

@@ -229,6 +229,7 @@ job_after(uv_work_t *work, int status)
 	struct write_job *j = container_of(work, struct write_job, work);
 
 	(void)status; /* other than 0 only after uv_cancel(), which nobody calls */
+	sqlite_turn_end(j->backend); /* whoever reads from here on sees this change */
 	j->is_running = false;
 	if (j->is_busy) {
 		job_wait_for_lock(j);

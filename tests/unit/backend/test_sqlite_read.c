@@ -468,6 +468,30 @@ test_read_beside_a_borrowed_row_is_fresh(void)
 	fixture_done(&f);
 }
 
+/* Reads of one turn see one state of the data. */
+static void
+next_turn(struct fixture *f)
+{
+	uv_run(&f->loop, UV_RUN_NOWAIT);
+}
+
+static void
+test_reads_of_one_turn_see_one_state_and_those_of_the_next_a_new_one(void)
+{
+	struct fixture f;
+	const struct value key = int_value(1);
+
+	fixture_start(&f, people, "t");
+	CHECK(run(&f, read_of(&key)) && text_is(&f, "i:1 t:Ada i:36 d:12.5\n"));
+	CHECK(sql_run(f.path, "UPDATE t SET name = 'Eve'"));
+	CHECK(run(&f, read_of(&key)) && text_is(&f, "i:1 t:Ada i:36 d:12.5\n"));
+	next_turn(&f);
+	CHECK(run(&f, read_of(&key)) && text_is(&f, "i:1 t:Eve i:36 d:12.5\n"));
+	next_turn(&f);
+	CHECK(sqlite3_get_autocommit(f.backend->direct.db) != 0);
+	fixture_done(&f);
+}
+
 static void
 test_dropped_table_and_column_are_noticed(void)
 {
@@ -479,11 +503,14 @@ test_dropped_table_and_column_are_noticed(void)
 	CHECK(sql_run(f.path, "ALTER TABLE t ADD COLUMN more TEXT"));
 	CHECK(run(&f, read_of(&key)) && text_is(&f, "i:1 t:Ada i:36 d:12.5\n"));
 	CHECK(sql_run(f.path, "ALTER TABLE t DROP COLUMN pay"));
+	next_turn(&f);
 	CHECK(!run(&f, read_of(&key)) && error_is(&f, ERR_UPSTREAM, "the table changed since start"));
 	CHECK(!run(&f, list) && error_is(&f, ERR_UPSTREAM, "the table changed since start"));
 	CHECK(sql_run(f.path, "DROP TABLE t"));
+	next_turn(&f);
 	CHECK(!run(&f, read_of(&key)) && error_is(&f, ERR_UPSTREAM, "the table changed since start"));
 	CHECK(sql_run(f.path, people));
+	next_turn(&f);
 	CHECK(run(&f, read_of(&key)) && text_is(&f, "i:1 t:Ada i:36 d:12.5\n"));
 	fixture_done(&f);
 }
@@ -522,5 +549,6 @@ TESTS(TEST(test_row_is_read_by_key), TEST(test_missing_row_is_not_found), TEST(t
       TEST(test_closing_between_batches_frees_the_connection),
       TEST(test_stream_never_asked_is_closed_quietly),
       TEST(test_consumer_that_does_not_come_back_loses_its_connection),
-      TEST(test_read_beside_a_borrowed_row_is_fresh), TEST(test_dropped_table_and_column_are_noticed),
+      TEST(test_read_beside_a_borrowed_row_is_fresh), TEST(test_reads_of_one_turn_see_one_state_and_those_of_the_next_a_new_one),
+      TEST(test_dropped_table_and_column_are_noticed),
       TEST(test_too_many_waiting_reads_are_refused))
