@@ -4,6 +4,7 @@ A test file imports this, marks its functions with @test and ends with main(). E
 lines (`ok NAME`, `not ok NAME`, `skip NAME # why`). Every gateway that a file starts is ended by it, and
 must then have left no sanitizer report, no secret in its log and an audit log that verifies.
 """
+import atexit
 import base64
 import contextlib
 import http.client
@@ -196,6 +197,7 @@ def template():
     global _template
     if _template is None:
         folder = pathlib.Path(tempfile.mkdtemp(prefix="gatewarden-template-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         (folder / "data").mkdir()
         subprocess.run([sys.executable, ROOT / "examples/books/make-db", folder / "data/books.db"], check=True,
                        stderr=subprocess.DEVNULL)
