@@ -111,6 +111,9 @@ answer_error(struct request *r)
 	buf_clear(&reply->body);
 	buf_clear(&reply->fields);
 	reply->asset = (struct bytes){ 0 };
+	reply->is_partial = reply->is_chunked = false;
+	reply->body.limit = 0;
+	r->is_cacheable = false;
 	reply->status = status;
 	reply->type = "application/json";
 	if (status == 401 || (status == 403 && r->who != NULL))
@@ -143,25 +146,76 @@ answer_refusal(struct gate *g, struct buf *out, struct err e)
 	buf_put(out, buf_bytes(&body));
 }
 
-void
-answer_put(struct request *r, struct buf *out, bool close)
+static bool
+has_body(const struct request *r)
+{
+	return r->reply.status != 204 && r->reply.status != 304;
+}
+
+static struct bytes
+body_of(const struct reply *reply)
+{
+	return reply->asset.len != 0 ? reply->asset : buf_bytes(&reply->body);
+}
+
+static void
+put_head(struct request *r, struct buf *out, bool close)
 {
 	const struct reply *reply = &r->reply;
-	struct bytes body = reply->asset.len != 0 ? reply->asset : buf_bytes(&reply->body);
-	bool has_body = reply->status != 204 && reply->status != 304;
 
 	http_reply_begin(out, reply->status, gate_date(r->gate));
-	if (reply->type != NULL && has_body)
+	if (reply->type != NULL && has_body(r))
 		http_reply_field(out, "Content-Type", bytes_text(reply->type));
 	buf_put(out, buf_bytes(&reply->fields));
 	buf_put_text(out, "X-Content-Type-Options: nosniff\r\n");
 	if (!r->is_cacheable)
 		buf_put_text(out, "Cache-Control: no-store\r\n");
-	if (has_body)
-		http_reply_length(out, body.len);
+	if (reply->is_chunked)
+		http_reply_chunked(out);
+	else if (has_body(r))
+		http_reply_length(out, body_of(reply).len);
 	if (close)
 		http_reply_close(out);
 	http_reply_end(out);
-	if (has_body && r->head.method != HTTP_HEAD)
-		buf_put(out, body);
+}
+
+/* A body in parts ends when its second record is kept: who reads the end of it knows that all is recorded. */
+static void
+put_end(struct request *r, struct buf *out)
+{
+	if (!r->reply.is_chunked || !r->is_completion || failed(r->outcome) || r->reply.has_ended)
+		return;
+	r->reply.has_ended = true;
+	http_reply_last_chunk(out);
+}
+
+struct err
+answer_next(struct request *r, struct buf *out, bool close, enum step *step)
+{
+	struct reply *reply = &r->reply;
+
+	if (!reply->has_begun) {
+		reply->has_begun = true;
+		put_head(r, out, close);
+		if (!has_body(r) || r->head.method == HTTP_HEAD)
+			reply->sent = body_of(reply).len;
+	}
+	if (reply->is_partial && reply->sent == reply->body.len) {
+		reply->gone += reply->body.len;
+		reply->sent = 0;
+		buf_clear(&reply->body);
+		TRY(r->endpoint->execute(r, step));
+		if (*step == STEP_MORE)
+			return OK;
+	}
+
+	struct bytes part = bytes_slice(body_of(reply), reply->sent, reply->sent + ANSWER_PART);
+	reply->sent += part.len;
+	counter_add(&r->gate->counters->bytes_out, part.len);
+	if (reply->is_chunked)
+		http_reply_chunk(out, part);
+	else
+		buf_put(out, part);
+	put_end(r, out);
+	return buf_check(out);
 }

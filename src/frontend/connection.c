@@ -357,31 +357,51 @@ on_drained(struct stream *s)
 	struct connection *c = container_of(s, struct connection, stream);
 
 	if (c->request != NULL && c->request->stage == STAGE_SEND) {
-		c->request->is_woken = true;
 		request_resume(c->request);
 	} else if (c->request == NULL && c->close_after) {
 		linger(c);
 	}
 }
 
+static bool
+closes_after(const struct connection *c)
+{
+	const struct request *r = c->request;
+	/* A body that was not read to its end cannot be told from the next request. */
+	bool body_left = (r->head.has_length ? r->head.content_length > 0 : r->head.is_chunked) && !r->has_body;
+	bool is_cut = r->reply.is_chunked && failed(r->outcome);
+
+	return !r->head.keep_alive || r->must_close || body_left || is_cut || c->server->is_draining;
+}
+
+/* Puts bytes on the wire until all are given, they must be waited for, or the socket is full. */
+static struct err
+answer(struct connection *c, enum step *step)
+{
+	CLEANUP(buf_done) struct buf out = { 0 };
+
+	while (c->stream.unsent == 0) {
+		TRY(answer_next(c->request, &out, c->close_after, step));
+		if (out.len == 0) {
+			if (*step == STEP_MORE)
+				deadline_start(&c->server->work, &c->deadline, clock_monotonic_us());
+			return OK;
+		}
+		TRY(stream_send(&c->stream, &out));
+	}
+	deadline_start(&c->server->write, &c->deadline, clock_monotonic_us());
+	*step = STEP_MORE;
+	return OK;
+}
+
 struct err
 connection_answer(struct connection *c, enum step *step)
 {
-	CLEANUP(buf_done) struct buf out = { 0 };
-	struct request *r = c->request;
-
-	/* A body that was not read to its end cannot be told from the next request. */
-	bool body_left = (r->head.has_length ? r->head.content_length > 0 : r->head.is_chunked) && !r->has_body;
-	c->close_after = !r->head.keep_alive || r->must_close || body_left || c->server->is_draining;
-	answer_put(r, &out, c->close_after);
-	if (out.overflow)
-		return fail(ERR_LIMIT, "the answer outgrew its limit");
-	TRY(stream_send(&c->stream, &out));
-	if (c->stream.unsent > 0) {
-		deadline_start(&c->server->write, &c->deadline, clock_monotonic_us());
-		*step = STEP_MORE;
-	}
-	return OK;
+	c->close_after = closes_after(c);
+	struct err e = answer(c, step);
+	/* What follows a broken answer would be taken for the rest of it. */
+	c->close_after |= failed(e);
+	return e;
 }
 
 const struct server *

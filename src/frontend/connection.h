@@ -36,7 +36,7 @@ void server_drain(struct server *s, void (*take)(struct server *s, int fd));
 /* For request.c. */
 /* Begins to read the body into the request; resumes it when it is complete or wrong. */
 struct err connection_receive(struct connection *c);
-/* Sends the request's answer. STEP_MORE: the request is resumed when it has left. */
+/* Sends the request's answer, or what is new of it. STEP_MORE: the request is resumed when it has left. */
 struct err connection_answer(struct connection *c, enum step *step);
 /* The request has ended: the next one. */
 void connection_finished(struct connection *c);

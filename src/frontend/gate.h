@@ -43,6 +43,7 @@ struct gate {
 	int64_t date_s;                      /* second that `date` is of */
 	struct buf date;                     /* for the Date field */
 	struct { struct buf sql; uint8_t fingerprint[FINGERPRINT_LEN]; } seen[FINGERPRINTS]; /* by hash of the text */
+	unsigned streams;                    /* lists that leave in parts and hold a connection to the data */
 	struct request *spare;               /* finished requests, kept for their memory */
 	unsigned spare_count;
 };

@@ -85,7 +85,7 @@ request_audit(const struct request *r, struct audit_record *ret, struct bytes ro
 		.backend = r->backend,
 		.status = (uint16_t)r->reply.status,
 		.rows = failed(r->outcome) ? -1 : r->rows,
-		.bytes = r->reply.body.len,
+		.bytes = r->reply.gone + r->reply.body.len,
 		.duration_us = clock_monotonic_us() - r->started_us,
 		.has_fingerprint = r->has_fingerprint,
 		.is_completion = r->is_completion,

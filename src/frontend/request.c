@@ -20,33 +20,55 @@ static stage_fn *const stages[STAGE_COUNT] = {
 	[STAGE_COMMIT] = stage_commit,     [STAGE_SEND] = stage_send,
 };
 
-/* What was recorded but did not happen gets a second record; what could not be recorded does not happen
- * and its answer is replaced. Everything else goes to its answer. */
+static void
+release(struct request *r)
+{
+	if (r->endpoint != NULL && r->endpoint->done != NULL)
+		r->endpoint->done(r);
+}
+
+/* What cannot be recorded does not happen, and its answer is replaced. */
+static void
+record_failed(struct request *r, struct err e)
+{
+	counter_add(&r->gate->counters->audit_unavailable, 1);
+	r->stage = STAGE_SEND;
+	if (r->reply.has_begun) {
+		r->outcome = e; /* and what was begun is broken off */
+		return;
+	}
+	release(r);
+	if (!r->is_completion)
+		r->outcome = e;
+	r->detail = (struct bytes){ 0 };
+	answer_error(r);
+}
+
+/* What was recorded but did not happen gets a second record. Everything else goes to its answer. */
 static void
 stage_failed(struct request *r, struct err e)
 {
+	enum stage stage = r->stage;
+
+	/* What cannot be read one way only is answered, and nothing more is read behind it. */
+	if (stage == STAGE_IDENTIFY && e.kind == ERR_PEER)
+		r->must_close = true;
+	if (stage == STAGE_RECORD) {
+		record_failed(r, e);
+		return;
+	}
 	if (!failed(r->outcome))
 		r->outcome = e;
-	/* What cannot be read one way only is answered, and nothing more is read behind it. */
-	if (r->stage == STAGE_IDENTIFY && e.kind == ERR_PEER)
-		r->must_close = true;
-	switch ((enum stage)r->stage) {
-	case STAGE_RECORD:
-		counter_add(&r->gate->counters->audit_unavailable, 1);
-		if (!r->is_completion)
-			r->outcome = e;
-		answer_error(r);
-		r->stage = STAGE_SEND;
-		break;
-	case STAGE_COMMIT:
+	if (stage < STAGE_SEND) {
+		r->is_completion = stage == STAGE_COMMIT;
+		r->stage = STAGE_ANSWER;
+	} else if (r->reply.is_chunked && !r->is_completion) {
+		release(r);
+		r->reply.is_partial = false;
 		r->is_completion = true;
-		r->stage = STAGE_ANSWER;
-		break;
-	case STAGE_SEND:
+		r->stage = STAGE_RECORD;
+	} else {
 		r->stage = STAGE_COUNT;
-		break;
-	default:
-		r->stage = STAGE_ANSWER;
 	}
 }
 
@@ -179,7 +201,8 @@ stage_record(struct request *r, enum step *step)
 		return r->wake_error;
 	}
 	request_audit(r, &record, roles);
-	counter_add(&r->gate->counters->decisions[record.outcome], 1);
+	if (!r->is_completion)
+		counter_add(&r->gate->counters->decisions[record.outcome], 1);
 	if (r->outcome.kind == ERR_IDENTITY && r->report.failed < JWT_CHECK_COUNT)
 		counter_add(&r->gate->counters->refusals[r->report.failed], 1);
 	r->waiter.wake = on_kept;
@@ -202,16 +225,25 @@ count(struct request *r)
 
 	counter_add(&c->requests[r->reply.status / 100 % 6], 1);
 	metrics_observe_latency(c, clock_monotonic_us() - r->started_us);
-	counter_add(&c->bytes_out, r->reply.body.len + r->reply.asset.len);
 }
 
+/* The whole of what was given in parts is known when the last one has left: recorded as the decision's completion
+ * before the caller learns that it was the last. */
 static struct err
 stage_send(struct request *r, enum step *step)
 {
-	if (r->connection == NULL || r->is_woken)
-		return OK;
-	count(r);
-	return connection_answer(r->connection, step);
+	bool is_incomplete = r->reply.is_chunked && !r->is_completion;
+
+	if (r->connection == NULL)
+		return is_incomplete ? fail(ERR_PEER, "the caller went away") : OK;
+	if (!r->reply.has_begun)
+		count(r);
+	TRY(connection_answer(r->connection, step));
+	if (*step == STEP_DONE && is_incomplete) {
+		r->is_completion = true;
+		r->stage = STAGE_ANSWER; /* behind it comes RECORD */
+	}
+	return OK;
 }
 
 /* Life */
@@ -253,8 +285,7 @@ request_begin(struct request *r)
 static void
 request_reset(struct request *r)
 {
-	if (r->endpoint != NULL && r->endpoint->done != NULL)
-		r->endpoint->done(r);
+	release(r);
 	gate_forget(&r->waiter);
 	if (r->who != NULL)
 		principal_release(r->who);
@@ -274,6 +305,7 @@ request_reset(struct request *r)
 	r->arena = arena;
 	r->reply.body = body;
 	buf_clear(&r->reply.body);
+	r->reply.body.limit = 0;
 }
 
 static void
@@ -328,16 +360,14 @@ request_abandon(struct request *r)
 {
 	r->connection = NULL;
 	r->client = arena_copy(&r->arena, r->client); /* the connection and its text are going */
-	if (r->stage == STAGE_SEND) {
-		request_free(r);
-	} else if (r->stage < STAGE_ANSWER) {
-		/* Whatever it waits for is given up; the decision, if one was made, is still recorded. */
-		gate_forget(&r->waiter);
-		if (r->endpoint != NULL && r->endpoint->done != NULL)
-			r->endpoint->done(r);
-		stage_failed(r, fail(ERR_PEER, "the caller went away"));
-		request_resume(r);
-	}
+	/* What was decided is recorded and done. */
+	if (r->stage >= STAGE_ANSWER && r->stage < STAGE_SEND)
+		return;
+	/* Whatever it waits for is given up; the decision, if one was made, is still recorded. */
+	gate_forget(&r->waiter);
+	release(r);
+	stage_failed(r, fail(ERR_PEER, "the caller went away"));
+	request_resume(r);
 }
 
 bool

@@ -24,7 +24,7 @@ enum stage {
 	STAGE_ANSWER,   /* the answer or the error, as HTTP says it */
 	STAGE_RECORD,   /* handed to the ledger; waits until it is kept */
 	STAGE_COMMIT,   /* a write becomes lasting */
-	STAGE_SEND,
+	STAGE_SEND,     /* as fast as the caller reads; then, for a body that came in parts, RECORD once more */
 	STAGE_COUNT,
 };
 
@@ -45,7 +45,7 @@ struct endpoint {
 	/* Each may be NULL, but execute. */
 	void (*describe)(struct request *r); /* class, resource and action for the record, before anything can fail */
 	struct err (*decide)(struct request *r);
-	struct err (*execute)(struct request *r, enum step *step);
+	struct err (*execute)(struct request *r, enum step *step); /* again in SEND, while reply.is_partial */
 	struct err (*commit)(struct request *r, enum step *step);
 	void (*done)(struct request *r); /* frees what the others made */
 	void (*put_error)(struct request *r, struct buf *body); /* its own form of errors (OAuth) */
@@ -58,8 +58,16 @@ struct reply {
 	struct buf fields;    /* "Name: value\r\n" lines besides those every answer has */
 	struct buf body;      /* owned; empty when `asset` is used */
 	struct bytes asset;   /* a body that lives elsewhere for ever */
+	bool is_partial;      /* there is more behind `body`: execute makes it when this part has left */
+	bool is_chunked;      /* it was partial once: the length is told by chunks */
+	bool has_begun;       /* the head is on its way: nothing can be answered otherwise any more */
+	bool has_ended;       /* of chunks: the last one too */
+	size_t sent;          /* of this part of the body */
+	uint64_t gone;        /* bytes of the parts before it */
 	const char *challenge_error; /* 401, 403: RFC 6750 error code, or NULL for a bare challenge */
 };
+
+enum { ANSWER_PART = 65536 }; /* bytes of a body that are given to the socket at once */
 
 /* Owned by its connection until it ends; then kept by the gate for the next one. */
 struct request {
@@ -84,7 +92,7 @@ struct request {
 	int64_t rows;
 	bool has_fingerprint;
 	uint8_t fingerprint[FINGERPRINT_LEN];
-	bool is_completion;            /* a commit failed: the second record of this decision */
+	bool is_completion;            /* a commit failed, or a body in parts has ended: the second record of this decision */
 	/* Work */
 	struct reply reply;
 	struct waiter waiter;
@@ -125,8 +133,8 @@ size_t request_body_max(const struct request *r);
 void answer_error(struct request *r);
 /* An error of the head itself, before there is a request. */
 void answer_refusal(struct gate *g, struct buf *out, struct err e);
-/* The whole answer, head and body, as bytes. */
-void answer_put(struct request *r, struct buf *out, bool close);
+/* The next bytes of the answer; none when all were put, or with STEP_MORE when they must be waited for. */
+struct err answer_next(struct request *r, struct buf *out, bool close, enum step *step);
 
 /* endpoint.c */
 const struct endpoint *endpoint_find(struct request *r, struct err *ret_error);

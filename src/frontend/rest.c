@@ -4,7 +4,10 @@
 #include "base/macros.h"
 #include "frontend/connection.h"
 
-enum { ROWS_PER_TURN = 4096 }; /* then other connections get their turn */
+enum {
+	STREAM_FROM = 256 << 10, /* bytes of a list: a longer one leaves in parts */
+	STREAMS_MAX = 2,         /* at once; one less than a backend has readers */
+};
 
 static enum action
 action_of(enum http_method method)
@@ -335,6 +338,24 @@ explain_fault(struct request *r, struct err e)
 	return request_fail(r, e, "%s: column %.*s", e.why, (int)column.len, (const char *)column.at);
 }
 
+/* Enough for now: the rest is made while the caller reads. A stream that is read slowly keeps a connection to the
+ * data, so there are never as many of them as there are connections; what is above is gathered whole. */
+static bool
+is_part(struct request *r)
+{
+	struct reply *reply = &r->reply;
+
+	if (r->rest->operation.kind != OPERATION_LIST || r->head.minor == 0 || r->head.method != HTTP_GET ||
+	    reply->body.len < (reply->is_chunked ? (size_t)ANSWER_PART : STREAM_FROM))
+		return false;
+	if (!reply->is_chunked && r->gate->streams >= STREAMS_MAX)
+		return false;
+	if (!reply->is_chunked)
+		r->gate->streams++;
+	reply->is_chunked = r->rest->is_stream = true;
+	return true;
+}
+
 /* All rows that are there now. */
 static struct err
 pull(struct request *r, enum step *step)
@@ -355,12 +376,37 @@ pull(struct request *r, enum step *step)
 		if (failed(e))
 			return explain_fault(r, e);
 		rest->is_waiting = *step == STEP_MORE;
+		r->reply.is_partial = rest->is_waiting && r->reply.is_chunked;
 		if (rest->is_waiting || row == NULL)
 			return OK;
 		TRY(take_row(r, row));
-		if (rest->has_more)
+		r->reply.is_partial = !rest->has_more && is_part(r);
+		if (rest->has_more || r->reply.is_partial)
 			return OK;
 	}
+}
+
+/* Strong: it comes from the very bytes of the body (RFC 9110 section 8.8.3). Keyed, so that no two rows can be made
+ * to have the same. The search finds a tag in a list, weak or not, because no tag holds a quote. */
+static struct err
+put_etag(struct request *r)
+{
+	char text[20];
+	struct buf tag = { .at = (uint8_t *)text, .room = sizeof text, .limit = sizeof text };
+	struct bytes known = { 0 };
+	uint64_t hash = bytes_hash(buf_bytes(&r->reply.body), r->gate->fingerprint_key);
+
+	buf_printf(&tag, "\"%016lx\"", hash);
+	buf_put_text(&r->reply.fields, "ETag: ");
+	buf_put(&r->reply.fields, buf_bytes(&tag));
+	buf_put_text(&r->reply.fields, "\r\n");
+	TRY(http_field_single(&r->head, "if-none-match", &known));
+	bool is_known = bytes_is(known, "*");
+	for (size_t i = 0; !is_known && i + tag.len <= known.len; i++)
+		is_known = bytes_equal(bytes_slice(known, i, i + tag.len), buf_bytes(&tag));
+	if (is_known)
+		r->reply.status = 304;
+	return OK;
 }
 
 /* Status and fields by what was done. */
@@ -378,10 +424,13 @@ finish(struct request *r)
 		break;
 	case OPERATION_LIST:
 	case OPERATION_READ:
+		rest_done(r); /* neither the record nor a slow caller holds what others could read with */
+		break;
 	case OPERATION_UPDATE:
 		break;
 	}
-	return rest_rows_end(r);
+	TRY(rest_rows_end(r));
+	return r->rest->operation.kind == OPERATION_READ ? put_etag(r) : OK;
 }
 
 struct err
@@ -395,7 +444,7 @@ rest_execute(struct request *r, enum step *step)
 		TRY(start(r));
 	}
 	TRY(pull(r, step));
-	if (*step == STEP_MORE)
+	if (*step == STEP_MORE || r->reply.is_partial)
 		return OK;
 	TRY(finish(r));
 	if (rest->operation.kind == OPERATION_DELETE || rest->operation.kind == OPERATION_UPDATE ||
@@ -421,4 +470,7 @@ rest_done(struct request *r)
 		return;
 	rows_close(r->rest->rows);
 	r->rest->rows = NULL;
+	if (r->rest->is_stream)
+		r->gate->streams--;
+	r->rest->is_stream = false;
 }

@@ -36,6 +36,7 @@ struct rest {
 	struct value last[ORDER_MAX];    /* order values of the last row of the page */
 	bool has_more, is_started, is_insert_tried;
 	bool is_waiting;                 /* for the wake of `rows` */
+	bool is_stream;                  /* counted in gate->streams */
 };
 
 void rest_describe(struct request *r);

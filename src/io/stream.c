@@ -92,6 +92,8 @@ stream_open(struct stream *s, struct loop *loop, int fd, const struct stream_ops
 	int status = uv_tcp_open(&s->tcp, fd);
 	if (status != 0)
 		close(fd);
+	else
+		(void)uv_tcp_nodelay(&s->tcp, 1); /* answers to pipelined requests do not wait for each other's ACK */
 	return status == 0 ? OK : loop_err(status, "a connection cannot be watched");
 }
 
