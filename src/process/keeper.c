@@ -10,7 +10,10 @@
 #include "base/macros.h"
 #include "process/sandbox.h"
 
-enum { ROTATE_MS = 30000 };
+enum {
+	ROTATE_MS = 30000,
+	UNREAD_MAX = 1 << 20, /* bytes of answers that wait for a worker that goes on asking */
+};
 
 static int64_t
 now_s(void)
@@ -76,9 +79,18 @@ on_question(void *of, struct channel *c, const struct message *m)
 	struct asker *a = of;
 	struct login login;
 	bool is_login = m->type == KEEPER_LOGIN;
+	const char *why = NULL;
 
-	if ((!is_login && m->type != KEEPER_REFRESH) || failed(login_read(m->body, &login))) {
-		LOG(LOG_ERROR, "a worker sent a malformed question: its channel is closed");
+	if (m->fd >= 0) {
+		close(m->fd); /* it has nothing to hand over, and could use up our descriptors */
+		why = "a descriptor";
+	} else if ((!is_login && m->type != KEEPER_REFRESH) || failed(login_read(m->body, &login))) {
+		why = "malformed";
+	} else if (channel_queued(c) > UNREAD_MAX) {
+		why = "answers are not read";
+	}
+	if (why != NULL) {
+		LOG(LOG_ERROR, "a worker asks what it must not: its channel is closed", { "why", bytes_text(why) });
 		channel_close(c);
 		drop_asker(a);
 		return;
@@ -103,6 +115,7 @@ add_asker(struct keeper *k, const struct message *m)
 	a->issuer = issuer;
 	struct err e = channel_open(k->start->loop, m->fd, on_question, on_asker_closed, a, &a->channel);
 	if (failed(e)) {
+		close(m->fd);
 		free(a);
 		return e;
 	}

@@ -91,8 +91,10 @@ on_record(void *of, struct channel *c, const struct message *m)
 	struct bytes roles[AUDIT_ROLES_MAX];
 	struct audit_record record;
 
-	if (m->type != LEDGER_RECORD || m->id == 0 || failed(audit_record_read(m->body, &record, roles))) {
+	if (m->type != LEDGER_RECORD || m->id == 0 || m->fd >= 0 || failed(audit_record_read(m->body, &record, roles))) {
 		LOG(LOG_ERROR, "a worker sent a malformed record: its channel is closed");
+		if (m->fd >= 0)
+			close(m->fd); /* it could use up our descriptors */
 		channel_close(c);
 		drop_writer(w);
 		return;
@@ -120,6 +122,7 @@ add_writer(struct ledger *l, const struct message *m)
 	w->worker = (unsigned)m->id;
 	struct err e = channel_open(l->start->loop, m->fd, on_record, on_writer_closed, w, &w->channel);
 	if (failed(e)) {
+		close(m->fd);
 		free(w);
 		return e;
 	}

@@ -221,7 +221,8 @@ on_control(void *of, struct channel *c, const struct message *m)
 		drain(w, m->id == 1);
 		break;
 	case CONTROL_ADOPT:
-		server_adopt(&w->http, m->fd);
+		if (m->fd >= 0)
+			server_adopt(&w->http, m->fd);
 		break;
 	case CONTROL_WORKER:
 	case CONTROL_CONFIG:

@@ -1,0 +1,400 @@
+/* A worker that was taken over, against the real keeper and ledger: whatever it sends costs it its channel and
+ * nobody else anything. The test is the supervisor, and the workers too. */
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "audit/message.h"
+#include "audit/record.h"
+#include "base/macros.h"
+#include "identity/login.h"
+#include "process/child.h"
+#include "test.h"
+
+static const char config[] =
+	"{\"listen\":{\"http\":\"127.0.0.1:8080\"},\"issuers\":{\"local\":{\"type\":\"local\",\"audience\":\"a\"}},"
+	"\"backends\":{\"b\":{\"type\":\"sqlite\",\"path\":\"b.db\"}},\"roles\":{\"r\":{\"granted_by\":[\"local:r\"]}},"
+	"\"resources\":{\"t\":{\"backend\":\"b\",\"table\":\"t\",\"allow\":{\"r\":[\"read\"]}}},"
+	"\"login\":{\"hash_workers\":1},\"audit\":{\"path\":\"audit/\"},\"state\":{\"path\":\"state/\"}}";
+
+enum { WAIT_MS = 20000 };
+
+struct process {
+	char folder[64];
+	pid_t pid;
+	int control;
+};
+
+/* In the child: what child.c does, without a second program. */
+static void
+become(enum role role, const char *folder, int control)
+{
+	char name[32], file[96];
+	char *argv[] = { (char[]){ "gatewarden" }, name, (char[]){ "0" }, (char[]){ "1" }, file };
+	int text = -1, metrics = memfd_create("metrics", 0);
+
+	(void)snprintf(name, sizeof name, "@%s", role_name(role));
+	(void)snprintf(file, sizeof file, "%s/gatewarden.yaml", folder);
+	if (failed(child_memfd("configuration", bytes_text(config), &text)) || metrics < 0 ||
+	    ftruncate(metrics, sizeof(struct metrics)) != 0)
+		_exit(9);
+	const int fds[] = { fcntl(control, F_DUPFD, 32), fcntl(text, F_DUPFD, 32), fcntl(metrics, F_DUPFD, 32) };
+	for (int i = 0; i < 3; i++)
+		if (dup2(fds[i], FD_CONTROL + i) < 0)
+			_exit(9);
+	(void)close_range(FD_HTTP, ~0U, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	_exit(role_main(5, argv));
+}
+
+/* The next message. 0: the peer closed; -1: none came in time. */
+static ssize_t
+next(int fd, uint8_t *at, size_t room)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	if (poll(&wait, 1, WAIT_MS) != 1)
+		return -1;
+	ssize_t len = recv(fd, at, room, 0);
+	return len < 0 && errno == ECONNRESET ? 0 : len;
+}
+
+static bool
+is_closed(int fd)
+{
+	static uint8_t packet[CHANNEL_PACKET_MAX];
+	ssize_t len;
+
+	while ((len = next(fd, packet, sizeof packet)) > 0)
+		;
+	return len == 0;
+}
+
+/* Waits for a message of that type, past others. */
+static bool
+has_answer(int fd, uint16_t type, uint64_t id)
+{
+	static uint8_t packet[CHANNEL_PACKET_MAX];
+	ssize_t len;
+
+	while ((len = next(fd, packet, sizeof packet)) > 0) {
+		struct reader r = { packet, packet + len };
+		struct message m;
+		bool found = true;
+
+		while (!failed(channel_frame(&r, &m, &found)) && found)
+			if (m.type == type && m.id == id)
+				return true;
+	}
+	return false;
+}
+
+static bool
+start(struct process *p, enum role role)
+{
+	int pair[2];
+
+	(void)snprintf(p->folder, sizeof p->folder, "/tmp/hostile-XXXXXX");
+	CHECK(mkdtemp(p->folder) != NULL && !failed(channel_pair(pair)));
+	fflush(stdout);
+	p->pid = fork();
+	if (p->pid == 0)
+		become(role, p->folder, pair[1]);
+	close(pair[1]);
+	p->control = pair[0];
+	bool is_ready = has_answer(p->control, CONTROL_READY, 0);
+	CHECK(is_ready);
+	return is_ready;
+}
+
+static void
+stop(struct process *p)
+{
+	char command[96];
+	int status = -1;
+
+	close(p->control);
+	CHECK(waitpid(p->pid, &status, 0) == p->pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	(void)snprintf(command, sizeof command, "/bin/rm -r %s", p->folder);
+	pid_t pid = fork();
+	if (pid == 0)
+		execl("/bin/sh", "sh", "-c", command, NULL);
+	(void)waitpid(pid, &status, 0);
+}
+
+static bool
+send_fd(int to, struct bytes packet, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char at[CMSG_SPACE(sizeof(int))];
+	} space = { 0 };
+	struct iovec part = { (uint8_t *)(uintptr_t)packet.at, packet.len };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at, .msg_controllen = sizeof space.at };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&m);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(header), &fd, sizeof fd);
+	return sendmsg(to, &m, MSG_NOSIGNAL) == (ssize_t)packet.len;
+}
+
+static struct buf
+frame(uint16_t type, uint64_t id, struct bytes body)
+{
+	struct buf out = { 0 };
+
+	channel_put_frame(&out, type, id, body);
+	return out;
+}
+
+/* A new worker of the process: its end of the channel. */
+static int
+join(struct process *p)
+{
+	static const uint8_t issuer[4] = { 0 };
+	CLEANUP(buf_done) struct buf packet = frame(CONTROL_WORKER, 1, (struct bytes){ issuer, sizeof issuer });
+	int pair[2];
+
+	CHECK(!failed(channel_pair(pair)));
+	CHECK(send_fd(p->control, buf_bytes(&packet), pair[1]));
+	close(pair[1]);
+	return pair[0];
+}
+
+static struct buf
+login_frame(uint64_t id, const char *user)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+
+	login_put(&body, &(struct login){ .user = bytes_text(user), .password = BYTES("a password of mine"),
+	                                  .address = BYTES("192.0.2.1") });
+	return frame(KEEPER_LOGIN, id, buf_bytes(&body));
+}
+
+static struct buf
+refresh_frame(uint64_t id)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+
+	login_put(&body, &(struct login){ .refresh_token = BYTES("not one"), .address = BYTES("192.0.2.1") });
+	return frame(KEEPER_REFRESH, id, buf_bytes(&body));
+}
+
+static struct buf
+record_frame(uint64_t id)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+
+	audit_record_put(&body, &(struct audit_record){ .decision = BYTES("01J00000000000000000000000"), .class = AUDIT_API,
+	                                                .outcome = AUDIT_DENIED, .rows = -1 });
+	return frame(LEDGER_RECORD, id, buf_bytes(&body));
+}
+
+static void
+send_frame(int to, struct buf out)
+{
+	CHECK(send(to, out.at, out.len, MSG_NOSIGNAL) == (ssize_t)out.len);
+	buf_done(&out);
+}
+
+static size_t
+count_fds(pid_t pid)
+{
+	char path[32];
+	size_t count = 0;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	DIR *dir = opendir(path);
+	if (dir == NULL)
+		return 0;
+	while (readdir(dir) != NULL)
+		count++;
+	(void)closedir(dir);
+	return count;
+}
+
+/* Garbage */
+
+static void
+send_garbage(struct process *p)
+{
+	static const uint8_t cut[10] = { 0 };
+	static const uint8_t reserved[CHANNEL_HEADER] = { [4] = KEEPER_LOGIN, [6] = 1 };
+	static const uint8_t too_long[CHANNEL_HEADER] = { 0xff, 0xff, 0xff, 0xff, KEEPER_LOGIN };
+	static const uint8_t body_missing[CHANNEL_HEADER] = { 8, 0, 0, 0, KEEPER_LOGIN };
+	static const uint8_t no_type[CHANNEL_HEADER] = { 0 };
+	static const uint8_t odd_type[CHANNEL_HEADER] = { 0, 0, 0, 0, 0xff, 0xff };
+	static const uint8_t no_body[CHANNEL_HEADER] = { [4] = 1, [8] = 1 };
+	static const uint8_t bad_body[CHANNEL_HEADER + 4] = { 4, 0, 0, 0, [4] = KEEPER_LOGIN, [8] = 1, [16] = 0xff, 0xff, 0xff, 0xff };
+	const struct bytes packets[] = { { cut, sizeof cut },           { reserved, sizeof reserved },
+		                         { too_long, sizeof too_long }, { body_missing, sizeof body_missing },
+		                         { no_type, sizeof no_type },   { odd_type, sizeof odd_type },
+		                         { no_body, sizeof no_body },   { bad_body, sizeof bad_body } };
+
+	for (size_t i = 0; i < ARRAY_LEN(packets); i++) {
+		int fd = join(p);
+		CHECK(send(fd, packets[i].at, packets[i].len, MSG_NOSIGNAL) == (ssize_t)packets[i].len);
+		CHECK(is_closed(fd));
+		close(fd);
+	}
+}
+
+static void
+test_garbage_closes_the_workers_channel_and_no_other(void)
+{
+	struct process keeper, ledger;
+
+	if (!start(&keeper, ROLE_KEEPER) || !start(&ledger, ROLE_LEDGER))
+		return;
+	int asker = join(&keeper), writer = join(&ledger);
+	send_garbage(&keeper);
+	send_garbage(&ledger);
+	send_frame(asker, login_frame(7, "nobody"));
+	CHECK(has_answer(asker, KEEPER_ANSWER, 7));
+	send_frame(writer, record_frame(7));
+	CHECK(has_answer(writer, LEDGER_KEPT, 7));
+	close(asker);
+	close(writer);
+	stop(&keeper);
+	stop(&ledger);
+}
+
+/* Descriptors */
+
+static void
+check_fds(enum role role)
+{
+	struct process p;
+	const int gift = STDIN_FILENO;
+
+	if (!start(&p, role))
+		return;
+	int honest = join(&p);
+	send_frame(honest, role == ROLE_KEEPER ? refresh_frame(1) : record_frame(1));
+	CHECK(has_answer(honest, role == ROLE_KEEPER ? KEEPER_ANSWER : LEDGER_KEPT, 1));
+	size_t before = count_fds(p.pid);
+	if (before == 0)
+		test_skipped = "descriptors of another process cannot be counted";
+	for (int i = 0; i < 16; i++) {
+		CLEANUP(buf_done) struct buf out = role == ROLE_KEEPER ? refresh_frame(2) : record_frame(2);
+		int fd = join(&p);
+
+		CHECK(send_fd(fd, buf_bytes(&out), gift));
+		CHECK(is_closed(fd));
+		close(fd);
+	}
+	send_frame(honest, role == ROLE_KEEPER ? refresh_frame(3) : record_frame(3));
+	CHECK(has_answer(honest, role == ROLE_KEEPER ? KEEPER_ANSWER : LEDGER_KEPT, 3));
+	CHECK(count_fds(p.pid) == before);
+	close(honest);
+	stop(&p);
+}
+
+static void
+test_descriptors_handed_to_keeper_are_closed(void)
+{
+	check_fds(ROLE_KEEPER);
+}
+
+static void
+test_descriptors_handed_to_the_ledger_are_closed(void)
+{
+	check_fds(ROLE_LEDGER);
+}
+
+/* Floods */
+
+static void
+test_a_worker_that_asks_and_does_not_read_loses_its_channel(void)
+{
+	struct process p;
+	size_t sent = 0;
+
+	if (!start(&p, ROLE_KEEPER))
+		return;
+	int fd = join(&p), honest = join(&p);
+	CLEANUP(buf_done) struct buf out = refresh_frame(1);
+	for (;;) {
+		struct pollfd wait = { .fd = fd, .events = POLLOUT };
+		if (send(fd, out.at, out.len, MSG_NOSIGNAL) > 0)
+			sent++;
+		else if (errno != EAGAIN || poll(&wait, 1, WAIT_MS) != 1)
+			break;
+	}
+	CHECK(errno == EPIPE || errno == ECONNRESET);
+	printf("# closed after %zu questions\n", sent);
+	send_frame(honest, login_frame(7, "nobody"));
+	CHECK(has_answer(honest, KEEPER_ANSWER, 7));
+	close(fd);
+	close(honest);
+	stop(&p);
+}
+
+static void
+test_guesses_sent_all_at_once_are_throttled_like_any(void)
+{
+	enum { GUESSES = 24 };
+	struct process p;
+	unsigned refused = 0, wait = 0;
+
+	if (!start(&p, ROLE_KEEPER))
+		return;
+	int fd = join(&p);
+	for (uint64_t id = 1; id <= GUESSES; id++)
+		send_frame(fd, login_frame(id, "ada"));
+	while (refused + wait < GUESSES) {
+		static uint8_t packet[CHANNEL_PACKET_MAX];
+		ssize_t len = next(fd, packet, sizeof packet);
+		struct reader r = { packet, packet + (len > 0 ? len : 0) };
+		struct login_answer a;
+		struct message m;
+		bool found = true;
+
+		CHECK(len > 0);
+		if (len <= 0)
+			break;
+		while (!failed(channel_frame(&r, &m, &found)) && found)
+			if (m.type == KEEPER_ANSWER && !failed(login_answer_read(m.body, &a)))
+				*(a.result == LOGIN_WAIT ? &wait : &refused) += 1;
+	}
+	/* Three are free of charge, one more is looked at once its second has passed. */
+	CHECK(refused >= 3 && refused <= 5);
+	printf("# %u looked at, %u told to wait\n", refused, wait);
+	close(fd);
+	stop(&p);
+}
+
+static void
+test_ids_in_any_order_confuse_only_their_sender(void)
+{
+	static const uint64_t ids[] = { 9, 3, UINT64_MAX, 3, 1 };
+	struct process p;
+
+	if (!start(&p, ROLE_LEDGER))
+		return;
+	int fd = join(&p), honest = join(&p);
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		send_frame(fd, record_frame(ids[i]));
+		CHECK(has_answer(fd, LEDGER_KEPT, ids[i]));
+	}
+	send_frame(fd, record_frame(0));
+	CHECK(is_closed(fd));
+	send_frame(honest, record_frame(1));
+	CHECK(has_answer(honest, LEDGER_KEPT, 1));
+	close(fd);
+	close(honest);
+	stop(&p);
+}
+
+TESTS(TEST(test_garbage_closes_the_workers_channel_and_no_other), TEST(test_descriptors_handed_to_keeper_are_closed),
+      TEST(test_descriptors_handed_to_the_ledger_are_closed), TEST(test_a_worker_that_asks_and_does_not_read_loses_its_channel),
+      TEST(test_guesses_sent_all_at_once_are_throttled_like_any), TEST(test_ids_in_any_order_confuse_only_their_sender))
