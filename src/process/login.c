@@ -26,7 +26,7 @@ struct job {
 	struct buf rehashed;
 };
 
-static void run(struct job *j);
+static void run_next(struct keeper *k);
 
 static void
 answer(const struct asker *a, uint64_t id, const struct login_answer *answer)
@@ -64,6 +64,12 @@ answer_refused(const struct asker *a, uint64_t id, struct err e, struct bytes su
 		refused.wait_s = 1;
 	}
 	answer(a, id, &refused);
+}
+
+static void
+answer_wait(const struct asker *a, uint64_t id, unsigned wait_s)
+{
+	answer(a, id, &(struct login_answer){ .result = LOGIN_WAIT, .wait_s = wait_s, .reason = BYTES("too many logins") });
 }
 
 static struct err
@@ -134,13 +140,7 @@ on_checked(uv_work_t *work, int status)
 	list_remove(&j->node);
 	finish(j);
 	job_free(j);
-	if (list_is_empty(&k->waiting))
-		return;
-
-	struct job *next = container_of(k->waiting.next, struct job, node);
-	list_remove(&next->node);
-	k->waiting_count--;
-	run(next);
+	run_next(k);
 }
 
 static void
@@ -151,6 +151,26 @@ run(struct job *j)
 	k->running_count++;
 	list_append(&k->running, &j->node);
 	(void)uv_queue_work(&k->start->loop->uv, &j->work, check, on_checked); /* fails only without a function */
+}
+
+/* The next login that is still worth its hash. Asked again, because those before it may have failed since it
+ * came: else who sends many guesses at once would have them all looked at. */
+static void
+run_next(struct keeper *k)
+{
+	while (!list_is_empty(&k->waiting)) {
+		struct job *j = container_of(k->waiting.next, struct job, node);
+		unsigned wait_s = throttle_wait_s(k->throttle, j->login.user, j->login.address, clock_monotonic_us());
+
+		list_remove(&j->node);
+		k->waiting_count--;
+		if (j->asker != NULL && wait_s == 0) {
+			run(j);
+			return;
+		}
+		answer_wait(j->asker, j->id, wait_s);
+		job_free(j);
+	}
 }
 
 static struct err
@@ -178,8 +198,7 @@ login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct login *lo
 	if (wait_s == 0 && k->running_count >= limits->hash_workers && k->waiting_count >= limits->hash_queue)
 		wait_s = 1;
 	if (wait_s != 0) {
-		answer(a, id, &(struct login_answer){ .result = LOGIN_WAIT, .wait_s = wait_s,
-		                                      .reason = BYTES("too many logins") });
+		answer_wait(a, id, wait_s);
 		return;
 	}
 	struct job *j = k->issuer == NULL ? NULL : calloc(1, sizeof *j);
