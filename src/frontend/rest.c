@@ -120,6 +120,8 @@ prepare_read(struct request *r)
 	struct operation *op = &rest->operation;
 
 	TRY(decide(r, ACTION_READ, &rest->needed, &r->grant));
+	if (!rest->has_key)
+		TRY(rest_order(r));
 	columns_of(r->grant, &rest->columns);
 	if (rest->has_select)
 		rest->columns = rest->select;
@@ -279,6 +281,27 @@ keep_last(struct request *r, const struct value *row)
 	return OK;
 }
 
+static bool
+is_same(const struct value *a, const struct value *b)
+{
+	if (a->type != b->type || a->type == VALUE_NULL)
+		return a->type == b->type;
+	if (value_has_bytes(a->type))
+		return bytes_equal(a->bytes, b->bytes);
+	return a->type == VALUE_BOOL ? a->boolean == b->boolean : a->type == VALUE_INT64 ? a->int64 == b->int64 : a->real == b->real;
+}
+
+/* A page cannot end between two rows that the order does not tell apart: the next would begin behind both. */
+static struct err
+check_page_end(const struct rest *rest, const struct value *next)
+{
+	for (size_t i = 0; i < rest->order_count; i++)
+		if (!is_same(&rest->last[i], &next[rest->shown + i]))
+			return OK;
+	return fail(ERR_INVALID, "rows at the end of this page are alike in every column of the order: "
+	                         "ask for another $first or $orderby");
+}
+
 static struct err
 take_row(struct request *r, const struct value *row)
 {
@@ -286,7 +309,7 @@ take_row(struct request *r, const struct value *row)
 
 	if (rest->operation.kind == OPERATION_LIST && (size_t)r->rows == rest->first) {
 		rest->has_more = true;
-		return OK;
+		return check_page_end(rest, row);
 	}
 	rest_put_row(r, row);
 	if (r->reply.body.overflow)
@@ -309,6 +332,9 @@ may_insert_instead(struct request *r, struct err e)
 		return false;
 	rest->is_insert_tried = true;
 	for (size_t k = 0; k < rest->table->key_count; k++) {
+		/* 2.5 may be looked for in a column of whole numbers, but not stored there. */
+		if (rest->table->columns[rest->table->key[k]].type == VALUE_INT64 && rest->key[k].type != VALUE_INT64)
+			return false;
 		rest->set_columns[rest->set_count] = rest->table->key[k];
 		rest->set_values[rest->set_count++] = rest->key[k];
 		column_set_add(&rest->needed, rest->table->key[k]);
@@ -323,16 +349,28 @@ may_insert_instead(struct request *r, struct err e)
 	return true;
 }
 
+/* Created in place of an update, and its key is taken by a row this caller may not see, or would make such a row:
+ * to the caller both are the same. */
+static bool
+is_hidden(const struct request *r, struct err e)
+{
+	const struct rest *rest = r->rest;
+
+	if (r->head.method != HTTP_PUT || rest->operation.kind != OPERATION_INSERT)
+		return false;
+	for (size_t k = 0; e.kind == ERR_CONFLICT && k < rest->table->key_count; k++)
+		if (bytes_equal(rest->fault.column, rest->table->columns[rest->table->key[k]].name))
+			return true;
+	return e.kind == ERR_DENIED;
+}
+
 static struct err
 explain_fault(struct request *r, struct err e)
 {
 	struct bytes column = r->rest->fault.column;
 
-	/* Created in place of an update, and its key is taken: by a row this caller may not see. */
-	if (e.kind == ERR_CONFLICT && r->head.method == HTTP_PUT && r->rest->operation.kind == OPERATION_INSERT)
-		for (size_t k = 0; k < r->rest->table->key_count; k++)
-			if (bytes_equal(column, r->rest->table->columns[r->rest->table->key[k]].name))
-				return fail(ERR_NOT_FOUND, "no such row");
+	if (is_hidden(r, e))
+		return fail(ERR_NOT_FOUND, "no such row");
 	if (column.len == 0)
 		return e;
 	return request_fail(r, e, "%s: column %.*s", e.why, (int)column.len, (const char *)column.at);

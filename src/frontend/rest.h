@@ -18,7 +18,7 @@ struct rest {
 	const struct filter *filter;
 	struct bytes filter_text, order_text;
 	struct order_term order[ORDER_MAX];
-	size_t order_count, order_asked; /* with the key columns behind; as asked */
+	size_t order_count;              /* with the key columns behind */
 	size_t first;
 	struct value after[ORDER_MAX];
 	bool has_after;
@@ -48,6 +48,8 @@ void rest_done(struct request *r);
 /* rest_query.c: the path's key and the query options -> struct rest. ERR_PEER with r->detail. */
 struct err rest_parse_key(struct request *r);
 struct err rest_parse_options(struct request *r);
+/* For a list, when the grant is final: the whole order, and where in it the page before ended. */
+struct err rest_order(struct request *r);
 /* ERR_DENIED for a column the caller's grant does not have: before anything is said about its type. */
 struct err rest_check_column(struct request *r, size_t column);
 /* rest_body.c: the JSON object -> set_columns and set_values. */

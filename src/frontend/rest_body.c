@@ -71,6 +71,36 @@ take_value(struct request *r, enum value_type type, const struct json *v, struct
 	return type == VALUE_TEXT || literal_fit(type, text, LITERAL_ANY, &r->arena, ret);
 }
 
+/* What JSON must be for a column of this type. */
+static const char *
+expected(enum value_type type)
+{
+	switch (type) {
+	case VALUE_BOOL:
+		return "true or false";
+	case VALUE_INT64:
+		return "a whole number of 64 bits";
+	case VALUE_DECIMAL:
+	case VALUE_DOUBLE:
+		return "a number";
+	case VALUE_BYTES:
+		return "a string of base64";
+	case VALUE_DATE:
+		return "a date such as \"2026-11-22\"";
+	case VALUE_TIME:
+		return "a time such as \"13:04:05\"";
+	case VALUE_TIMESTAMP:
+		return "a timestamp such as \"2026-11-22T13:04:05Z\"";
+	case VALUE_UUID:
+		return "a uuid";
+	case VALUE_TEXT:
+	case VALUE_NULL:
+	case VALUE_JSON:
+		break;
+	}
+	return "a string";
+}
+
 static struct err
 take_member(struct request *r, const struct json *name)
 {
@@ -92,7 +122,7 @@ take_member(struct request *r, const struct json *name)
 		*value = (struct value){ .type = VALUE_NULL };
 	else if (!take_value(r, column->type, name + 1, value))
 		return request_fail(r, fail(ERR_INVALID, "a value of the wrong type"), "column %.*s takes %s", shown,
-		                    (const char *)name->text.at, literal_expected(column->type));
+		                    (const char *)name->text.at, expected(column->type));
 	rest->set_columns[rest->set_count++] = (uint16_t)index;
 	column_set_add(&rest->needed, (size_t)index);
 	return OK;

@@ -29,7 +29,7 @@ take_key(struct request *r, size_t part, struct bytes text)
 	const struct column *column = &rest->table->columns[rest->table->key[part]];
 
 	if (!literal_fit(column->type, text, LITERAL_ANY, &r->arena, &rest->key[part]))
-		return request_fail(r, fail(ERR_PEER, "the key is malformed"), "the key is malformed: %.*s takes %s",
+		return request_fail(r, fail(ERR_PEER, "the key is malformed"), "the key is malformed: %.*s: %s",
 		                    (int)column->name.len, (const char *)column->name.at,
 		                    literal_expected(column->type));
 	return OK;
@@ -237,17 +237,44 @@ parse_option(struct request *r, const struct url_parameter *p, unsigned *seen)
 	                    p->name.len > 64 ? 64 : (int)p->name.len, (const char *)p->name.at);
 }
 
-/* The key behind the asked order makes it total, so that a page has one end. Without a key, every
- * readable column has to do; rows alike in all of them cannot be told apart. */
-static void
-complete_order(struct rest *rest)
+/* Do all views of the grant have it? The backend orders by no other column. */
+static bool
+is_always_seen(const struct grant *g, size_t column)
 {
-	const struct table *t = rest->table;
+	for (size_t i = 0; i < g->view_count; i++)
+		if (!column_set_has(&g->views[i].columns, column))
+			return false;
+	return true;
+}
 
-	rest->order_asked = rest->order_count;
-	for (size_t i = 0; i < t->key_count && rest->order_count < ORDER_MAX; i++)
-		if (!is_ordered_by(rest, t->key[i]))
-			rest->order[rest->order_count++] = (struct order_term){ .column = t->key[i] };
+/* The key behind the asked order makes it total, so that a page has one end. Without a key, or without room for it,
+ * as much as there is of what tells rows apart; rest.c sees to it that a page does not end between rows alike. */
+static void
+complete_order(struct request *r)
+{
+	struct rest *rest = r->rest;
+	const struct table *t = rest->table;
+	size_t count = t->key_count > 0 ? t->key_count : t->column_count;
+
+	for (size_t i = 0; i < count && rest->order_count < ORDER_MAX; i++) {
+		uint16_t column = t->key_count > 0 ? t->key[i] : (uint16_t)i;
+
+		if (!is_ordered_by(rest, column) && (t->key_count > 0 || is_always_seen(r->grant, column)))
+			rest->order[rest->order_count++] = (struct order_term){ .column = column };
+	}
+}
+
+struct err
+rest_order(struct request *r)
+{
+	struct rest *rest = r->rest;
+
+	complete_order(r);
+	if (!rest->has_after)
+		return OK;
+
+	const struct cursor_context of = { r->resource, rest->order_text, rest->filter_text };
+	return cursor_open(r->gate, &of, rest->after[0].bytes, &r->arena, rest->after, rest->order_count);
 }
 
 struct err
@@ -265,10 +292,5 @@ rest_parse_options(struct request *r)
 	}
 	for (size_t i = 0; i < rest->option_count; i++)
 		TRY(parse_option(r, &rest->options[i], &seen));
-	complete_order(rest);
-	if (!rest->has_after)
-		return OK;
-
-	const struct cursor_context of = { r->resource, rest->order_text, rest->filter_text };
-	return cursor_open(r->gate, &of, rest->after[0].bytes, &r->arena, rest->after, rest->order_count);
+	return OK;
 }
