@@ -12,7 +12,8 @@
 
 struct chain;
 
-/* Opens or creates the log (the folder above it must be there), takes an exclusive lock, finds the end. A torn
+/* Opens or begins the log in a folder that must be there (one that went away while the service ran is a log
+ * that went away, not the place for a new one), takes an exclusive lock, finds the end. A torn
  * last line (kill -9, power) is cut off into <dir>/torn and a "recovered" record is written. Anything else in
  * the last segment that does not verify, a log shorter than its last checkpoint, and a second ledger on the
  * directory are ERR_CONFIG, and nothing is changed. ERR_SYSTEM may be tried again. */

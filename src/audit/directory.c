@@ -26,10 +26,8 @@ fd_close(int *fd)
 struct err
 directory_take(const char *path, int *ret)
 {
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return fail_errno("cannot make the audit directory");
-
 	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
 	if (directory < 0)
 		return fail_errno("cannot open the audit directory");
 	if (flock(directory, LOCK_EX | LOCK_NB) != 0) {

@@ -15,8 +15,7 @@ fail_errno(const char *why)
 /* Cleanup of a descriptor: closes it unless it is -1. */
 void fd_close(int *fd);
 
-/* To write: made (0700) if missing, and locked until the descriptor is closed. ERR_CONFIG when another
- * process has it. */
+/* To write: locked until the descriptor is closed. ERR_CONFIG when another process has it. */
 struct err directory_take(const char *path, int *ret);
 /* To read. ERR_CONFIG when there is none. */
 struct err directory_open(const char *path, int *ret);

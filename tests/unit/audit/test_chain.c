@@ -166,16 +166,27 @@ mode_of(const char *directory, const char *name)
 static void
 test_files_are_for_the_owner_only(void)
 {
-	char *path = log_new(), inner[PATH_ROOM];
+	char *path = log_new();
 	mode_t mask = umask(0);
+
+	struct audit_settings s = log_settings(path);
+	CHECK(log_fill(&s, 1));
+	umask(mask);
+	CHECK(mode_of(path, first_segment) == 0600 && mode_of(path, "checkpoints") == 0600);
+	CHECK(mode_of(path, "checkpoint.key") == 0600 && mode_of(path, "checkpoint.pub") == 0600);
+	log_remove(path);
+}
+
+static void
+test_a_folder_that_is_gone_is_no_place_for_a_new_log(void)
+{
+	char *path = log_new(), inner[PATH_ROOM];
+	struct chain *c = NULL;
 
 	path_of(path, "log", inner);
 	struct audit_settings s = log_settings(inner);
-	CHECK(log_fill(&s, 1));
-	umask(mask);
-	CHECK(mode_of(path, "log") == 0700);
-	CHECK(mode_of(inner, first_segment) == 0600 && mode_of(inner, "checkpoints") == 0600);
-	CHECK(mode_of(inner, "checkpoint.key") == 0600 && mode_of(inner, "checkpoint.pub") == 0600);
+	CHECK(chain_open(&s, start_us, &c).kind == ERR_SYSTEM && c == NULL);
+	CHECK(access(inner, F_OK) != 0);
 	log_remove(path);
 }
 
@@ -296,6 +307,7 @@ TESTS(TEST(test_sequence_counts_committed_records_only),
       TEST(test_a_checkpoint_is_signed_by_time_when_there_is_something_new),
       TEST(test_a_log_with_many_checkpoints_and_segments_starts_again),
       TEST(test_a_checkpoint_is_a_c2sp_signed_note), TEST(test_files_are_for_the_owner_only),
+      TEST(test_a_folder_that_is_gone_is_no_place_for_a_new_log),
       TEST(test_a_second_ledger_on_the_same_directory_is_refused), TEST(test_a_directory_that_cannot_be_is_refused),
       TEST(test_a_key_that_is_missing_changed_or_open_to_others_is_refused),
       TEST(test_a_damaged_last_segment_stops_the_start_and_is_not_touched),
