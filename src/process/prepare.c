@@ -2,6 +2,8 @@
 #include "process/prepare.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -9,6 +11,22 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+
+struct err
+prepare_inheritance(void)
+{
+	int fd;
+
+	/* Where a standard one is closed, a socket of ours would take its number, and log lines go into it. */
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO && fcntl(fd, F_SETFD, 0) == 0);
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "inherited descriptors cannot be kept back" };
+	close(fd);
+	(void)umask(S_IRWXG | S_IRWXO); /* cannot fail */
+	return OK;
+}
 
 void
 prepare_descriptors(const struct settings *settings)
@@ -37,9 +55,10 @@ prepare_folder(const char *path)
 struct err
 prepare_metrics(int *ret_fd, struct metrics **ret)
 {
-	int fd = memfd_create("metrics", MFD_CLOEXEC);
+	int fd = memfd_create("metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd < 0 || ftruncate(fd, sizeof **ret) != 0)
+	/* Sealed: a page that one process cut off would end all others. */
+	if (fd < 0 || ftruncate(fd, sizeof **ret) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0)
 		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no shared page" };
 	struct metrics *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (m == MAP_FAILED)

@@ -82,8 +82,12 @@ open_start(struct start *s)
 {
 	const struct rlimit no_core = { 0, 0 };
 
+	/* Before the first secret: no core, and nobody of the same user may trace it or read its memory. */
 	(void)setrlimit(RLIMIT_CORE, &no_core); /* only lowers: cannot fail */
-	(void)signal(SIGPIPE, SIG_IGN);         /* cannot fail for these */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return fail(ERR_SYSTEM, "the process cannot be made undumpable");
+	(void)signal(SIGXFSZ, SIG_IGN);         /* cannot fail for these. A file too large is an error, not the end */
+	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);          /* the terminal's signals are the supervisor's to understand */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);

@@ -120,9 +120,6 @@ sandbox_enter_files(const struct sandbox *s, const char **missing)
 	*missing = NULL;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no_new_privs cannot be set" };
-	/* Nobody of the same user may trace it or read its memory: it holds tokens, or keys. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "the process cannot be made undumpable" };
 	TRY(enter_landlock(s, missing));
 	return drop_capabilities();
 }

@@ -241,6 +241,7 @@ watch_signals(struct supervisor *s)
 static struct err
 start(struct supervisor *s)
 {
+	TRY(prepare_inheritance());
 	TRY(generation_open(s->config_file, ++s->generations, NULL, &s->current));
 	TRY(prepare_folder(s->current->settings->state_path));
 	TRY(prepare_folder(s->current->settings->audit.path));
