@@ -23,6 +23,22 @@ check_mistakes(const struct mistake *rows, size_t count)
 	}
 }
 
+/* `count` times `text`, between `head` and `tail`. */
+static struct load
+load_repeated(const char *head, const char *text, size_t count, const char *tail)
+{
+	struct buf b = { 0 };
+
+	buf_put_text(&b, head);
+	for (size_t i = 0; i < count; i++)
+		buf_put_text(&b, text);
+	buf_put_text(&b, tail);
+	CHECK(!b.overflow);
+	struct load l = load_bytes(b.at, b.len);
+	buf_done(&b);
+	return l;
+}
+
 static void
 test_what_is_not_yaml_is_refused_with_its_place(void)
 {
@@ -211,6 +227,27 @@ test_symmetric_and_unsigned_algorithms_are_refused_with_the_reason(void)
 }
 
 static void
+test_a_tenant_is_one_text_of_an_issuer_that_has_any(void)
+{
+	static const struct mistake rows[] = {
+		{ "issuers:\n  i: {" OIDC ", tenant: ''}\n", G ":2:78: tenant is empty; expected text of 1 to 256 bytes\n" },
+		{ "issuers:\n  i: {" OIDC ", tenant: [a, b]}\n", G ":2:78: tenant is a list; expected text of 1 to 256 bytes\n" },
+		{ "issuers:\n  i: {" OIDC ", tenant: {id: a}}\n", G ":2:78: tenant is a mapping; expected text of 1 to 256 bytes\n" },
+		{ "issuers: {l: {type: local, audience: a, tenant: x}}\n",
+		  G ":1:41: unknown key \"tenant\" in an issuer; expected one of type, access_token_ttl, refresh_token_ttl, "
+		  "refresh_idle_ttl, signing_algorithm, key_rotation, leeway, audience, roles_claim\n" },
+	};
+
+	check_mistakes(rows, ARRAY_LEN(rows));
+	struct load l = load_repeated("issuers: {i: {" OIDC ", tenant: ", "t", 256, "}}\n");
+	CHECK(l.errors.count == 0 && l.settings != NULL && strlen(l.settings->issuers[0].tenant) == 256);
+	load_done(&l);
+	l = load_repeated("issuers: {i: {" OIDC ", tenant: ", "t", 257, "}}\n");
+	CHECK(load_says(&l, G ":1:86: tenant is too long; expected text of 1 to 256 bytes\n"));
+	load_done(&l);
+}
+
+static void
 test_settings_that_must_fit_together_are_compared(void)
 {
 	static const struct mistake rows[] = {
@@ -384,22 +421,6 @@ test_long_and_hostile_text_is_cut_in_messages(void)
 	load_done(&l);
 }
 
-/* `count` times `text`, between `head` and `tail`. */
-static struct load
-load_repeated(const char *head, const char *text, size_t count, const char *tail)
-{
-	struct buf b = { 0 };
-
-	buf_put_text(&b, head);
-	for (size_t i = 0; i < count; i++)
-		buf_put_text(&b, text);
-	buf_put_text(&b, tail);
-	CHECK(!b.overflow);
-	struct load l = load_bytes(b.at, b.len);
-	buf_done(&b);
-	return l;
-}
-
 static void
 test_depth_size_and_number_are_bounded(void)
 {
@@ -520,6 +541,7 @@ test_no_memory_is_an_error(void)
 TESTS(TEST(test_what_is_not_yaml_is_refused_with_its_place), TEST(test_aliases_anchors_and_merge_keys_are_refused),
       TEST(test_unknown_and_missing_keys_name_the_known_ones), TEST(test_quantities_need_units_and_keep_their_bounds),
       TEST(test_addresses_and_urls_are_checked), TEST(test_symmetric_and_unsigned_algorithms_are_refused_with_the_reason),
+      TEST(test_a_tenant_is_one_text_of_an_issuer_that_has_any),
       TEST(test_settings_that_must_fit_together_are_compared), TEST(test_references_name_what_there_is),
       TEST(test_rules_are_checked), TEST(test_all_errors_come_at_once_in_order_of_place),
       TEST(test_the_parts_of_later_versions_are_refused_clearly),

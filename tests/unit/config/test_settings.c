@@ -70,6 +70,7 @@ test_issuers_of_both_types(void)
 	                          "    algorithms: [ES384, EdDSA]\n"
 	                          "    roles_claim: https://x.example/roles\n"
 	                          "    leeway: 0s\n"
+	                          "    tenant: 11111111-1111-1111-1111-111111111111\n"
 	                          "  dev: {type: oidc, issuer: 'http://localhost:9/a', audience: x, jwks: {file: /k.json}}\n");
 	const struct issuer_settings *i = l.settings != NULL ? l.settings->issuers : NULL;
 
@@ -86,9 +87,9 @@ test_issuers_of_both_types(void)
 	CHECK(i[1].type == ISSUER_OIDC && is(i[1].issuer, "https://idp.test.invalid/"));
 	CHECK(i[1].audience_count == 2 && is(i[1].audience[1], "y") && is(i[1].jwks_file, "/srv/gw/keys/jwks.json"));
 	CHECK(i[1].algorithms == (ALG_ES384 | ALG_EDDSA) && is(i[1].roles_claim, "https://x.example/roles"));
-	CHECK(i[1].leeway_s == 0);
+	CHECK(i[1].leeway_s == 0 && is(i[1].tenant, "11111111-1111-1111-1111-111111111111"));
 	CHECK(i[2].algorithms == (ALG_RS256 | ALG_PS256 | ALG_ES256 | ALG_EDDSA) && i[2].leeway_s == 60);
-	CHECK(is(i[2].jwks_file, "/k.json"));
+	CHECK(is(i[2].jwks_file, "/k.json") && i[0].tenant == NULL && i[2].tenant == NULL);
 	load_done(&l);
 }
 
