@@ -3,17 +3,19 @@
 #include "format/json.h"
 #include "frontend/endpoint.h"
 
+enum { OPTIONS = 5 };
+
 /* What the document shows of one resource to this caller. */
 struct view {
 	const struct table *table;
 	struct bytes name;
+	unsigned page_max;
 	unsigned actions;                         /* bit = enum action */
 	struct column_set columns[ACTION_COUNT];
 };
 
 static const char *const errors =
-	"\"400\":{\"$ref\":\"#/components/responses/Error\"},\"401\":{\"$ref\":\"#/components/responses/Error\"},"
-	"\"403\":{\"$ref\":\"#/components/responses/Error\"},\"503\":{\"$ref\":\"#/components/responses/Error\"}";
+	"\"4XX\":{\"$ref\":\"#/components/responses/Error\"},\"5XX\":{\"$ref\":\"#/components/responses/Error\"}";
 
 static void
 look(struct request *r, size_t index, struct view *ret)
@@ -22,7 +24,7 @@ look(struct request *r, size_t index, struct view *ret)
 	const struct grant *grant;
 	struct decision ignored;
 
-	*ret = (struct view){ .table = policy_table(r->gate->policy, (unsigned)index), .name = bytes_text(settings->name) };
+	*ret = (struct view){ .table = policy_table(r->gate->policy, (unsigned)index), .name = bytes_text(settings->name), .page_max = settings->page_max };
 	for (int a = ACTION_READ; a <= ACTION_DELETE; a++) {
 		if (r->who == NULL || failed(policy_decide(r->gate->policy, r->who, ret->name, (enum action)a, NULL, &r->arena,
 		                                           &grant, &ignored)))
@@ -85,25 +87,66 @@ put_type(struct buf *out, const struct column *c)
 	}
 }
 
+static bool
+is_key(const struct table *t, size_t column)
+{
+	for (size_t i = 0; i < t->key_count; i++)
+		if (t->key[i] == column)
+			return true;
+	return false;
+}
+
+/* May it stand in a body? The key of a row that is there stands in the path. */
+static bool
+is_written(const struct view *v, enum action action, size_t column)
+{
+	return column_set_has(&v->columns[action], column) && !v->table->columns[column].is_generated &&
+	       !(action == ACTION_UPDATE && is_key(v->table, column));
+}
+
+static bool
+is_shown(const struct view *v, enum action action, size_t column)
+{
+	return action == ACTION_READ ? column_set_has(&v->columns[action], column) : is_written(v, action, column);
+}
+
 static void
 put_columns(struct buf *out, const struct view *v, enum action action)
 {
 	bool first = true;
 
-	buf_put_text(out, "{\"type\":\"object\",\"properties\":{");
+	buf_put_text(out, "\"type\":\"object\",\"properties\":{");
+	for (size_t i = 0; i < v->table->column_count; i++) {
+		if (!is_shown(v, action, i))
+			continue;
+		if (!first)
+			buf_put_u8(out, ',');
+		first = false;
+		json_put_string(out, v->table->columns[i].name);
+		buf_put_u8(out, ':');
+		put_type(out, &v->table->columns[i]);
+	}
+	buf_put_u8(out, '}');
+}
+
+/* A new row needs what has no default; a row that is replaced, all that cannot be NULL. */
+static void
+put_required(struct buf *out, const struct view *v, enum action action)
+{
+	bool first = true;
+
+	buf_put_text(out, ",\"required\":[");
 	for (size_t i = 0; i < v->table->column_count; i++) {
 		const struct column *c = &v->table->columns[i];
 
-		if (!column_set_has(&v->columns[action], i) || (action != ACTION_READ && c->is_generated))
+		if (!is_written(v, action, i) || c->nullable || (action == ACTION_CREATE && c->has_default))
 			continue;
 		if (!first)
 			buf_put_u8(out, ',');
 		first = false;
 		json_put_string(out, c->name);
-		buf_put_u8(out, ':');
-		put_type(out, c);
 	}
-	buf_put_text(out, "}}");
+	buf_put_u8(out, ']');
 }
 
 /* The list of rows every answer with data holds. */
@@ -111,18 +154,23 @@ static void
 put_answer(struct buf *out, const struct view *v, const char *status, const char *what)
 {
 	buf_printf(out, "\"%s\":{\"description\":\"%s\",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\","
-	                "\"properties\":{\"value\":{\"type\":\"array\",\"items\":",
+	                "\"properties\":{\"value\":{\"type\":\"array\",\"items\":{",
 	           status, what);
 	put_columns(out, v, ACTION_READ);
-	buf_put_text(out, "},\"nextLink\":{\"type\":\"string\"}}}}}},");
+	buf_put_text(out, "}},\"nextLink\":{\"type\":\"string\"}}}}}},");
 }
 
+/* PATCH sets some columns, the others a whole row. */
 static void
-put_body(struct buf *out, const struct view *v, enum action action)
+put_body(struct buf *out, const struct view *v, enum action action, bool is_patch)
 {
-	buf_put_text(out, "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":");
+	buf_put_text(out, "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{");
 	put_columns(out, v, action);
-	buf_put_text(out, "}}},");
+	if (is_patch)
+		buf_put_text(out, ",\"minProperties\":1");
+	else
+		put_required(out, v, action);
+	buf_put_text(out, ",\"additionalProperties\":false}}}},");
 }
 
 static void
@@ -134,21 +182,26 @@ begin_operation(struct buf *out, const struct view *v, const char *method, const
 	*first = false;
 }
 
+/* The first `count` options: all of them for a list, $select for a row. */
 static void
-put_list_parameters(struct buf *out)
+put_options(struct buf *out, const struct view *v, size_t count)
 {
-	static const char *const options[][3] = {
-		{ "$select", "string", "columns, separated by commas" },
-		{ "$filter", "string", "eq ne gt ge lt le and or not in contains startswith endswith" },
-		{ "$orderby", "string", "column asc|desc, …" },
-		{ "$first", "integer", "rows of a page" },
-		{ "$after", "string", "cursor out of nextLink" },
+	static const char *const options[OPTIONS][3] = {
+		{ "$select", "columns, separated by commas", "\"string\"" },
+		{ "$filter", "eq ne gt ge lt le and or not in contains startswith endswith", "\"string\"" },
+		{ "$orderby", "column asc|desc, …", "\"string\"" },
+		{ "$after", "cursor out of nextLink", "\"string\"" },
+		{ "$first", "rows of a page", "\"integer\",\"minimum\":1,\"maximum\":" },
 	};
 
 	buf_put_text(out, "\"parameters\":[");
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		buf_printf(out, "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"schema\":{\"type\":\"%s\"}}",
-		           i == 0 ? "" : ",", options[i][0], options[i][2], options[i][1]);
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(out, "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"schema\":{\"type\":%s",
+		           i == 0 ? "" : ",", options[i][0], options[i][1], options[i][2]);
+		if (i == OPTIONS - 1)
+			buf_printf(out, "%u", v->page_max);
+		buf_put_text(out, "}}");
+	}
 	buf_put_text(out, "],");
 }
 
@@ -162,14 +215,14 @@ put_collection(struct buf *out, const struct view *v)
 	buf_put_text(out, "\":{");
 	if ((v->actions >> ACTION_READ & 1) != 0) {
 		begin_operation(out, v, "get", "List rows", &first);
-		put_list_parameters(out);
+		put_options(out, v, OPTIONS);
 		buf_put_text(out, "\"responses\":{");
 		put_answer(out, v, "200", "Rows");
 		buf_printf(out, "%s}}", errors);
 	}
 	if ((v->actions >> ACTION_CREATE & 1) != 0) {
 		begin_operation(out, v, "post", "Create a row", &first);
-		put_body(out, v, ACTION_CREATE);
+		put_body(out, v, ACTION_CREATE, false);
 		buf_put_text(out, "\"responses\":{");
 		put_answer(out, v, "201", "The new row");
 		buf_printf(out, "%s}}", errors);
@@ -216,11 +269,12 @@ put_row(struct buf *out, const struct view *v)
 	static const struct {
 		enum action action;
 		const char *method, *what, *status, *answer;
+		bool is_patch, creates;
 	} rows[] = {
-		{ ACTION_READ, "get", "Read a row", "200", "The row" },
-		{ ACTION_UPDATE, "patch", "Change columns of a row", "200", "The row as it is now" },
-		{ ACTION_UPDATE, "put", "Replace a row", "200", "The row as it is now" },
-		{ ACTION_DELETE, "delete", "Delete a row", "204", NULL },
+		{ ACTION_READ, "get", "Read a row", "200", "The row", false, false },
+		{ ACTION_UPDATE, "patch", "Change columns of a row", "200", "The row as it is now", true, false },
+		{ ACTION_UPDATE, "put", "Replace a row", "200", "The row as it is now", false, true },
+		{ ACTION_DELETE, "delete", "Delete a row", "204", NULL, false, false },
 	};
 	CLEANUP(buf_done) struct buf path = { 0 };
 	bool first = false;
@@ -233,14 +287,18 @@ put_row(struct buf *out, const struct view *v)
 		if ((v->actions >> rows[i].action & 1) == 0)
 			continue;
 		begin_operation(out, v, rows[i].method, rows[i].what, &first);
+		if (rows[i].action == ACTION_READ)
+			put_options(out, v, 1);
 		if (rows[i].action == ACTION_UPDATE)
-			put_body(out, v, ACTION_UPDATE);
+			put_body(out, v, ACTION_UPDATE, rows[i].is_patch);
 		buf_put_text(out, "\"responses\":{");
 		if (rows[i].answer != NULL)
 			put_answer(out, v, rows[i].status, rows[i].answer);
 		else
 			buf_printf(out, "\"%s\":{\"description\":\"Done\"},", rows[i].status);
-		buf_printf(out, "\"404\":{\"$ref\":\"#/components/responses/Error\"},%s}}", errors);
+		if (rows[i].creates && (v->actions >> ACTION_CREATE & 1) != 0)
+			put_answer(out, v, "201", "The new row");
+		buf_printf(out, "%s}}", errors);
 	}
 	buf_put_u8(out, '}');
 }
