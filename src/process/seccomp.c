@@ -3,6 +3,7 @@
  * The filter is a straight list; the kernel remembers the calls that are always allowed in a bitmap, so
  * the usual ones cost nothing. seccomp(2), linux/Documentation/userspace-api/seccomp_filter.rst */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -60,8 +61,8 @@ static const struct {
 	{ SYS_read, ALL }, { SYS_write, ALL }, { SYS_readv, ALL }, { SYS_writev, ALL }, { SYS_close, ALL },
 	{ SYS_epoll_wait, ALL }, { SYS_epoll_pwait, ALL }, { SYS_epoll_ctl, ALL }, { SYS_poll, ALL }, { SYS_ppoll, ALL },
 	{ SYS_recvmsg, ALL }, { SYS_sendmsg, ALL }, { SYS_sendto, ALL }, { SYS_recvfrom, ALL }, { SYS_eventfd2, ALL },
-	{ SYS_accept4, W }, { SYS_listen, W }, { SYS_shutdown, W }, { SYS_getpeername, W }, { SYS_getsockname, W },
-	{ SYS_setsockopt, W }, { SYS_getsockopt, ALL }, { SYS_fcntl, ALL }, { SYS_dup, ALL }, { SYS_pipe2, ALL },
+	{ SYS_accept4, W }, { SYS_shutdown, W }, { SYS_getpeername, W }, { SYS_getsockname, W },
+	{ SYS_setsockopt, W }, { SYS_getsockopt, ALL }, { SYS_dup, ALL }, { SYS_pipe2, ALL },
 	/* memory, threads, time */
 	{ SYS_munmap, ALL }, { SYS_mremap, ALL }, { SYS_madvise, ALL }, { SYS_brk, ALL }, { SYS_mlock, K }, { SYS_mlock2, K },
 	{ SYS_munlock, K }, { SYS_futex, ALL }, { SYS_sched_yield, ALL }, { SYS_sched_getaffinity, ALL },
@@ -69,7 +70,7 @@ static const struct {
 	{ SYS_clock_getres, ALL }, { SYS_clock_nanosleep, ALL }, { SYS_nanosleep, ALL }, { SYS_gettimeofday, ALL },
 	{ SYS_time, ALL }, { SYS_getrandom, ALL }, { SYS_restart_syscall, ALL }, { SYS_exit, ALL }, { SYS_exit_group, ALL },
 	{ SYS_rt_sigaction, ALL }, { SYS_rt_sigprocmask, ALL }, { SYS_rt_sigreturn, ALL }, { SYS_sigaltstack, ALL },
-	{ SYS_tgkill, ALL }, { SYS_getpid, ALL }, { SYS_gettid, ALL }, { SYS_getuid, ALL }, { SYS_geteuid, ALL },
+	{ SYS_getpid, ALL }, { SYS_gettid, ALL }, { SYS_getuid, ALL }, { SYS_geteuid, ALL },
 	{ SYS_getgid, ALL }, { SYS_getegid, ALL }, { SYS_uname, ALL }, { SYS_sysinfo, ALL }, { SYS_getrusage, ALL },
 	/* files: Landlock says which */
 	{ SYS_openat, ALL }, { SYS_open, ALL }, { SYS_stat, ALL }, { SYS_lstat, ALL }, { SYS_fstat, ALL },
@@ -125,15 +126,31 @@ put_no_exec(struct filter *f, int call)
 	put_return(f, SECCOMP_RET_ALLOW);
 }
 
-/* ioctl: the two requests libuv makes of a socket. */
+/* A call that is allowed with some values of an argument only. */
 static void
-put_ioctl(struct filter *f)
+put_values(struct filter *f, int call, unsigned argument, const uint32_t *values, size_t count)
 {
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 6));
-	put_load(f, offsetof(struct seccomp_data, args[1]));
-	put_if(f, FIONBIO, SECCOMP_RET_ALLOW);
-	put_if(f, FIOCLEX, SECCOMP_RET_ALLOW);
+	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, (uint8_t)(2 * count + 2)));
+	put_load(f, offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t));
+	for (size_t i = 0; i < count; i++)
+		put_if(f, values[i], SECCOMP_RET_ALLOW);
 	put_return(f, SECCOMP_RET_ERRNO | EPERM);
+}
+
+static void
+put_arguments(struct filter *f)
+{
+	/* What libuv asks of a socket. */
+	static const uint32_t requests[] = { FIONBIO, FIOCLEX };
+	/* Flags and SQLite's locks. Not F_SETOWN and F_SETSIG: they make the kernel send any signal to any process. */
+	static const uint32_t commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETLK, F_SETLK,
+		                             F_SETLKW };
+	/* abort() and raise(); never another process. */
+	const uint32_t self[] = { (uint32_t)getpid() };
+
+	put_values(f, SYS_ioctl, 1, requests, ARRAY_LEN(requests));
+	put_values(f, SYS_fcntl, 1, commands, ARRAY_LEN(commands));
+	put_values(f, SYS_tgkill, 0, self, ARRAY_LEN(self));
 }
 
 static void
@@ -150,7 +167,7 @@ build(struct filter *f, enum role role)
 		put_if(f, (uint32_t)killed[i], SECCOMP_RET_KILL_PROCESS);
 	put_no_exec(f, SYS_mmap);
 	put_no_exec(f, SYS_mprotect);
-	put_ioctl(f);
+	put_arguments(f);
 	put_return(f, SECCOMP_RET_ERRNO | EPERM);
 }
 

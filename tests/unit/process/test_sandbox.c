@@ -111,6 +111,49 @@ try_kill(void)
 }
 
 static int
+try_thread_kill(void)
+{
+	return result(syscall(SYS_tgkill, getppid(), getppid(), 0));
+}
+
+static int
+try_kill_itself(void)
+{
+	return result(syscall(SYS_tgkill, getpid(), getpid(), 0));
+}
+
+/* The kernel would send the signal, once there is something to read. */
+static int
+try_signal_by_owner(void)
+{
+	return result(fcntl(STDIN_FILENO, F_SETOWN, getppid()));
+}
+
+static int
+try_choose_signal(void)
+{
+	return result(fcntl(STDIN_FILENO, F_SETSIG, SIGKILL));
+}
+
+static int
+try_flags(void)
+{
+	return result(fcntl(STDIN_FILENO, F_GETFL));
+}
+
+static int
+try_listen(void)
+{
+	return result(listen(STDIN_FILENO, 1));
+}
+
+static int
+try_other_file_system(void)
+{
+	return result(open("/proc/1/environ", O_RDONLY));
+}
+
+static int
 try_bpf(void)
 {
 	return result(syscall(SYS_bpf, 0, NULL, 0));
@@ -170,6 +213,13 @@ static const struct {
 	{ "make memory executable", try_make_executable, EVERY, KILLED },
 	{ "trace the parent", try_ptrace, EVERY, KILLED },
 	{ "signal the parent", try_kill, EVERY, EPERM },
+	{ "signal a thread of the parent", try_thread_kill, EVERY, EPERM },
+	{ "signal itself", try_kill_itself, EVERY, 0 },
+	{ "have the kernel signal the parent", try_signal_by_owner, EVERY, EPERM },
+	{ "choose the signal", try_choose_signal, EVERY, EPERM },
+	{ "read the flags of a descriptor", try_flags, EVERY, 0 },
+	{ "listen", try_listen, EVERY, EPERM },
+	{ "read /proc", try_other_file_system, EVERY, EACCES },
 	{ "bpf", try_bpf, EVERY, KILLED },
 	{ "io_uring", try_uring, EVERY, KILLED },
 	{ "setuid", try_setuid, EVERY, KILLED },
