@@ -6,9 +6,11 @@
 #include "process/supervisor.h"
 #include "process/supervisor.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +58,15 @@ on_ready(struct child *c)
 		announce(s);
 }
 
+static bool
+is_tcp(int fd)
+{
+	int protocol = 0;
+	socklen_t len = sizeof protocol;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP;
+}
+
 /* An idle connection of a draining worker goes on in one of the present generation, each in its turn. */
 static void
 pass_on(struct supervisor *s, int fd)
@@ -78,10 +89,13 @@ void
 on_control(void *of, struct channel *channel, const struct message *m)
 {
 	(void)channel;
+	const struct child *c = of;
+
 	if (m->type == CONTROL_READY)
 		on_ready(of);
-	if (m->type == CONTROL_ADOPT && m->fd >= 0)
-		pass_on(((struct child *)of)->supervisor, m->fd);
+	/* Only one that drains has connections to give: one that was taken over must not flood the others. */
+	if (m->type == CONTROL_ADOPT && c->state == CHILD_DRAINING && is_tcp(m->fd))
+		pass_on(c->supervisor, m->fd);
 	if (m->fd >= 0)
 		close(m->fd);
 }
