@@ -31,7 +31,8 @@ struct ledger {
 	struct list writers;
 	struct deferred commit;
 	uv_timer_t timer;
-	bool is_failing; /* logged once, until it works again */
+	bool has_group; /* there are records to commit */
+	bool is_failing, is_unsynced; /* logged once, until it works again */
 };
 
 static void
@@ -48,9 +49,12 @@ note(struct ledger *l, struct err e)
 static void
 commit(struct ledger *l)
 {
+	if (!l->has_group)
+		return;
 	struct err e = chain_commit(l->chain, clock_wall_us());
 	enum ledger_message type = failed(e) ? LEDGER_REFUSED : LEDGER_KEPT;
 
+	l->has_group = false;
 	note(l, e);
 	for (struct list *node = l->writers.next; node != &l->writers; node = node->next) {
 		struct writer *w = container_of(node, struct writer, node);
@@ -108,6 +112,7 @@ on_record(void *of, struct channel *c, const struct message *m)
 		return;
 	}
 	w->pending = m->id;
+	l->has_group = true;
 	loop_defer(l->start->loop, &l->commit);
 }
 
@@ -160,8 +165,10 @@ on_tick(uv_timer_t *timer)
 	struct ledger *l = container_of(timer, struct ledger, timer);
 	struct err e = chain_tick(l->chain, clock_wall_us());
 
-	if (failed(e))
-		note(l, e);
+	/* It refuses no record. */
+	if (failed(e) && !l->is_unsynced)
+		log_err(LOG_ERROR, "the audit log cannot be synced or signed", e);
+	l->is_unsynced = failed(e);
 }
 
 static struct err
