@@ -135,7 +135,7 @@ open_issuer(struct keeper *k, const struct settings *settings, struct issuer **r
 	return index == ISSUER_NONE ? OK : issuer_open(settings, index, k->store, now_s(), ret);
 }
 
-/* A reload: the new settings are in use from here on. Logins under way end with the old issuer. */
+/* A reload: the new settings are in use from here on, for logins under way too. */
 static struct err
 take_config(struct keeper *k, const struct message *m)
 {
@@ -149,6 +149,7 @@ take_config(struct keeper *k, const struct message *m)
 		e = open_issuer(k, settings, &issuer);
 	if (failed(e)) {
 		arena_done(&arena);
+		loop_stop(k->start->loop); /* the supervisor starts it again, with the configuration in use */
 		return e;
 	}
 	issuer_close(k->issuer);
