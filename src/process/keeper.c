@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -99,6 +101,8 @@ on_question(void *of, struct channel *c, const struct message *m)
 		login_ask(a->keeper, a, m->id, &login);
 	else
 		login_refresh(a->keeper, a, m->id, &login);
+	/* The read buffer keeps it until the next packet, which may be hours away. It is ours to write. */
+	OPENSSL_cleanse((uint8_t *)(uintptr_t)m->body.at, m->body.len);
 }
 
 static struct err

@@ -1,13 +1,15 @@
 """What the processes were given, and what they leave: descriptors, modes, environment, limits, memory."""
+import contextlib
 import os
 import pathlib
 import re
 import signal
+import sqlite3
 import stat
 import subprocess
 import time
 
-from harness import Gateway, Skip, equal, main, test, wait_until
+from harness import PLAIN, Gateway, Skip, command_line, equal, main, test, wait_until
 
 
 def descriptors(pid):
@@ -67,6 +69,48 @@ def test_children_leave_no_core_and_cannot_be_traced():
         equal({k: status(pid)[k] for k in wanted}, wanted, str(pid))
         # Of a process that is not dumpable /proc belongs to root, whoever runs it.
         equal(os.stat(f"/proc/{pid}/mem").st_uid, 0)
+    g.check_end()
+
+
+def memory(pid):
+    """All that can be read, piece by piece."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            place, mode = line.split(" ")[:2]
+            start, end = (int(n, 16) for n in place.split("-"))
+            if "r" in mode and "[v" not in line:
+                try:
+                    mem.seek(start)
+                    yield mem.read(end - start)
+                except (OSError, ValueError, OverflowError):
+                    pass
+
+
+def finds(pid, needle):
+    try:
+        return any(needle in part for part in memory(pid))
+    except PermissionError:
+        raise Skip("memory of other processes cannot be read") from None
+
+
+@test
+def test_secrets_stay_with_the_processes_that_need_them():
+    g = Gateway(binary=PLAIN)
+    equal(g.get("/api/books/1", g.token("ada")).status, 200)
+    with contextlib.closing(sqlite3.connect(g.folder / "state/state.db")) as db:
+        der, = db.execute("SELECT der FROM signing_key").fetchone()
+        phc, = db.execute("SELECT hash FROM user WHERE name = 'ada'").fetchone()
+    # RFC 5915: the private key is an OCTET STRING of 32 bytes behind version 1.
+    at = der.index(bytes([2, 1, 1, 4, 32])) + 5
+    key, tag = der[at:at + 32], phc.rsplit("$", 1)[1].encode()
+    keeper, = g.children("keeper")
+    assert finds(keeper, key) or finds(keeper, key[::-1]), "the key is where it is used: this test can find one"
+    for pid in [g.pid(), *g.children("worker"), *g.children("ledger")]:
+        for what, needle in {"signing key": key, "signing key, as a number": key[::-1], "hash": tag}.items():
+            assert not finds(pid, needle), f"{what} in {command_line(pid)}"
+    password = g.passwords["ada"].encode()
+    for pid in [g.pid(), *g.children("keeper"), *g.children("ledger")]:
+        assert not finds(pid, password), f"password in {command_line(pid)}"
     g.check_end()
 
 
