@@ -218,9 +218,11 @@ def add_user(config, name, roles, password):
         raise AssertionError(f"user add {name}: {done.returncode} {done.stderr}")
 
 
-def environment(extra=None):
-    # The leak check stops threads with ptrace, which the sandbox forbids; unit tests look for leaks.
-    return dict(os.environ, ASAN_OPTIONS="detect_leaks=0:abort_on_error=0:exitcode=99",
+def environment(extra=None, leaks=False):
+    """Of the service, or of a command (`leaks`). At its end a sandboxed process cannot look for leaks: that takes
+    a cloned thread that traces it, and the sandbox forbids both (LeakSanitizer then ends with "Failed spawning a
+    tracer thread (errno 1)"). Commands and unit tests have no sandbox and do look."""
+    return dict(os.environ, ASAN_OPTIONS=f"detect_leaks={leaks:d}:abort_on_error=0:exitcode=99",
                 UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1:exitcode=99", **(extra or {}))
 
 
@@ -377,7 +379,7 @@ class Gateway:
     def cli(self, *words, text=None, binary=None):
         """`gatewarden WORD... -c FILE`"""
         return subprocess.run([binary or self.binary, *words, "-c", self.file], cwd=self.folder, input=text, text=True,
-                              capture_output=True, env=environment(), timeout=120, check=False)
+                              capture_output=True, env=environment(leaks=True), timeout=120, check=False)
 
     # Requests
 

@@ -8,7 +8,7 @@ COMMANDS = ("run", "check", "explain", "token", "user", "audit", "version")
 
 
 def run(*words, text=None):
-    return subprocess.run([BINARY, *map(str, words)], input=text, text=True, capture_output=True, env=environment(), timeout=60, check=False)
+    return subprocess.run([BINARY, *map(str, words)], input=text, text=True, capture_output=True, env=environment(leaks=True), timeout=60, check=False)
 
 
 @test

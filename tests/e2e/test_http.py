@@ -152,24 +152,24 @@ def test_43_paths_that_two_readers_read_differently():
     for target in (b"/docs/../me", b"/docs/./me", b"/%2e%2e/me", b"/docs/%2E./me", b"/api%2fbooks", b"/api%2Fbooks", b"/api%5cbooks", b"/api\\books",
                    b"//me", b"/api//books", b"/me%00", b"/me%", b"/me%g0", b"/me%2", b"/%c0%ae%c0%ae/me", b"/api/books/%ff", b"/m\xc3\xa9", b"me",
                    b"*", b"/a b", b"/me\x7f", b"/..", b"/.", b"/api/books/..%2f1"):
-        refused(head(request=b"GET " + target + b" HTTP/1.1"), 400, closed=False)
+        refused(head(request=b"GET " + target + b" HTTP/1.1"))
 
 
 @test
 def test_43_double_encoding_is_read_once():
     answer = gateway().get("/api/%2562ooks", "ada")
-    assert answer.status in (400, 403), answer
+    equal(answer.status, 400, answer)
 
 
 @test
 def test_44_a_header_with_two_values_where_one_counts():
     g = gateway()
     token = g.token("ada").encode()
-    refused(head(b"Authorization: Bearer " + token, b"Authorization: Bearer x"), closed=False)
-    refused(head(b"Authorization: Bearer x", b"Authorization: Bearer " + token), closed=False)
+    refused(head(b"Authorization: Bearer " + token, b"Authorization: Bearer x"))
+    refused(head(b"Authorization: Bearer x", b"Authorization: Bearer " + token))
     body = json.dumps(NEW).encode()
     refused(head(b"Authorization: Bearer " + g.token("grace").encode(), b"Content-Type: application/json", b"Content-Type: text/plain",
-                 b"Content-Length: " + str(len(body)).encode(), request=b"POST /api/books HTTP/1.1") + body, 400, 415, closed=False)
+                 b"Content-Length: " + str(len(body)).encode(), request=b"POST /api/books HTTP/1.1") + body, closed=False)
 
 
 @test

@@ -249,13 +249,17 @@ def test_sighup_with_a_bad_file_changes_nothing_and_says_why():
     g = Gateway()
     token = g.token("ada")
     workers = g.children("worker")
-    for text in ("", "listen: [", json.dumps({**g.config, "surprise": 1}, indent=1), json.dumps({**g.config, "roles": {}}, indent=1), "\x00"):
+    reasons = {"": "gatewarden.yaml: the configuration cannot be read, is empty", "listen: [": "gatewarden.yaml:2:1: not YAML",
+               json.dumps({**g.config, "surprise": 1}, indent=1): 'unknown key "surprise"',
+               json.dumps({**g.config, "roles": {}}, indent=1): 'unknown role "reader"',
+               json.dumps({**g.config, "audit": {"path": "other/"}}, indent=1): "audit and state cannot change",
+               json.dumps({**g.config, "workers": "many"}, indent=1): "workers is no whole number", "\x00": "gatewarden.yaml:1:1: byte 0x00"}
+    for text, reason in reasons.items():
         before = len(g.log)
         g.write_config(text)
         g.signal(signal.SIGHUP)
         wait_until(lambda: any("not used" in line for line in g.log[before:]), 10, f"the reason in the log for {text[:20]!r}")
-        if "surprise" in text:
-            assert any("gatewarden.yaml:" in line and "surprise" in line for line in g.log[before:]), g.log[before:]
+        assert any("gatewarden.yaml:" in line and reason in line for line in g.log[before:]), (reason, g.log[before:])
         equal(g.get("/api/books/1", token).status, 200)
         equal(g.children("worker"), workers)
     g.write_config()
