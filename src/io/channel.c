@@ -140,6 +140,16 @@ flush(struct channel *c)
 	want_writable(c, false);
 }
 
+/* A queue that is never quite empty would grow by what has left. */
+static void
+drop_sent(struct channel *c)
+{
+	if (c->out_sent < c->out.len / 2 || c->out_sent == 0)
+		return;
+	buf_consume(&c->out, c->out_sent);
+	c->out_sent = 0;
+}
+
 static void
 on_flush(struct deferred *d)
 {
@@ -151,11 +161,15 @@ channel_send(struct channel *c, uint16_t type, uint64_t id, struct bytes body)
 {
 	if (body.len > CHANNEL_BODY_MAX)
 		return fail(ERR_LIMIT, "a message between processes is too long");
+	drop_sent(c);
 	if (c->out.len + CHANNEL_HEADER + body.len > CHANNEL_QUEUE_MAX)
 		return fail(ERR_LIMIT, "a process does not keep up");
+
+	size_t before = c->out.len;
 	channel_put_frame(&c->out, type, id, body);
 	if (c->out.overflow) {
 		c->out.overflow = false;
+		c->out.len = before; /* no half a frame */
 		return fail(ERR_LIMIT, "out of memory for a message");
 	}
 	if (!c->waits_writable)
@@ -206,16 +220,21 @@ channel_send_fd(struct channel *c, uint16_t type, uint64_t id, struct bytes body
 	return send_packet(c->fd, &packet);
 }
 
+/* The one descriptor of a packet. The room for it has room for a second, and a peer that sends two gives them up. */
 static int
 packet_fd(struct msghdr *packet)
 {
 	struct cmsghdr *header = CMSG_FIRSTHDR(packet);
-	int fd = -1;
+	int fd[sizeof(union fd_space) / sizeof(int)];
 
-	if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof fd))
-		memcpy(&fd, CMSG_DATA(header), sizeof fd);
-	return fd;
+	if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+	    header->cmsg_len < CMSG_LEN(sizeof *fd) || header->cmsg_len > CMSG_LEN(sizeof fd))
+		return -1;
+	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof *fd;
+	memcpy(fd, CMSG_DATA(header), count * sizeof *fd);
+	for (size_t i = 1; i < count; i++)
+		close(fd[i]);
+	return fd[0];
 }
 
 /* false: malformed. */
@@ -255,8 +274,14 @@ read_packet(struct channel *c)
 		return true;
 	if (len < 0 && errno == EAGAIN)
 		return false;
-	if (len <= 0 || (packet.msg_flags & MSG_TRUNC) != 0 ||
-	    !deliver(c, (struct bytes){ c->loop->scratch, (size_t)len }, packet_fd(&packet))) {
+	int sent_fd = len < 0 ? -1 : packet_fd(&packet);
+	if (len <= 0 || (packet.msg_flags & MSG_TRUNC) != 0) {
+		if (sent_fd >= 0)
+			close(sent_fd);
+		lose(c);
+		return false;
+	}
+	if (!deliver(c, (struct bytes){ c->loop->scratch, (size_t)len }, sent_fd)) {
 		lose(c);
 		return false;
 	}

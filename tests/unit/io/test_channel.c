@@ -8,6 +8,8 @@
 #include "base/macros.h"
 #include "test.h"
 
+enum { REFILL = 200 };
+
 struct end {
 	struct channel *channel;
 	struct loop *loop;
@@ -16,7 +18,11 @@ struct end {
 	size_t bytes;
 	int fd;
 	bool is_closed, is_in_order;
+	struct channel *refill; /* one more message is sent there for each that comes here */
+	unsigned refused;
 };
+
+static uint8_t large[CHANNEL_BODY_MAX];
 
 static void
 on_message(void *of, struct channel *c, const struct message *m)
@@ -29,6 +35,8 @@ on_message(void *of, struct channel *c, const struct message *m)
 	e->bytes += m->body.len;
 	if (m->fd >= 0)
 		e->fd = m->fd;
+	if (e->refill != NULL && failed(channel_send(e->refill, 1, m->id + REFILL, (struct bytes){ large, sizeof large })))
+		e->refused++;
 	if (++e->count == e->stop_at)
 		loop_stop(e->loop);
 }
@@ -116,6 +124,65 @@ test_a_peer_that_does_not_read_bounds_the_queue(void)
 	close_loop(&a, &b);
 }
 
+/* What has left makes room, also while there is always more to send. */
+static void
+test_a_queue_that_is_never_empty_does_not_fill_up(void)
+{
+	struct end a, b;
+
+	open_pair(&a, &b);
+	b.refill = a.channel;
+	b.stop_at = 2000; /* 64 MiB, of which 6 wait at a time */
+	for (uint64_t i = 1; i <= REFILL; i++)
+		CHECK(!failed(channel_send(a.channel, 1, i, (struct bytes){ large, sizeof large })));
+	loop_run(&loop);
+	CHECK(b.count >= 2000 && b.is_in_order && b.refused == 0);
+	close_loop(&a, &b);
+}
+
+static int
+lowest_free_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+/* Nothing of ours sends two; what a peer sends so is closed, or is the receiver's. */
+static void
+test_a_second_descriptor_is_not_kept(void)
+{
+	struct end b = { .loop = &loop, .fd = -1, .is_in_order = true };
+	union {
+		struct cmsghdr align;
+		char at[CMSG_SPACE(2 * sizeof(int))];
+	} space = { 0 };
+	CLEANUP(buf_done) struct buf frame = { 0 };
+	int pair[2], two[2] = { 1, 2 };
+
+	CHECK(!failed(loop_init(&loop)));
+	CHECK(!failed(channel_pair(pair)));
+	CHECK(!failed(channel_open(&loop, pair[1], on_message, on_closed, &b, &b.channel)));
+	int before = lowest_free_fd();
+	channel_put_frame(&frame, 1, 1, BYTES("two"));
+	struct iovec part = { frame.at, frame.len };
+	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at, .msg_controllen = sizeof space.at };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof two);
+	memcpy(CMSG_DATA(header), two, sizeof two);
+	CHECK(sendmsg(pair[0], &packet, 0) == (ssize_t)frame.len);
+	b.stop_at = 1;
+	loop_run(&loop);
+	if (b.fd >= 0)
+		close(b.fd);
+	CHECK(lowest_free_fd() == before);
+	close(pair[0]);
+	close_loop(&b, &b);
+}
+
 static void
 test_a_descriptor_rides_with_its_message(void)
 {
@@ -183,5 +250,6 @@ test_malformed_packets_close_the_channel(void)
 }
 
 TESTS(TEST(test_messages_arrive_whole_and_in_order), TEST(test_a_body_too_long_is_refused),
-      TEST(test_a_peer_that_does_not_read_bounds_the_queue), TEST(test_a_descriptor_rides_with_its_message),
+      TEST(test_a_peer_that_does_not_read_bounds_the_queue), TEST(test_a_queue_that_is_never_empty_does_not_fill_up),
+      TEST(test_a_second_descriptor_is_not_kept), TEST(test_a_descriptor_rides_with_its_message),
       TEST(test_a_closed_peer_is_told), TEST(test_malformed_packets_close_the_channel))
