@@ -70,6 +70,18 @@ connection_close(struct connection *c)
 		request_abandon(r);
 }
 
+/* Once, however often a drain is asked for. */
+static void
+tell_drained(struct server *s)
+{
+	void (*drained)(struct server *) = s->drained;
+
+	if (!s->is_draining || s->connection_count > 0 || drained == NULL)
+		return;
+	s->drained = NULL;
+	drained(s);
+}
+
 static void
 on_closed(struct stream *s)
 {
@@ -82,8 +94,7 @@ on_closed(struct stream *s)
 	peers_remove(server->peers, bytes_text(c->address));
 	buf_wipe(&c->in);
 	free(c);
-	if (server->is_draining && server->connection_count == 0 && server->drained != NULL)
-		server->drained(server);
+	tell_drained(server);
 }
 
 /* Closing at once would reset the connection and take the answer with it when the peer is still sending:
@@ -340,8 +351,9 @@ on_end(struct stream *s)
 
 	c->peer_ended = true;
 	stream_read(s, false);
-	/* A request at work is answered: a client may send, say it is done, and wait. */
-	if (c->request == NULL || c->is_lingering || request_wants_body(c->request))
+	/* A request at work is answered, a refusal sent: a client may send, say it is done, and wait. */
+	bool is_waiting = c->request != NULL ? !request_wants_body(c->request) : c->close_after && !c->is_lingering;
+	if (!is_waiting)
 		connection_close(c);
 }
 
@@ -488,10 +500,12 @@ server_adopt(struct server *s, int fd)
 	count_open(s);
 	struct err e = stream_open(&c->stream, s->gate->loop, fd, &stream_ops);
 	stream_address(&c->stream, c->address);
-	bool is_allowed = peers_add(s->peers, bytes_text(c->address), s->gate->settings->limits.connections_per_address);
+	/* In this order: the table of addresses has room for the connections that are allowed. */
+	bool is_allowed = !failed(e) && s->connection_count <= s->gate->settings->limits.connections &&
+	                  peers_add(s->peers, bytes_text(c->address), s->gate->settings->limits.connections_per_address);
 	if (!is_allowed)
 		c->address[0] = '\0'; /* not counted, so not to be counted off */
-	if (failed(e) || !is_allowed || s->connection_count > s->gate->settings->limits.connections) {
+	if (!is_allowed || s->is_draining) {
 		counter_add(&counters->connections_refused, 1);
 		stream_close(&c->stream);
 		return;
@@ -556,6 +570,5 @@ server_drain(struct server *s, void (*take)(struct server *s, int fd))
 		if (c->request == NULL && c->in.len == 0 && !c->close_after)
 			hand_over(c, take);
 	}
-	if (s->connection_count == 0 && s->drained != NULL)
-		s->drained(s);
+	tell_drained(s);
 }

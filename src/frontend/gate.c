@@ -259,7 +259,8 @@ gate_record(struct gate *g, const struct audit_record *record, struct waiter *w)
 	audit_record_put(&body, record);
 	TRY(buf_check(&body));
 	w->id = g->ledger_next++;
-	TRY(channel_send(g->ledger, LEDGER_RECORD, w->id, buf_bytes(&body)));
+	if (failed(channel_send(g->ledger, LEDGER_RECORD, w->id, buf_bytes(&body))))
+		return fail(ERR_UPSTREAM, "the audit ledger does not keep up");
 	list_append(&g->ledger_waiters, &w->node);
 	g->ledger_count++;
 	return OK;
