@@ -2,6 +2,8 @@
 #include "main/cmd_user.h"
 
 #include <stdio.h>
+#include <syslog.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 #include "format/json.h"
@@ -126,6 +128,16 @@ check_roles(const struct request *r)
 	return 0;
 }
 
+/* The audit log has one writer, the ledger: that somebody changed who may log in stands in the system's log. */
+static void
+note_change(const struct request *r)
+{
+	openlog("gatewarden", LOG_PID, LOG_AUTHPRIV);
+	syslog(LOG_NOTICE, "user %s %s, by uid %u, in %s", r->verb, r->name, (unsigned)getuid(),
+	       r->loaded.settings->state_path);
+	closelog();
+}
+
 /* The verbs */
 
 /* Asks for the password and hashes it. 0 or the exit status. */
@@ -165,6 +177,7 @@ add(struct request *r)
 
 	if (failed(e))
 		return refuse(NULL, e); /* the name may be what is unfit to print */
+	note_change(r);
 	printf("added %s with %.*s\n", r->name, (int)roles.len, (const char *)roles.at);
 	return 0;
 }
@@ -186,6 +199,7 @@ passwd(struct request *r)
 	e = user_set_password(r->store, bytes_text(r->name), buf_bytes(&phc));
 	if (failed(e))
 		return refuse(NULL, e);
+	note_change(r);
 	printf("%s has a new password; all refresh tokens are revoked\n", r->name);
 	return 0;
 }
@@ -197,6 +211,7 @@ set_disabled(struct request *r, bool disabled)
 
 	if (failed(e))
 		return refuse(NULL, e);
+	note_change(r);
 	if (disabled)
 		printf("%s is disabled; all refresh tokens are revoked, access tokens end within 15 "
 		       "minutes\n",

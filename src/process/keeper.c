@@ -202,8 +202,10 @@ on_rotate(uv_timer_t *timer)
 	struct err e = issuer_rotate(k->issuer, now_s(), &changed);
 	if (failed(e))
 		log_err(LOG_ERROR, "signing keys cannot be rotated", e);
-	if (changed)
-		tell_all_jwks(k);
+	if (!changed)
+		return;
+	LOG(LOG_INFO, "the signing keys have changed by their schedule");
+	tell_all_jwks(k);
 }
 
 static struct err

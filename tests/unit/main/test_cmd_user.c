@@ -2,11 +2,79 @@
 #include "main/cmd_user.h"
 
 #include <pty.h>
+#include <stdarg.h>
+#include <syslog.h>
 #include <termios.h>
 
+#include "base/macros.h"
 #include "stage.h"
 
 static const char good[] = "correct horse battery\n";
+
+/* Stands in for the C library's, under both of its names; the command runs in a child, so it goes to a file. */
+static void __attribute__((format(printf, 2, 0)))
+take_line(int priority, const char *format, va_list args)
+{
+	FILE *f = fopen("syslog", "a");
+
+	if (f == NULL)
+		return;
+	fprintf(f, "%d ", priority);
+	vfprintf(f, format, args);
+	fputc('\n', f);
+	fclose(f);
+}
+
+void __attribute__((format(printf, 2, 3)))
+syslog(int priority, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	take_line(priority, format, args);
+	va_end(args);
+}
+
+void __attribute__((format(printf, 3, 4)))
+__syslog_chk(int priority, int flag, const char *format, ...)
+{
+	va_list args;
+
+	(void)flag;
+	va_start(args, format);
+	take_line(priority, format, args);
+	va_end(args);
+}
+
+static void
+test_a_change_stands_in_the_system_log(void)
+{
+	static const char *const wanted[] = { "user add alice, by uid ", "user passwd alice, ", "user disable alice, ",
+		                              "user enable alice, " };
+	struct stage s;
+	char path[128], line[512];
+	size_t count = 0;
+
+	stage_open(&s);
+	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "reader");
+	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "reader"); /* refused: no change */
+	RUN(&s, cmd_user, good, "user", "passwd", "alice");
+	RUN(&s, cmd_user, "", "user", "disable", "alice");
+	RUN(&s, cmd_user, "", "user", "enable", "alice");
+	RUN(&s, cmd_user, "", "user", "list");
+	snprintf(path, sizeof path, "%s/syslog", s.directory);
+	FILE *f = fopen(path, "r");
+	CHECK(f != NULL);
+	while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+		CHECK(count < ARRAY_LEN(wanted) && strstr(line, wanted[count]) != NULL);
+		CHECK(strstr(line, "correct horse") == NULL);
+		count++;
+	}
+	CHECK(count == ARRAY_LEN(wanted));
+	if (f != NULL)
+		fclose(f);
+	stage_done(&s);
+}
 
 static void
 test_add_list_disable_enable(void)
@@ -286,7 +354,7 @@ test_interrupt_at_the_prompt_ends_it_with_the_terminal_as_it_was(void)
 	stage_done(&s);
 }
 
-TESTS(TEST(test_add_list_disable_enable), TEST(test_added_password_is_the_one_that_verifies),
+TESTS(TEST(test_a_change_stands_in_the_system_log), TEST(test_add_list_disable_enable), TEST(test_added_password_is_the_one_that_verifies),
       TEST(test_unfit_passwords_are_refused_with_the_reason), TEST(test_unknown_role_lists_the_known_ones),
       TEST(test_taken_unknown_and_unfit_names_are_status_1), TEST(test_wrong_usage_is_status_2),
       TEST(test_broken_configuration_says_where), TEST(test_unusable_state_directory_is_named),
