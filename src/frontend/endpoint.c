@@ -1,7 +1,6 @@
 /* endpoint.c - see endpoint.h. */
 #include "frontend/endpoint.h"
 
-#include "frontend/connection.h"
 #include "frontend/rest.h"
 
 enum {
@@ -68,23 +67,19 @@ allow_field(unsigned methods)
 	return "Allow:\r\n";
 }
 
-const struct endpoint *
-endpoint_find(struct request *r, struct err *ret_error)
+struct err
+endpoint_match(const struct endpoint *table, struct request *r, const struct endpoint **ret)
 {
-	const struct endpoint *table = connection_server(r->connection)->endpoints;
-
-	*ret_error = url_path_split(r->head.path, &r->arena, r->segments, &r->segment_count);
-	if (failed(*ret_error))
-		return NULL;
-	*ret_error = fail(ERR_NOT_FOUND, "there is nothing at this path");
+	TRY(url_path_split(r->head.path, &r->arena, r->segments, &r->segment_count));
 	for (; table->path != NULL; table++) {
 		if (!matches(table, r))
 			continue;
-		if ((table->methods >> r->head.method & 1) != 0)
-			return table;
-		r->allow_field = allow_field(table->methods);
-		*ret_error = (struct err){ .kind = ERR_PEER, .code = 405, .why = "the method is not for this path" };
-		return NULL;
+		if ((table->methods >> r->head.method & 1) == 0) {
+			r->allow_field = allow_field(table->methods);
+			return (struct err){ .kind = ERR_PEER, .code = 405, .why = "the method is not for this path" };
+		}
+		*ret = table;
+		return OK;
 	}
-	return NULL;
+	return fail(ERR_NOT_FOUND, "there is nothing at this path");
 }

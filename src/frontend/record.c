@@ -39,20 +39,33 @@ outcome_of(const struct request *r)
 	return AUDIT_FAILED;
 }
 
+/* Lower-case hex, and not all zeros. */
+static bool
+is_trace_part(struct bytes text)
+{
+	bool is_zero = true;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (!((text.at[i] >= '0' && text.at[i] <= '9') || (text.at[i] >= 'a' && text.at[i] <= 'f')))
+			return false;
+		is_zero &= text.at[i] == '0';
+	}
+	return !is_zero;
+}
+
 /* The caller's W3C trace id, when it sent a well-formed traceparent: 00-<32 hex>-<16 hex>-<2 hex>. */
 static struct bytes
 trace_id(const struct request *r)
 {
-	struct bytes value = { 0 };
+	struct bytes value = { 0 }, none = { 0 };
 
-	if (failed(http_field_single(&r->head, "traceparent", &value)) || value.len != 55 || value.at[2] != '-' ||
-	    value.at[35] != '-')
-		return (struct bytes){ 0 };
-	struct bytes id = bytes_slice(value, 3, 35);
-	for (size_t i = 0; i < id.len; i++)
-		if (!((id.at[i] >= '0' && id.at[i] <= '9') || (id.at[i] >= 'a' && id.at[i] <= 'f')))
-			return (struct bytes){ 0 };
-	return id;
+	if (failed(http_field_single(&r->head, "traceparent", &value)) || value.len != 55 ||
+	    !bytes_starts(value, BYTES("00-")) || value.at[35] != '-' || value.at[52] != '-')
+		return none;
+	struct bytes id = bytes_slice(value, 3, 35), flags = bytes_slice(value, 53, 55);
+	bool is_good = is_trace_part(id) && is_trace_part(bytes_slice(value, 36, 52)) &&
+	               (bytes_is(flags, "00") || is_trace_part(flags));
+	return is_good ? id : none;
 }
 
 static struct bytes

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "frontend/connection.h"
+#include "frontend/endpoint.h"
 
 enum { SPARE_MAX = 256, BEARER_LEN = 7 };
 
@@ -117,10 +118,7 @@ stage_identify(struct request *r, enum step *step)
 
 	(void)step;
 	if (r->endpoint == NULL) {
-		struct err e = OK;
-		r->endpoint = endpoint_find(r, &e);
-		if (r->endpoint == NULL)
-			return e;
+		TRY(endpoint_match(connection_server(r->connection)->endpoints, r, &r->endpoint));
 		if (r->endpoint->describe != NULL)
 			r->endpoint->describe(r);
 	}

@@ -136,9 +136,6 @@ void answer_refusal(struct gate *g, struct buf *out, struct err e);
 /* The next bytes of the answer; none when all were put, or with STEP_MORE when they must be waited for. */
 struct err answer_next(struct request *r, struct buf *out, bool close, enum step *step);
 
-/* endpoint.c */
-const struct endpoint *endpoint_find(struct request *r, struct err *ret_error);
-
 /* record.c: what the request became, as an audit record. Roles borrow `roles`. */
 void request_audit(const struct request *r, struct audit_record *ret, struct bytes roles[AUDIT_ROLES_MAX]);
 
