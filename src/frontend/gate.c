@@ -2,6 +2,7 @@
 #include "frontend/gate.h"
 
 #include <openssl/crypto.h>
+#include <unistd.h>
 
 #include "audit/message.h"
 #include "base/clock.h"
@@ -89,12 +90,22 @@ on_ledger_closed(void *of, struct channel *c)
 	lose_ledger(of);
 }
 
+static struct err
+open_channel(struct gate *g, int fd, channel_message_fn *message, channel_closed_fn *closed, struct channel **ret)
+{
+	struct err e = channel_open(g->loop, fd, message, closed, g, ret);
+
+	if (failed(e))
+		close(fd);
+	return e;
+}
+
 struct err
 gate_set_keeper(struct gate *g, int fd)
 {
 	channel_close(g->keeper);
 	lose_keeper(g);
-	return channel_open(g->loop, fd, on_keeper_message, on_keeper_closed, g, &g->keeper);
+	return open_channel(g, fd, on_keeper_message, on_keeper_closed, &g->keeper);
 }
 
 struct err
@@ -103,7 +114,7 @@ gate_set_ledger(struct gate *g, int fd)
 	channel_close(g->ledger);
 	lose_ledger(g);
 	g->ledger_next = 1;
-	return channel_open(g->loop, fd, on_ledger_message, on_ledger_closed, g, &g->ledger);
+	return open_channel(g, fd, on_ledger_message, on_ledger_closed, &g->ledger);
 }
 
 bool

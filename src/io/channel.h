@@ -29,7 +29,7 @@ typedef void channel_message_fn(void *of, struct channel *c, const struct messag
 /* The peer is gone or broke the form; the channel is closed after the call and freed by the loop. */
 typedef void channel_closed_fn(void *of, struct channel *c);
 
-/* Takes the descriptor. */
+/* Takes the descriptor, unless it fails. */
 struct err channel_open(struct loop *loop, int fd, channel_message_fn *message, channel_closed_fn *closed, void *of,
                         struct channel **ret);
 /* Takes NULL. The closed callback is not called. */
