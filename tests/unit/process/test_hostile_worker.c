@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ static const char config[] =
 	"\"resources\":{\"t\":{\"backend\":\"b\",\"table\":\"t\",\"allow\":{\"r\":[\"read\"]}}},"
 	"\"login\":{\"hash_workers\":1},\"audit\":{\"path\":\"audit/\"},\"state\":{\"path\":\"state/\"}}";
 
-enum { WAIT_MS = 20000 };
+enum { WAIT_MS = 20000, GIFTS_MAX = 4 };
 
 struct process {
 	char folder[64];
@@ -98,10 +99,13 @@ has_answer(int fd, uint16_t type, uint64_t id)
 static bool
 start(struct process *p, enum role role)
 {
+	char log[96];
 	int pair[2];
 
 	(void)snprintf(p->folder, sizeof p->folder, "/tmp/hostile-XXXXXX");
 	CHECK(mkdtemp(p->folder) != NULL && !failed(channel_pair(pair)));
+	(void)snprintf(log, sizeof log, "%s/audit", p->folder);
+	CHECK(mkdir(log, 0700) == 0);
 	fflush(stdout);
 	p->pid = fork();
 	if (p->pid == 0)
@@ -130,20 +134,21 @@ stop(struct process *p)
 }
 
 static bool
-send_fd(int to, struct bytes packet, int fd)
+send_fds(int to, struct bytes packet, const int *fds, size_t count)
 {
 	union {
 		struct cmsghdr align;
-		char at[CMSG_SPACE(sizeof(int))];
+		char at[CMSG_SPACE(GIFTS_MAX * sizeof(int))];
 	} space = { 0 };
 	struct iovec part = { (uint8_t *)(uintptr_t)packet.at, packet.len };
-	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at, .msg_controllen = sizeof space.at };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at,
+		            .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
 	struct cmsghdr *header = CMSG_FIRSTHDR(&m);
 
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(header), &fd, sizeof fd);
+	header->cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(header), fds, count * sizeof(int));
 	return sendmsg(to, &m, MSG_NOSIGNAL) == (ssize_t)packet.len;
 }
 
@@ -165,7 +170,7 @@ join(struct process *p)
 	int pair[2];
 
 	CHECK(!failed(channel_pair(pair)));
-	CHECK(send_fd(p->control, buf_bytes(&packet), pair[1]));
+	CHECK(send_fds(p->control, buf_bytes(&packet), &pair[1], 1));
 	close(pair[1]);
 	return pair[0];
 }
@@ -274,7 +279,7 @@ static void
 check_fds(enum role role)
 {
 	struct process p;
-	const int gift = STDIN_FILENO;
+	const int gifts[GIFTS_MAX] = { 0, 1, 2, 0 };
 
 	if (!start(&p, role))
 		return;
@@ -284,11 +289,11 @@ check_fds(enum role role)
 	size_t before = count_fds(p.pid);
 	if (before == 0)
 		test_skipped = "descriptors of another process cannot be counted";
-	for (int i = 0; i < 16; i++) {
+	for (size_t i = 0; i < 16; i++) {
 		CLEANUP(buf_done) struct buf out = role == ROLE_KEEPER ? refresh_frame(2) : record_frame(2);
 		int fd = join(&p);
 
-		CHECK(send_fd(fd, buf_bytes(&out), gift));
+		CHECK(send_fds(fd, buf_bytes(&out), gifts, i % GIFTS_MAX + 1));
 		CHECK(is_closed(fd));
 		close(fd);
 	}
