@@ -154,8 +154,8 @@ stop(struct supervisor *s, int status)
 	}
 	s->is_stopping = true;
 	s->status = status;
-	notify_systemd("STOPPING=1");
 	end_reload(s, "the service is stopping");
+	notify_systemd("STOPPING=1"); /* the last word: giving up a reload says READY=1 */
 	drain_generation(s, s->current);
 	for (struct list *node = s->children.next; node != &s->children; node = next) {
 		struct child *c = container_of(node, struct child, node);
