@@ -294,7 +294,7 @@ request_reset(struct request *r)
 	struct arena arena = r->arena;
 	struct buf body = r->reply.body;
 	buf_wipe(&r->body);
-	buf_done(&r->input);
+	buf_wipe(&r->input); /* it held the token */
 	buf_done(&r->reply.fields);
 	if (body.room > LOOP_SCRATCH)
 		buf_done(&body);

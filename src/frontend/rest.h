@@ -45,13 +45,15 @@ struct err rest_execute(struct request *r, enum step *step);
 struct err rest_commit(struct request *r, enum step *step);
 void rest_done(struct request *r);
 
+/* rest_prepare.c: the request -> rest->operation, decided with all the columns it names. */
+struct err rest_prepare(struct request *r);
+/* ERR_DENIED for a column the caller's grant does not have: before anything is said about its type. */
+struct err rest_check_column(struct request *r, size_t column);
 /* rest_query.c: the path's key and the query options -> struct rest. ERR_PEER with r->detail. */
 struct err rest_parse_key(struct request *r);
 struct err rest_parse_options(struct request *r);
 /* For a list, when the grant is final: the whole order, and where in it the page before ended. */
 struct err rest_order(struct request *r);
-/* ERR_DENIED for a column the caller's grant does not have: before anything is said about its type. */
-struct err rest_check_column(struct request *r, size_t column);
 /* rest_body.c: the JSON object -> set_columns and set_values. */
 struct err rest_parse_body(struct request *r);
 /* rest_rows.c */
