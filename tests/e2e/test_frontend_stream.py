@@ -20,6 +20,8 @@ def change(config):
                                   "allow": {"reader": ["read"]}}
     config["resources"]["small"] = {"backend": "books", "table": "small", "page_size": 10, "page_max": ROWS,
                                     "allow": {"reader": ["read"]}}
+    config["resources"]["broken"] = {"backend": "books", "table": "broken", "page_size": 10, "page_max": ROWS,
+                                     "allow": {"reader": ["read"]}}
     config["limits"] = {"write_timeout": "5s"}
 
 
@@ -29,6 +31,11 @@ def before(folder):
         db.executemany("insert into big values (?, ?)", ((i, f"{i} {TEXT}") for i in range(ROWS)))
         db.execute("create table small (id integer primary key, t text)")
         db.executemany("insert into small values (?, ?)", ((i, f"{i}") for i in range(100)))
+        # Its last but one row cannot be read: a whole number overflows.
+        db.execute("create table broken (id integer primary key, t text)")
+        db.execute("insert into broken select id, t from big")
+        db.execute("alter table broken add column v integer generated always as "
+                   f"(case when id = {ROWS - 2} then abs(-9223372036854775807 - 1) else id end) virtual")
         db.commit()
 
 
@@ -195,6 +202,24 @@ def test_a_caller_that_never_reads_is_closed_and_recorded_as_failed():
         equal(last["unmapped"]["outcome"], "failed")
         body, whole = unchunk(read_all(s).partition(b"\r\n\r\n")[2])
         equal(whole, False, "an end was sent")
+
+
+@test
+def test_an_error_in_mid_stream_has_no_last_chunk():
+    g = gateway()
+    with g.connect() as s:
+        s.sendall(head(g, "/api/broken" + query(first=ROWS)) + head(g, "/api/small"))
+        data = read_all(s)
+    equal(data.count(b"HTTP/1.1 "), 1, "answers: nothing may follow what broke")
+    body, whole = unchunk(data.partition(b"\r\n\r\n")[2])
+    equal(whole, False, "an end was sent")
+    if len(body) < 1 << 20:
+        raise AssertionError(f"{len(body)} bytes came")
+    wait_until(lambda: len(records(g, "broken")) == 2, 5, "two records")
+    equal([r["unmapped"]["outcome"] for r in records(g, "broken")], ["allowed", "failed"])
+    # Where nothing has left yet it is an error like any other.
+    answer = g.get("/api/broken" + query(filter=f"id ge {ROWS - 3}"), "ada")
+    equal((answer.status, answer.error()["code"]), (503, "unavailable"))
 
 
 @test
