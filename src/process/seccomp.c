@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -62,7 +63,7 @@ static const struct {
 	{ SYS_epoll_wait, ALL }, { SYS_epoll_pwait, ALL }, { SYS_epoll_ctl, ALL }, { SYS_poll, ALL }, { SYS_ppoll, ALL },
 	{ SYS_recvmsg, ALL }, { SYS_sendmsg, ALL }, { SYS_sendto, ALL }, { SYS_recvfrom, ALL }, { SYS_eventfd2, ALL },
 	{ SYS_accept4, W }, { SYS_shutdown, W }, { SYS_getpeername, W }, { SYS_getsockname, W },
-	{ SYS_setsockopt, W }, { SYS_getsockopt, ALL }, { SYS_dup, ALL }, { SYS_pipe2, ALL },
+	{ SYS_getsockopt, ALL }, { SYS_dup, ALL }, { SYS_pipe2, ALL },
 	/* memory, threads, time */
 	{ SYS_munmap, ALL }, { SYS_mremap, ALL }, { SYS_madvise, ALL }, { SYS_brk, ALL }, { SYS_mlock, K }, { SYS_mlock2, K },
 	{ SYS_munlock, K }, { SYS_futex, ALL }, { SYS_sched_yield, ALL }, { SYS_sched_getaffinity, ALL },
@@ -138,19 +139,24 @@ put_values(struct filter *f, int call, unsigned argument, const uint32_t *values
 }
 
 static void
-put_arguments(struct filter *f)
+put_arguments(struct filter *f, enum role role)
 {
 	/* What libuv asks of a socket. */
 	static const uint32_t requests[] = { FIONBIO, FIOCLEX };
 	/* Flags and SQLite's locks. Not F_SETOWN and F_SETSIG: they make the kernel send any signal to any process. */
 	static const uint32_t commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETLK, F_SETLK,
 		                             F_SETLKW };
+	/* Not SOL_SOCKET: a filter attached to one listening socket decides for all that share its port, and a
+	 * worker that was taken over would have every connection come to itself. */
+	static const uint32_t levels[] = { IPPROTO_TCP };
 	/* abort() and raise(); never another process. */
 	const uint32_t self[] = { (uint32_t)getpid() };
 
 	put_values(f, SYS_ioctl, 1, requests, ARRAY_LEN(requests));
 	put_values(f, SYS_fcntl, 1, commands, ARRAY_LEN(commands));
 	put_values(f, SYS_tgkill, 0, self, ARRAY_LEN(self));
+	if (role == ROLE_WORKER)
+		put_values(f, SYS_setsockopt, 1, levels, ARRAY_LEN(levels));
 }
 
 static void
@@ -167,7 +173,7 @@ build(struct filter *f, enum role role)
 		put_if(f, (uint32_t)killed[i], SECCOMP_RET_KILL_PROCESS);
 	put_no_exec(f, SYS_mmap);
 	put_no_exec(f, SYS_mprotect);
-	put_arguments(f);
+	put_arguments(f, role);
 	put_return(f, SECCOMP_RET_ERRNO | EPERM);
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -148,6 +149,18 @@ try_listen(void)
 }
 
 static int
+try_steer_connections(void)
+{
+	return result(setsockopt(STDIN_FILENO, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, NULL, 0));
+}
+
+static int
+try_no_delay(void)
+{
+	return result(setsockopt(STDIN_FILENO, IPPROTO_TCP, 1, NULL, 0));
+}
+
+static int
 try_other_file_system(void)
 {
 	return result(open("/proc/1/environ", O_RDONLY));
@@ -219,6 +232,8 @@ static const struct {
 	{ "choose the signal", try_choose_signal, EVERY, EPERM },
 	{ "read the flags of a descriptor", try_flags, EVERY, 0 },
 	{ "listen", try_listen, EVERY, EPERM },
+	{ "steer the connections of a shared port", try_steer_connections, EVERY, EPERM },
+	{ "send without delay", try_no_delay, WORKER, ENOTSOCK },
 	{ "read /proc", try_other_file_system, EVERY, EACCES },
 	{ "bpf", try_bpf, EVERY, KILLED },
 	{ "io_uring", try_uring, EVERY, KILLED },
