@@ -12,9 +12,10 @@ enum {
 
 const struct endpoint data_endpoints[] = {
 	{ .path = "/api", .below = true, .methods = REST, .auth = AUTH_REQUIRED, .is_recorded = true,
-	  .body_max = SIZE_MAX, .describe = rest_describe, .decide = rest_decide, .execute = rest_execute, .commit = rest_commit, .done = rest_done },
-	{ .path = "/token", .methods = POST, .is_recorded = true, .body_max = FORM_MAX, .describe = oauth_describe, .decide = oauth_token_decide,
-	  .execute = oauth_token, .put_error = oauth_put_error },
+	  .body_max = SIZE_MAX, .describe = rest_describe, .decide = rest_decide, .execute = rest_execute,
+	  .commit = rest_commit, .done = rest_done },
+	{ .path = "/token", .methods = POST, .is_recorded = true, .body_max = FORM_MAX, .describe = oauth_describe,
+	  .decide = oauth_token_decide, .execute = oauth_token, .put_error = oauth_put_error },
 	{ .path = "/me", .methods = GET, .auth = AUTH_REQUIRED, .execute = me_execute },
 	{ .path = "/openapi.json", .methods = GET, .auth = AUTH_OPTIONAL, .execute = openapi_document },
 	{ .path = "/docs", .below = true, .methods = GET, .execute = docs_asset },

@@ -24,7 +24,9 @@ look(struct request *r, size_t index, struct view *ret)
 	const struct grant *grant;
 	struct decision ignored;
 
-	*ret = (struct view){ .table = policy_table(r->gate->policy, (unsigned)index), .name = bytes_text(settings->name), .page_max = settings->page_max };
+	*ret = (struct view){ .table = policy_table(r->gate->policy, (unsigned)index),
+		              .name = bytes_text(settings->name),
+		              .page_max = settings->page_max };
 	for (int a = ACTION_READ; a <= ACTION_DELETE; a++) {
 		if (r->who == NULL || failed(policy_decide(r->gate->policy, r->who, ret->name, (enum action)a, NULL, &r->arena,
 		                                           &grant, &ignored)))
@@ -296,6 +298,8 @@ put_row(struct buf *out, const struct view *v)
 			put_answer(out, v, rows[i].status, rows[i].answer);
 		else
 			buf_printf(out, "\"%s\":{\"description\":\"Done\"},", rows[i].status);
+		if (rows[i].action == ACTION_READ)
+			buf_put_text(out, "\"304\":{\"description\":\"It has the ETag of If-None-Match\"},");
 		if (rows[i].creates && (v->actions >> ACTION_CREATE & 1) != 0)
 			put_answer(out, v, "201", "The new row");
 		buf_printf(out, "%s}}", errors);

@@ -51,7 +51,9 @@ is_same(const struct value *a, const struct value *b)
 		return a->type == b->type;
 	if (value_has_bytes(a->type))
 		return bytes_equal(a->bytes, b->bytes);
-	return a->type == VALUE_BOOL ? a->boolean == b->boolean : a->type == VALUE_INT64 ? a->int64 == b->int64 : a->real == b->real;
+	if (a->type == VALUE_BOOL)
+		return a->boolean == b->boolean;
+	return a->type == VALUE_INT64 ? a->int64 == b->int64 : a->real == b->real;
 }
 
 /* A page cannot end between two rows that the order does not tell apart: the next would begin behind both. */
