@@ -7,26 +7,26 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "base/macros.h"
-#include "format/url.h"
 #include "main/arguments.h"
+#include "main/asked.h"
 #include "main/loaded.h"
 
-struct request {
+struct question {
 	const char *file, *token, *claims, *method, *path;
 	const char *roles[ROLES_MAX];
 	size_t role_count;
 	struct loaded loaded;
 	struct arena schemas;        /* owned: until the backends' loop is done with it */
 	struct backend **backends;   /* in it; NULL where not opened */
-	const struct policy *policy; /* in it */
 	struct issuers *issuers;
-	const struct principal *who;
+	struct asked asked;
 };
 
 static void
-request_done(struct request *r)
+question_done(struct question *r)
 {
-	principal_release(r->who);
+	principal_release(r->asked.request.who);
+	asked_done(&r->asked);
 	issuers_free(r->issuers);
 	for (size_t i = 0; r->backends != NULL && i < r->loaded.settings->backend_count; i++)
 		backend_close(r->backends[i]);
@@ -41,7 +41,7 @@ request_done(struct request *r)
 /* Reading the command line */
 
 static int
-take_option(struct arguments *a, struct request *r)
+take_option(struct arguments *a, struct question *r)
 {
 	const char *value = NULL;
 	const char **to = NULL;
@@ -67,7 +67,7 @@ take_option(struct arguments *a, struct request *r)
 }
 
 static int
-take_arguments(int argc, char **argv, struct request *r)
+take_arguments(int argc, char **argv, struct question *r)
 {
 	struct arguments a;
 
@@ -99,38 +99,45 @@ take_arguments(int argc, char **argv, struct request *r)
 /* The request as policy sees it */
 
 static const struct {
-	const char *method;
-	enum action action;
+	enum http_method method;
 	bool with_key, without_key;
 } methods[] = {
-	{ "GET", ACTION_READ, true, true },      { "HEAD", ACTION_READ, true, true },
-	{ "POST", ACTION_CREATE, false, true },  { "PUT", ACTION_UPDATE, true, false },
-	{ "PATCH", ACTION_UPDATE, true, false }, { "DELETE", ACTION_DELETE, true, false },
+	{ HTTP_GET, true, true },  { HTTP_HEAD, true, true },   { HTTP_POST, false, true },
+	{ HTTP_PUT, true, false }, { HTTP_PATCH, true, false }, { HTTP_DELETE, true, false },
 };
 
 static int
-take_request(const struct request *r, struct arena *arena, struct bytes *ret_resource,
-	     enum action *ret_action)
+take_target(struct question *r, enum http_method method)
 {
-	struct bytes segments[URL_SEGMENTS_MAX], path = bytes_text(r->path);
-	size_t count = 0;
+	const struct request *request = &r->asked.request;
+	struct err e = asked_read(&r->asked, method, r->path);
 
-	path = bytes_slice(path, 0, bytes_find(path, '?'));
-	if (failed(url_path_split(path, arena, segments, &count)))
-		return usage_error("explain", "this is no path that would be accepted", r->path);
-	if (count < 2 || !bytes_is(segments[0], "api"))
+	if (failed(e)) {
+		usage_error("explain", "this is no path that would be accepted", r->path);
+		complain("explain", NULL, e);
+		return 2;
+	}
+	if (request->segment_count < 2 || !bytes_is(request->segments[0], "api"))
 		return usage_error("explain", "policy decides on /api/RESOURCE and /api/RESOURCE/KEY only",
 				   r->path);
+	return 0;
+}
+
+static int
+take_request(struct question *r)
+{
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		if (strcmp(methods[i].method, r->method) != 0)
+		if (strcmp(http_method_name(methods[i].method), r->method) != 0)
 			continue;
-		if (count > 2 ? !methods[i].with_key : !methods[i].without_key)
+
+		int status = take_target(r, methods[i].method);
+		bool has_key = r->asked.request.segment_count > 2;
+
+		if (status == 0 && !(has_key ? methods[i].with_key : methods[i].without_key))
 			return usage_error("explain",
-					   count > 2 ? "this method takes no key" : "this method needs a key",
+					   has_key ? "this method takes no key" : "this method needs a key",
 					   r->method);
-		*ret_resource = segments[1];
-		*ret_action = methods[i].action;
-		return 0;
+		return status;
 	}
 	return usage_error("explain", "there is no such method (GET, HEAD, POST, PUT, PATCH, DELETE)",
 			   r->method);
@@ -148,7 +155,7 @@ find_role(const struct settings *s, const char *name)
 }
 
 static int
-who_by_roles(struct request *r)
+who_by_roles(struct question *r)
 {
 	const struct settings *s = r->loaded.settings;
 	uint64_t roles = 0;
@@ -169,7 +176,7 @@ who_by_roles(struct request *r)
 
 	if (r->claims != NULL)
 		claims = bytes_text(r->claims);
-	struct err e = principal_for_explain(roles, claims, &r->who);
+	struct err e = principal_for_explain(roles, claims, &r->asked.request.who);
 
 	if (failed(e))
 		complain("explain", "--claims", e);
@@ -177,7 +184,7 @@ who_by_roles(struct request *r)
 }
 
 static int
-who_by_token(struct request *r)
+who_by_token(struct question *r)
 {
 	struct jwt_report report;
 
@@ -185,7 +192,7 @@ who_by_token(struct request *r)
 		return 2;
 
 	struct err e = issuers_identify(r->issuers, bytes_text(r->token), clock_wall_us() / 1000000, true,
-					&r->loaded.arena, &r->who, &report);
+					&r->loaded.arena, &r->asked.request.who, &report);
 
 	if (!failed(e))
 		return 0;
@@ -201,7 +208,7 @@ who_by_token(struct request *r)
 /* The policy */
 
 static struct err
-open_backends(struct request *r, const struct table **tables)
+open_backends(struct question *r, const struct table **tables)
 {
 	const struct settings *s = r->loaded.settings;
 
@@ -226,7 +233,7 @@ open_backends(struct request *r, const struct table **tables)
 }
 
 static int
-compile(struct request *r)
+compile(struct question *r)
 {
 	CLEANUP(config_errors_done) struct config_errors errors = { 0 };
 	const struct settings *s = r->loaded.settings;
@@ -240,7 +247,7 @@ compile(struct request *r)
 	if (failed(open_backends(r, tables)))
 		return 2;
 
-	struct err e = policy_compile(s, tables, 1, &r->schemas, &r->policy, &errors);
+	struct err e = policy_compile(s, tables, 1, &r->schemas, &r->asked.gate.policy, &errors);
 
 	complain_config(&errors);
 	if (failed(e) && errors.count == 0)
@@ -251,9 +258,9 @@ compile(struct request *r)
 /* The answer */
 
 static void
-print_principal(const struct request *r)
+print_principal(const struct question *r)
 {
-	uint64_t roles = principal_roles(r->who);
+	uint64_t roles = principal_roles(r->asked.request.who);
 
 	printf("roles    %s", roles == 0 ? " none" : "");
 	for (size_t i = 0; i < r->loaded.settings->role_count; i++)
@@ -263,7 +270,7 @@ print_principal(const struct request *r)
 }
 
 static void
-print_decision(const struct request *r, const char *decision, const struct decision *d)
+print_decision(const struct question *r, const char *decision, const struct decision *d)
 {
 	printf("decision  %s\n", decision);
 	printf("rule      %.*s\n", (int)d->rule.len, (const char *)d->rule.at);
@@ -305,45 +312,56 @@ print_view(const struct settings *s, const struct grant *g, const struct grant_v
 	printf("\n  rows    %s%s\n", where == NULL ? "all" : "where ", where == NULL ? "" : where);
 }
 
+/* What the caller would be told, when it is no decision. */
 static int
-decide(struct request *r, struct bytes resource, enum action action)
+print_refusal(const struct request *request, struct err e)
 {
-	const struct grant *grant = NULL;
-	struct decision d;
-	struct err e = policy_decide(r->policy, r->who, resource, action, NULL, &r->schemas, &grant, &d);
+	struct bytes why = request->detail.len > 0 ? request->detail : bytes_text(e.why);
 
-	if (failed(e) && e.kind != ERR_DENIED) {
+	if (e.kind == ERR_PEER)
+		fprintf(stderr, "gatewarden explain: the answer is %u: %.*s\n", e.code != 0 ? e.code : 400u,
+			(int)why.len, (const char *)why.at);
+	else
 		complain("explain", NULL, e);
-		return 2;
-	}
-	print_decision(r, failed(e) ? "denied" : "allowed", &d);
+	return 2;
+}
+
+static int
+decide(struct question *r)
+{
+	const struct request *request = &r->asked.request;
+	const struct bytes resource = request->segments[1];
+	struct err e = asked_decide(&r->asked);
+
+	if (failed(e) && e.kind != ERR_DENIED)
+		return print_refusal(request, e);
+	print_decision(r, failed(e) ? "denied" : "allowed", &request->decision);
 	if (failed(e)) {
-		if (policy_resource(r->policy, resource) < 0)
+		if (policy_resource(r->asked.gate.policy, resource) < 0)
 			printf("note      the configuration has no resource `%.*s`; callers cannot tell\n",
 			       (int)resource.len, (const char *)resource.at);
 		return 1;
 	}
-	for (size_t i = 0; i < grant->view_count; i++)
-		print_view(r->loaded.settings, grant, &grant->views[i]);
+	for (size_t i = 0; i < request->grant->view_count; i++)
+		print_view(r->loaded.settings, request->grant, &request->grant->views[i]);
 	return 0;
 }
 
 int
 cmd_explain(int argc, char **argv)
 {
-	CLEANUP(request_done) struct request r = { 0 };
-	struct bytes resource = { 0 };
-	enum action action = ACTION_READ;
+	CLEANUP(question_done) struct question r = { 0 };
 	int status = take_arguments(argc, argv, &r);
 
 	if (status != 0)
 		return status;
 	if (!loaded_open(&r.loaded, "explain", r.file))
 		return 2;
-	status = take_request(&r, &r.loaded.arena, &resource, &action);
+	r.asked.gate.settings = r.loaded.settings;
+	status = take_request(&r);
 	if (status == 0)
 		status = r.token != NULL ? who_by_token(&r) : who_by_roles(&r);
 	if (status == 0)
 		status = compile(&r);
-	return status != 0 ? status : decide(&r, resource, action);
+	return status != 0 ? status : decide(&r);
 }

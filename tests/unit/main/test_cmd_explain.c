@@ -19,6 +19,50 @@ test_allowed_names_rule_place_columns_and_rows(void)
 	stage_done(&s);
 }
 
+/* The answers of the gateway to the same request, as tests/e2e has them. */
+static void
+test_query_options_are_decided_like_in_the_gateway(void)
+{
+	static const struct {
+		const char *method, *target, *says;
+		int status;
+	} rows[] = {
+		{ "GET", "/api/books?$select=title&$filter=id%20gt%201&$orderby=owner%20desc&$first=5&$after=x", "allowed", 0 },
+		{ "GET", "/api/books?$select=cost", "decision  denied", 1 },
+		{ "GET", "/api/books?$filter=cost%20gt%201", "decision  denied", 1 },
+		{ "GET", "/api/books?$orderby=cost", "decision  denied", 1 },
+		{ "GET", "/api/books/1?$select=id,cost", "decision  denied", 1 },
+		/* What is hidden stays hidden before anything is said about its type or what follows. */
+		{ "GET", "/api/books?$filter=cost%20eq%20'a'", "decision  denied", 1 },
+		{ "GET", "/api/books?$select=cost&$nosuch=1", "decision  denied", 1 },
+		{ "GET", "/api/books?$nosuch=1", "the answer is 400: unknown query option \"$nosuch\"", 2 },
+		{ "GET", "/api/books/1?$filter=id%20eq%201", "unknown query option", 2 },
+		{ "GET", "/api/books?$select=nosuch", "there is no column \"nosuch\"", 2 },
+		{ "GET", "/api/books?$filter=id%20gt", "$filter: at character", 2 },
+		{ "GET", "/api/books?$filter=id gt 1", "a byte it may not hold", 2 },
+		{ "GET", "/api/books?$first=0", "$first takes", 2 },
+		{ "GET", "/api/books?$first=1&$first=1", "stands twice", 2 },
+		{ "GET", "/api/books?%zz", "400", 2 },
+		{ "GET", "/api/books/one", "the key is malformed", 2 },
+		/* Nothing is told of a resource that may not be used at all. */
+		{ "DELETE", "/api/books/1?$nosuch=1", "decision  denied", 1 },
+		{ "GET", "/api/secrets?$nosuch=1", "decision  denied", 1 },
+	};
+	struct stage s;
+
+	stage_open(&s);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		RUN(&s, cmd_explain, "", "explain", "--role", "reader", (char *)(uintptr_t)rows[i].method,
+		    (char *)(uintptr_t)rows[i].target);
+		CHECK_ROW(s.status == rows[i].status && said(&s, rows[i].says), rows[i].target);
+	}
+	RUN(&s, cmd_explain, "", "explain", "--role", "books-admin", "GET", "/api/books?$select=cost");
+	CHECK(s.status == 0 && said(&s, "resources.books.allow.books-admin.read"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "books-admin", "POST", "/api/books?$select=cost");
+	CHECK(s.status == 2 && said(&s, "unknown query option"));
+	stage_done(&s);
+}
+
 static void
 test_two_roles_are_two_views(void)
 {
@@ -146,7 +190,8 @@ test_missing_database_and_wrong_condition_are_told(void)
 	stage_done(&s);
 }
 
-TESTS(TEST(test_allowed_names_rule_place_columns_and_rows), TEST(test_two_roles_are_two_views),
+TESTS(TEST(test_allowed_names_rule_place_columns_and_rows), TEST(test_query_options_are_decided_like_in_the_gateway),
+      TEST(test_two_roles_are_two_views),
       TEST(test_methods_are_the_actions_of_policy),
       TEST(test_denied_names_the_default_and_an_unknown_resource_is_noted), TEST(test_token_decides_who_asks),
       TEST(test_wrong_usage_is_status_2), TEST(test_missing_database_and_wrong_condition_are_told))
