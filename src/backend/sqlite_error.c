@@ -125,22 +125,20 @@ is_word(char c)
 	       (unsigned char)c >= 0x80;
 }
 
-/* Where `name` stands in `text` with nothing of a longer name on either side; NULL: nowhere. */
+/* Where `name` stands in `text` with nothing of a longer name on either side; NULL: nowhere. An expression
+ * may spell it in another case. */
 static const char *
 find_word(const char *text, struct bytes name)
 {
-	const char *end = text + strlen(text), *from = text;
+	size_t len = strlen(text);
 
-	if (name.len == 0)
-		return NULL;
-	for (;;) {
-		const char *hit = memmem(from, (size_t)(end - from), name.at, name.len);
-		if (hit == NULL)
-			return NULL;
-		if ((hit == text || !is_word(hit[-1])) && !is_word(hit[name.len]))
+	for (size_t i = 0; name.len > 0 && i + name.len <= len; i++) {
+		const char *hit = text + i;
+		if (sqlite3_strnicmp(hit, (const char *)name.at, (int)name.len) == 0 &&
+		    (hit == text || !is_word(hit[-1])) && !is_word(hit[name.len]))
 			return hit;
-		from = hit + 1;
 	}
+	return NULL;
 }
 
 /* "… failed: books.isbn, books.edition": the name follows its table's. */

@@ -1,10 +1,12 @@
-/* sqlite_schema.c - what PRAGMA table_list and table_xinfo say, asked as table-valued functions so that
+/* sqlite_schema.c - what PRAGMA table_list, table_xinfo and foreign_key_list say, asked as table-valued functions so that
  * the name is a bound value. */
 #include "backend/sqlite_schema.h"
 
 #include "backend/sqlite_error.h"
 #include "backend/sqlite_value.h"
 #include "base/macros.h"
+
+enum { FOREIGN_MAX = 32 }; /* keys beyond are not told apart in errors */
 
 /* As table_xinfo numbers them. */
 enum hidden { HIDDEN_NOT, HIDDEN_VIRTUAL_TABLE, HIDDEN_GENERATED_VIRTUAL, HIDDEN_GENERATED_STORED };
@@ -118,6 +120,58 @@ read_columns(struct schema_reader *s, sqlite3 *db, const char *name)
 	return OK;
 }
 
+/* Row of foreign_key_list: is_first, table, is_self, from, to. A key that explains nothing (it is wider than
+ * a struct foreign_key, or its parent has no such column) keeps count 0 from there on. */
+static struct err
+read_foreign_column(struct schema_reader *s, sqlite3_stmt *st, struct foreign_key *key)
+{
+	struct bytes from;
+	bool is_first = sqlite3_column_int(st, 0) == 0;
+
+	TRY(copy_text(st, 3, s->arena, &from));
+	int column = table_column(s->table, from);
+	if (is_first) {
+		TRY(copy_text(st, 1, s->arena, &key->parent));
+		key->is_self = sqlite3_column_int(st, 2) != 0;
+	}
+	if ((!is_first && key->count == 0) || key->count == TABLE_KEY_MAX || column < 0 ||
+	    sqlite3_column_type(st, 4) == SQLITE_NULL) {
+		key->count = 0;
+		return OK;
+	}
+	key->columns[key->count] = (uint16_t)column;
+	return copy_text(st, 4, s->arena, &key->to[key->count++]);
+}
+
+/* Where the declaration names no columns of the parent, its key is meant. */
+static struct err
+read_foreign_keys(struct schema_reader *s, sqlite3 *db, const char *name)
+{
+	CLEANUP(finalize) sqlite3_stmt *st = NULL;
+	struct foreign_key *keys = arena_array(s->arena, FOREIGN_MAX, sizeof *keys);
+	size_t count = 0;
+	int result;
+
+	if (keys == NULL)
+		return fail(ERR_LIMIT, "no memory for the schema of the database");
+	TRY(prepare(db,
+		    "SELECT f.seq, f.\"table\", f.\"table\" = ?1 COLLATE NOCASE, f.\"from\", coalesce(f.\"to\","
+		    " (SELECT p.name FROM pragma_table_xinfo(f.\"table\", 'main') AS p WHERE p.pk = f.seq + 1))"
+		    " FROM pragma_foreign_key_list(?1, 'main') AS f ORDER BY f.id, f.seq",
+		    name, &st));
+	while ((result = sqlite3_step(st)) == SQLITE_ROW) {
+		count += sqlite3_column_int(st, 0) == 0;
+		if (count > FOREIGN_MAX)
+			break;
+		TRY(read_foreign_column(s, st, &keys[count - 1]));
+	}
+	if (result != SQLITE_DONE && result != SQLITE_ROW)
+		return sqlite_error(db, result);
+	s->table->foreign = keys;
+	s->table->foreign_count = count > FOREIGN_MAX ? FOREIGN_MAX : count;
+	return OK;
+}
+
 struct err
 sqlite_schema_read(sqlite3 *db, const char *name, struct arena *arena, const struct table **ret)
 {
@@ -131,6 +185,7 @@ sqlite_schema_read(sqlite3 *db, const char *name, struct arena *arena, const str
 	s.table->columns = s.columns;
 	TRY(read_table(&s, db, name));
 	TRY(read_columns(&s, db, name));
+	TRY(read_foreign_keys(&s, db, name));
 	if (s.rowid_alias >= 0 && s.table->key_count == 1) {
 		s.columns[s.rowid_alias].has_default = true;
 		s.columns[s.rowid_alias].nullable = false;

@@ -292,6 +292,14 @@ job_fill(struct write_job *j, const struct write_stream *s)
 	j->key_types[0] = VALUE_INT64;
 	for (size_t i = 0; i < t->key_count; i++)
 		j->key_types[i] = t->columns[t->key[i]].type;
+	j->kind = s->op.kind;
+	j->set_count = s->op.kind == OPERATION_DELETE ? 0 : s->op.set_count;
+	uint16_t *set_columns = arena_array(&j->memory, j->set_count, sizeof *set_columns);
+	if (set_columns == NULL && j->set_count > 0)
+		return fail(ERR_LIMIT, "no memory for the request");
+	if (j->set_count > 0)
+		memcpy(set_columns, s->op.set_columns, j->set_count * sizeof *set_columns);
+	j->set_columns = set_columns;
 	j->row_count = s->rows.column_count;
 	j->row_types = arena_array(&j->memory, j->row_count, sizeof *j->row_types);
 	if (j->row_types == NULL && j->row_count > 0)

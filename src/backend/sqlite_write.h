@@ -28,6 +28,9 @@ struct write_job {
 	struct list node;                     /* in writer.waiting */
 	struct arena memory;                  /* of all below */
 	const struct table *table;            /* of the configuration generation: immutable */
+	enum operation_kind kind;
+	const uint16_t *set_columns; /* the first parameters of `change` are their values */
+	size_t set_count;
 	struct statement change, check, read; /* text.len 0: none */
 	enum value_type key_types[TABLE_KEY_MAX];
 	size_t key_count;
@@ -46,5 +49,9 @@ struct write_job {
 
 /* Does the phase, on a pool thread. Writes is_busy, error, fault_column, key, row. */
 void write_work(uv_work_t *work);
+/* A broken foreign key as the one of its two cases it is, where that can be found out: the row that is
+ * referred to is missing (and fault_column names the column that refers), or others refer to this one. Any
+ * other error as it is. On the thread, with the transaction of the failed statement still open. */
+struct err sqlite_foreign_explain(struct write_job *j, struct err e);
 
 #endif

@@ -61,8 +61,10 @@ run_for_row(struct write_job *j, const struct statement *st, const enum value_ty
 		j->fault_column = sqlite_error_column(c->db, j->table);
 	}
 	connection_give(c, p);
-	if (result != SQLITE_DONE)
+	if (result != SQLITE_DONE) {
+		j->error = sqlite_foreign_explain(j, j->error);
 		return result;
+	}
 	return failed(buf_check(&batch->bytes)) ? SQLITE_TOOBIG : SQLITE_OK;
 }
 
@@ -117,7 +119,8 @@ work_commit(struct write_job *j)
 		j->is_busy = true;
 		return OK;
 	}
-	return result == SQLITE_OK ? OK : sqlite_error(c->db, result);
+	/* A deferred foreign key is looked at only now. */
+	return result == SQLITE_OK ? OK : sqlite_foreign_explain(j, sqlite_error(c->db, result));
 }
 
 void

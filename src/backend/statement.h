@@ -33,7 +33,7 @@ struct err statement_list(const struct operation *op, struct sql *out);
 struct err statement_read(const struct operation *op, const struct grant *grant, const struct value *key,
                           struct sql *out);
 
-/* INSERT of set_columns/set_values. Returns one row: the key columns in key order (what the database
+/* INSERT of set_columns/set_values, which are the first parameters (here and in the update). Returns one row: the key columns in key order (what the database
  * made of them), or the number 1 where the table has no key. Here and in the update: ERR_DENIED when a
  * column is set that not every view has. */
 struct err statement_insert(const struct operation *op, struct sql *out);

@@ -14,6 +14,15 @@ struct column {
 	bool is_generated; /* computed: never written */
 };
 
+/* These columns together name a row of `parent`. */
+struct foreign_key {
+	struct bytes parent;
+	bool is_self; /* the parent is the table itself */
+	size_t count;
+	uint16_t columns[TABLE_KEY_MAX];
+	struct bytes to[TABLE_KEY_MAX]; /* columns of the parent, in the same order */
+};
+
 struct table {
 	struct bytes schema; /* empty where there is none */
 	struct bytes name;
@@ -21,6 +30,8 @@ struct table {
 	size_t column_count;
 	uint16_t key[TABLE_KEY_MAX]; /* column indices of the primary key, in key order */
 	size_t key_count;            /* 0: no key, so no single row can be addressed */
+	const struct foreign_key *foreign; /* to explain a refusal: the database is what holds them */
+	size_t foreign_count;
 };
 
 /* A set of a table's columns, one bit each. */

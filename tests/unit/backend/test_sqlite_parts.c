@@ -158,7 +158,7 @@ test_blame_is_exact(void)
 {
 	static const char schema[] =
 		"CREATE TABLE \"a.b\" (id INTEGER PRIMARY KEY, \"b\" INT, \"a.b.b\" INT, name INT UNIQUE,"
-		" \"name, id\" INT UNIQUE, low INT, high INT, CHECK (low < high), CONSTRAINT short CHECK "
+		" \"name, id\" INT UNIQUE, low INT, high INT, CHECK (LOW < high), CHECK (HIGH < 90), CONSTRAINT short CHECK "
 		"(high < 10),"
 		" UNIQUE (low, high));"
 		"INSERT INTO \"a.b\" VALUES (1, 1, 1, 1, 1, 1, 2);"
@@ -171,6 +171,7 @@ test_blame_is_exact(void)
 		{ "INSERT INTO \"a.b\" (low, high) VALUES (1, 2)", "low" },
 		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 2)", NULL },  /* two columns in the check */
 		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 20)", NULL }, /* the check has a name only */
+		{ "INSERT INTO \"a.b\" (high) VALUES (95)", "high" },
 		{ "INSERT INTO \"a.b\" (b) VALUES (1)", NULL },             /* an index over an expression */
 		{ "SELECT * FROM gone", NULL },
 	};

@@ -354,7 +354,7 @@ test_broken_constraint_names_its_column(void)
 		  "exists already",
 		  "isbn" },
 		{ ID, { .type = VALUE_INT64, .int64 = 2 }, ERR_CONFLICT, "exists already", "id" },
-		{ AUTHOR, { .type = VALUE_INT64, .int64 = 9 }, ERR_CONFLICT, "refers to", "" },
+		{ AUTHOR, { .type = VALUE_INT64, .int64 = 9 }, ERR_CONFLICT, "a row this one refers to is missing", "author" },
 		{ TITLE, { .type = VALUE_NULL }, ERR_INVALID, "needs a value", "title" },
 		{ YEAR, { .type = VALUE_INT64, .int64 = -5 }, ERR_INVALID, "breaks a check", "year" },
 		{ ID,
@@ -426,7 +426,8 @@ test_deferred_foreign_key_fails_the_commit(void)
 		      "INSERT INTO t VALUES (1, 1)",
 		      "t");
 	CHECK(!run(&f, update_of(&f, &key, &column, &gone)));
-	CHECK(f.count == 1 && error_is(&f, ERR_CONFLICT, "refers to"));
+	CHECK(f.count == 1 && error_is(&f, ERR_CONFLICT, "a row this one refers to is missing"));
+	CHECK(strcmp(f.column, "a") == 0);
 	CHECK(run(&f, update_of(&f, &key, &column, &fine)));
 	CHECK(sql_number(f.path, "SELECT a FROM t") == 1);
 	fixture_done(&f);
