@@ -30,7 +30,8 @@ enum control_message {
 	CONTROL_ACCEPT,     /* to a worker: begin to accept connections */
 	CONTROL_DRAIN,      /* to a worker: accept no more, finish, end. id 1: a new generation is there, which
 	                     * idle connections are to be handed to */
-	CONTROL_ADOPT,      /* from a draining worker, on to a new one: fd of an idle connection */
+	CONTROL_ADOPT,      /* from a draining worker, on to a new one: fd of an idle connection. id 1: to the admin
+	                     * listener */
 	CONTROL_STOP,       /* to keeper, ledger: end */
 	CONTROL_READY,      /* from a child: at work */
 };

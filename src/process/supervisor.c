@@ -69,7 +69,7 @@ is_tcp(int fd)
 
 /* An idle connection of a draining worker goes on in one of the present generation, each in its turn. */
 static void
-pass_on(struct supervisor *s, int fd)
+pass_on(struct supervisor *s, uint64_t id, int fd)
 {
 	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
 		struct child *c = container_of(node, struct child, node);
@@ -78,7 +78,7 @@ pass_on(struct supervisor *s, int fd)
 		    c->control == NULL)
 			continue;
 		/* A connection that cannot be passed on is closed. */
-		(void)channel_send_fd(c->control, CONTROL_ADOPT, 0, (struct bytes){ 0 }, fd);
+		(void)channel_send_fd(c->control, CONTROL_ADOPT, id, (struct bytes){ 0 }, fd);
 		list_remove(&c->node);
 		list_append(&s->children, &c->node);
 		return;
@@ -95,7 +95,7 @@ on_control(void *of, struct channel *channel, const struct message *m)
 		on_ready(of);
 	/* Only one that drains has connections to give: one that was taken over must not flood the others. */
 	if (m->type == CONTROL_ADOPT && c->state == CHILD_DRAINING && is_tcp(m->fd))
-		pass_on(c->supervisor, m->fd);
+		pass_on(c->supervisor, m->id, m->fd);
 	if (m->fd >= 0)
 		close(m->fd);
 }

@@ -175,7 +175,7 @@ hand_to_successor(struct server *s, int fd)
 
 	/* What cannot be handed over is closed, as without a successor. */
 	if (w->start->control != NULL)
-		(void)channel_send_fd(w->start->control, CONTROL_ADOPT, 0, (struct bytes){ 0 }, fd);
+		(void)channel_send_fd(w->start->control, CONTROL_ADOPT, s == &w->admin, (struct bytes){ 0 }, fd);
 }
 
 static void
@@ -185,7 +185,20 @@ drain(struct worker *w, bool has_successor)
 	/* Cannot fail on a live handle. */
 	(void)uv_timer_start(&w->drain_timer, on_drain_timeout, w->gate.settings->limits.drain_timeout_ms, 0);
 	server_drain(&w->http, has_successor ? hand_to_successor : NULL);
-	server_drain(&w->admin, NULL);
+	server_drain(&w->admin, has_successor ? hand_to_successor : NULL);
+}
+
+static void
+adopt(struct worker *w, const struct message *m)
+{
+	bool is_admin = m->id == 1;
+
+	if (m->fd < 0)
+		return;
+	if (is_admin && w->gate.settings->listen.admin.port == 0)
+		close(m->fd); /* this configuration has none */
+	else
+		server_adopt(is_admin ? &w->admin : &w->http, m->fd);
 }
 
 static struct err
@@ -221,8 +234,7 @@ on_control(void *of, struct channel *c, const struct message *m)
 		drain(w, m->id == 1);
 		break;
 	case CONTROL_ADOPT:
-		if (m->fd >= 0)
-			server_adopt(&w->http, m->fd);
+		adopt(w, m);
 		break;
 	case CONTROL_WORKER:
 	case CONTROL_CONFIG:

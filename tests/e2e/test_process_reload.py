@@ -113,6 +113,33 @@ def test_a_reload_may_bring_the_first_local_issuer():
 
 
 @test
+def test_health_checks_notice_no_reload():
+    g = Gateway(lambda c: c.update(limits={"drain_timeout": "1s"}))
+    wait_started(g)
+    got, running = {}, True
+
+    def check():
+        while running:
+            try:
+                answer = g.admin("/readyz").status
+            except OSError as e:
+                answer = repr(e)
+            got[answer] = got.get(answer, 0) + 1
+
+    callers = [threading.Thread(target=check) for _ in range(6)]
+    for t in callers:
+        t.start()
+    for _ in range(15):
+        g.signal(signal.SIGHUP)
+        time.sleep(0.25)
+    running = False
+    for t in callers:
+        t.join()
+    equal(set(got), {200}, str(got))
+    g.check_end()
+
+
+@test
 def test_a_sighup_while_it_starts_is_not_lost():
     g = Gateway(start=False)
     g.launch()
