@@ -82,5 +82,5 @@ endpoint_match(const struct endpoint *table, struct request *r, const struct end
 		*ret = table;
 		return OK;
 	}
-	return fail(ERR_NOT_FOUND, "there is nothing at this path");
+	return (struct err){ .kind = ERR_PEER, .code = 404, .why = "there is nothing at this path" };
 }

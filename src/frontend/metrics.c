@@ -55,18 +55,27 @@ put_requests(struct buf *out, const struct metrics *m)
 }
 
 static void
+put_denial(struct buf *out, const struct metrics *m, const char *resource, size_t row, size_t action)
+{
+	static const char *const rules[METRICS_RULE_COUNT] = { "default", "deny", "columns", "condition" };
+
+	for (size_t rule = 0; rule < METRICS_RULE_COUNT; rule++)
+		buf_printf(out, "gatewarden_denials_total{resource=\"%s\",action=\"%s\",rule=\"%s\"} %lu\n", resource,
+		           action_name((enum action)action), rules[rule],
+		           sum(m, OF(denials) + ((row * ACTION_COUNT + action) * METRICS_RULE_COUNT + rule) * sizeof(counter)));
+}
+
+static void
 put_denials(struct buf *out, const struct metrics *m, const struct settings *settings)
 {
-	put_head(out, "denials_total", "counter", "Denied by policy, by resource and action.");
+	put_head(out, "denials_total", "counter", "Denied by policy, by resource, action and kind of rule.");
 	for (size_t i = 0; i <= METRICS_RESOURCES_MAX; i++) {
 		bool is_known = i < settings->resource_count && i < METRICS_RESOURCES_MAX;
 
 		if (!is_known && i != METRICS_RESOURCES_MAX)
 			continue;
 		for (size_t a = 0; a < ACTION_COUNT; a++)
-			buf_printf(out, "gatewarden_denials_total{resource=\"%s\",action=\"%s\"} %lu\n",
-			           is_known ? settings->resources[i].name : "", action_name((enum action)a),
-			           sum(m, OF(denials) + (i * ACTION_COUNT + a) * sizeof(counter)));
+			put_denial(out, m, is_known ? settings->resources[i].name : "", i, a);
 	}
 	put_head(out, "token_refusals_total", "counter", "Tokens refused, by the check that failed.");
 	for (size_t i = 0; i < JWT_CHECK_COUNT; i++)
@@ -88,7 +97,7 @@ put_latency(struct buf *out, const struct metrics *m)
 		else
 			buf_printf(out, "gatewarden_request_duration_seconds_bucket{le=\"+Inf\"} %lu\n", below);
 	}
-	buf_printf(out, "gatewarden_request_duration_seconds_sum %g\n", (double)sum(m, OF(latency_us)) / 1e6);
+	buf_printf(out, "gatewarden_request_duration_seconds_sum %.6f\n", (double)sum(m, OF(latency_us)) / 1e6);
 	buf_printf(out, "gatewarden_request_duration_seconds_count %lu\n", below);
 }
 

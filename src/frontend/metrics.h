@@ -15,6 +15,15 @@ enum { METRICS_WORKERS_MAX = 256, METRICS_RESOURCES_MAX = 64, METRICS_BUCKETS = 
 
 enum metrics_role { METRICS_WORKER, METRICS_KEEPER, METRICS_LEDGER, METRICS_ROLE_COUNT };
 
+/* What kind of rule denied. */
+enum metrics_rule {
+	METRICS_RULE_DEFAULT,   /* nothing allows it */
+	METRICS_RULE_DENY,      /* a deny rule */
+	METRICS_RULE_COLUMNS,   /* allowed, but not with these columns */
+	METRICS_RULE_CONDITION, /* allowed, but not for this row: what is written would break the condition */
+	METRICS_RULE_COUNT,
+};
+
 typedef _Atomic uint64_t counter;
 
 static inline void
@@ -40,7 +49,7 @@ counter_get(const counter *c)
 struct metrics_worker {
 	counter requests[6];            /* by first digit of the status */
 	counter decisions[3];           /* by enum audit_outcome */
-	counter denials[METRICS_RESOURCES_MAX + 1][ACTION_COUNT]; /* last row: no such resource */
+	counter denials[METRICS_RESOURCES_MAX + 1][ACTION_COUNT][METRICS_RULE_COUNT]; /* last row: no such resource */
 	counter refusals[16];           /* 401 by failed check (enum jwt_check) */
 	counter latency[METRICS_BUCKETS], latency_us;
 	counter token_hits, token_misses, token_entries;

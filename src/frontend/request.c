@@ -52,7 +52,7 @@ stage_failed(struct request *r, struct err e)
 	enum stage stage = r->stage;
 
 	/* What cannot be read one way only is answered, and nothing more is read behind it. */
-	if (stage == STAGE_IDENTIFY && e.kind == ERR_PEER)
+	if (stage == STAGE_IDENTIFY && e.kind == ERR_PEER && (e.code == 0 || e.code == 400))
 		r->must_close = true;
 	if (stage == STAGE_RECORD) {
 		record_failed(r, e);
@@ -133,6 +133,8 @@ stage_identify(struct request *r, enum step *step)
 	                                &r->report);
 	if (e.kind == ERR_IDENTITY && r->report.why != NULL)
 		e.why = r->report.why;
+	if (e.kind == ERR_IDENTITY && r->report.failed < JWT_CHECK_COUNT)
+		counter_add(&r->gate->counters->refusals[r->report.failed], 1);
 	TRY(e);
 	r->reply.challenge_error = NULL;
 	return OK;
@@ -186,6 +188,23 @@ on_kept(struct waiter *w, const struct message *answer, struct err e)
 	request_resume(r);
 }
 
+static void
+count_denial(struct request *r)
+{
+	int resource = policy_resource(r->gate->policy, r->resource);
+	size_t row = resource < 0 || resource >= METRICS_RESOURCES_MAX ? METRICS_RESOURCES_MAX : (size_t)resource;
+	enum metrics_rule rule = METRICS_RULE_COLUMNS;
+
+	if (r->decision.place.line == 0)
+		rule = METRICS_RULE_DEFAULT;
+	else if (bytes_starts(bytes_slice(r->decision.rule, strlen("resources.") + r->resource.len, r->decision.rule.len),
+	                      BYTES(".deny.")))
+		rule = METRICS_RULE_DENY;
+	else if (r->has_fingerprint) /* the statement ran: the row is what was refused */
+		rule = METRICS_RULE_CONDITION;
+	counter_add(&r->gate->counters->denials[row][r->action_kind][rule], 1);
+}
+
 static struct err
 stage_record(struct request *r, enum step *step)
 {
@@ -201,8 +220,8 @@ stage_record(struct request *r, enum step *step)
 	request_audit(r, &record, roles);
 	if (!r->is_completion)
 		counter_add(&r->gate->counters->decisions[record.outcome], 1);
-	if (r->outcome.kind == ERR_IDENTITY && r->report.failed < JWT_CHECK_COUNT)
-		counter_add(&r->gate->counters->refusals[r->report.failed], 1);
+	if (r->outcome.kind == ERR_DENIED && !r->is_completion)
+		count_denial(r);
 	r->waiter.wake = on_kept;
 	*step = STEP_MORE;
 	return gate_record(r->gate, &record, &r->waiter);

@@ -87,8 +87,9 @@ struct request {
 	struct decision decision;
 	uint8_t decision_id[ULID_LEN];
 	/* For the record */
-	struct bytes resource, action, backend, client, reason, subject, issuer;
+	struct bytes resource, action, backend, client, reason, subject, name, issuer;
 	enum audit_class class;
+	enum action action_kind;       /* `action`, for the counters */
 	int64_t rows;
 	bool has_fingerprint;
 	uint8_t fingerprint[FINGERPRINT_LEN];

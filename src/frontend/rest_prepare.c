@@ -42,30 +42,18 @@ check_shape(struct request *r)
 	return OK;
 }
 
-static void
-count_denial(struct request *r, enum action action)
-{
-	int resource = policy_resource(r->gate->policy, r->resource);
-	size_t row = resource < 0 || resource >= METRICS_RESOURCES_MAX ? METRICS_RESOURCES_MAX : (size_t)resource;
-
-	counter_add(&r->gate->counters->denials[row][action], 1);
-}
-
 static struct err
 decide(struct request *r, enum action action, const struct column_set *needed, const struct grant **ret)
 {
-	struct err e = policy_decide(r->gate->policy, r->who, r->resource, action, needed, &r->arena, ret, &r->decision);
-
-	if (e.kind == ERR_DENIED)
-		count_denial(r, action);
-	return e;
+	return policy_decide(r->gate->policy, r->who, r->resource, action, needed, &r->arena, ret, &r->decision);
 }
 
 void
 rest_describe(struct request *r)
 {
 	r->class = AUDIT_DATASTORE;
-	r->action = bytes_text(action_name(action_of(r->head.method)));
+	r->action_kind = action_of(r->head.method);
+	r->action = bytes_text(action_name(r->action_kind));
 	if (r->segment_count >= 2)
 		r->resource = r->segments[1];
 }

@@ -32,15 +32,15 @@ test_workers_are_summed(void)
 	counter_add(&metrics.workers[0].requests[2], 3);
 	counter_add(&metrics.workers[1].requests[2], 4);
 	counter_add(&metrics.workers[2].requests[2], 100); /* beyond the count */
-	counter_add(&metrics.workers[1].denials[1][ACTION_DELETE], 5);
-	counter_add(&metrics.workers[1].denials[METRICS_RESOURCES_MAX][ACTION_READ], 6);
+	counter_add(&metrics.workers[1].denials[1][ACTION_DELETE][METRICS_RULE_DENY], 5);
+	counter_add(&metrics.workers[1].denials[METRICS_RESOURCES_MAX][ACTION_READ][METRICS_RULE_DEFAULT], 6);
 	counter_add(&metrics.workers[0].decisions[1], 7);
 	counter_set(&metrics.workers[0].connections_open, 8);
 	counter_add(&metrics.restarts[METRICS_KEEPER], 9);
 	metrics_put(&text, &metrics, &settings);
 	CHECK(has_line(&text, "gatewarden_requests_total{status=\"2xx\"} 7"));
-	CHECK(has_line(&text, "gatewarden_denials_total{resource=\"authors\",action=\"delete\"} 5"));
-	CHECK(has_line(&text, "gatewarden_denials_total{resource=\"\",action=\"read\"} 6"));
+	CHECK(has_line(&text, "gatewarden_denials_total{resource=\"authors\",action=\"delete\",rule=\"deny\"} 5"));
+	CHECK(has_line(&text, "gatewarden_denials_total{resource=\"\",action=\"read\",rule=\"default\"} 6"));
 	CHECK(has_line(&text, "gatewarden_decisions_total{outcome=\"denied\"} 7"));
 	CHECK(has_line(&text, "gatewarden_connections_open 8"));
 	CHECK(has_line(&text, "gatewarden_restarts_total{process=\"keeper\"} 9"));
