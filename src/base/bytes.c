@@ -52,6 +52,18 @@ bytes_compare(struct bytes a, struct bytes b)
 }
 
 bool
+bytes_has_control(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] < 0x20 || text.at[i] == 0x7f)
+			return true;
+		if (text.at[i] == 0xc2 && i + 1 < text.len && text.at[i + 1] < 0xa0)
+			return true;
+	}
+	return false;
+}
+
+bool
 bytes_equal_secret(struct bytes a, struct bytes b)
 {
 	return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.at, b.at, a.len) == 0);

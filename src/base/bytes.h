@@ -41,6 +41,8 @@ struct bytes bytes_slice(struct bytes a, size_t from, size_t to);
 struct err bytes_to_u64(struct bytes a, uint64_t *ret);
 /* Well-formed UTF-8 (RFC 3629): no overlong form, surrogate or value above U+10FFFF. */
 bool bytes_is_utf8(struct bytes a);
+/* C0, DEL or C1 (U+0080 to U+009F, in UTF-8 C2 80 to C2 9F): what can rewrite a terminal line. */
+bool bytes_has_control(struct bytes a);
 /* Keyed hash (SipHash-1-3) for tables whose keys a peer chooses. */
 uint64_t bytes_hash(struct bytes a, const uint8_t key[16]);
 

@@ -14,6 +14,7 @@ struct issuer {
 
 struct access {
 	struct bytes subject;
+	struct bytes name; /* of the user: for people to read, never for a decision */
 	struct bytes roles; /* space separated */
 	struct bytes client_id;
 	int64_t auth_s; /* when the password was seen */

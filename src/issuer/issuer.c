@@ -70,6 +70,7 @@ issued_done(struct issued *t)
 	buf_wipe(&t->access_token);
 	buf_wipe(&t->refresh_token);
 	buf_done(&t->subject);
+	buf_done(&t->name);
 	t->expires_in_s = 0;
 }
 
@@ -160,6 +161,7 @@ access_sign(const struct issuer *i, const struct access *a, int64_t now_s, struc
 	buf_put_text(&claims, "{\"iss\":");
 	json_put_string(&claims, bytes_text(i->settings->public_url));
 	put_member(&claims, "sub", a->subject);
+	put_member(&claims, "preferred_username", a->name);
 	put_audience(&claims, i->own);
 	put_date(&claims, "exp", now_s + access_life_s(i));
 	put_date(&claims, "iat", now_s);

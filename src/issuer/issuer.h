@@ -100,20 +100,21 @@ struct issued {
 	struct buf access_token;  /* owned; wipe */
 	struct buf refresh_token; /* owned; wipe. Empty when the issuer's refresh tokens live 0 s */
 	unsigned expires_in_s;
-	struct buf subject; /* owned: for the audit record */
+	struct buf subject, name; /* owned: for the audit record; see issuer_refresh() */
 };
 void issued_done(struct issued *t);
 /* After the password was verified. Starts a refresh family; of more than FAMILIES_PER_USER_MAX the oldest
- * ends. Access token: RFC 9068 (iss, sub, aud, exp, iat, nbf, jti, client_id, auth_time, roles). An empty
- * client_id is "gatewarden". The user is read again: ERR_IDENTITY when it was disabled or got another
+ * ends. Access token: RFC 9068 (iss, sub, aud, exp, iat, nbf, jti, client_id, auth_time, roles) and
+ * preferred_username (OIDC Core section 5.1), which is for people to read. An empty client_id is "gatewarden". The user is read again: ERR_IDENTITY when it was disabled or got another
  * password meanwhile. ERR_PEER: the client_id is longer than CLIENT_ID_MAX or not printable ASCII. */
 enum { FAMILIES_PER_USER_MAX = 64, CLIENT_ID_MAX = 256 };
 struct err issuer_grant(struct issuer *i, const struct user *u, struct bytes client_id, int64_t now_s,
 			struct issued *ret);
 /* Rotates. ERR_IDENTITY: unknown, expired, revoked, user disabled, another client; a token used twice revokes
  * its whole family, except that within 10 s of its first use, from a lost answer, it gets the same successor.
- * The text is the same for all; .code (enum refresh_code) is for the audit record. refresh.c says how it is
- * stored. */
+ * The text is the same for all; .code (enum refresh_code) is for the audit record, and so are subject and name in *ret,
+ * filled whenever the token's family is known, also on a refusal: always call issued_done(). refresh.c says how
+ * it is stored. */
 enum refresh_code { REFRESH_UNKNOWN = 1, REFRESH_REUSED, REFRESH_DISABLED, REFRESH_CLIENT };
 struct err issuer_refresh(struct issuer *i, struct bytes refresh_token, struct bytes client_id, int64_t now_s,
 			  struct issued *ret);

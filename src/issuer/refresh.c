@@ -39,7 +39,7 @@ struct family {
 	bool has_previous;
 	int64_t auth_s, expires_s, rotated_s;
 	bool is_disabled;                       /* its user */
-	struct bytes subject, roles, client_id; /* borrowed from the statement that read it */
+	struct bytes subject, name, roles, client_id; /* borrowed from the statement that read it */
 };
 
 static void
@@ -135,9 +135,11 @@ issue(const struct issuer *i, const struct access *a, const struct token *refres
 	if (refresh != NULL)
 		base64url_put(&t.refresh_token, (struct bytes){ refresh->raw, TOKEN_LEN });
 	buf_put(&t.subject, a->subject);
+	buf_put(&t.name, a->name);
 	TRY(buf_check(&t.access_token));
 	TRY(buf_check(&t.refresh_token));
 	TRY(buf_check(&t.subject));
+	TRY(buf_check(&t.name));
 	*ret = t;
 	t = (struct issued){ 0 };
 	return OK;
@@ -183,20 +185,21 @@ families_trim(struct issuer_store *s, int64_t user)
 	return statement_run(&q);
 }
 
-/* In the transaction of the grant: the password took a while to check. The statement keeps the roles. */
+/* In the transaction of the grant: the password took a while to check. The statement keeps roles and name. */
 static struct err
-user_again(struct statement *q, const struct issuer *i, const struct user *u, struct bytes *ret_roles,
+user_again(struct statement *q, const struct issuer *i, const struct user *u, struct access *ret,
 	   int64_t *ret_id)
 {
 	bool row = false;
 
-	statement_start(q, i->store, "SELECT id, roles, disabled, generation FROM user WHERE subject = ?1");
+	statement_start(q, i->store, "SELECT id, roles, disabled, generation, name FROM user WHERE subject = ?1");
 	statement_text(q, 1, u->subject);
 	TRY(statement_row(q, &row));
 	if (!row || statement_column_int(q, 2) != 0 || statement_column_int(q, 3) != u->generation)
 		return fail(ERR_IDENTITY, "the user name or the password is wrong");
 	*ret_id = statement_column_int(q, 0);
-	*ret_roles = statement_column(q, 1);
+	ret->roles = statement_column(q, 1);
+	ret->name = statement_column(q, 4);
 	return OK;
 }
 
@@ -217,7 +220,7 @@ issuer_grant(struct issuer *i, const struct user *u, struct bytes client_id, int
 	random_fill(fresh.raw, sizeof fresh.raw);
 	TRY(transaction_begin(&t, i->store));
 	TRY(families_purge(i->store, now_s));
-	TRY(user_again(&q, i, u, &a.roles, &user));
+	TRY(user_again(&q, i, u, &a, &user));
 	if (has_session) {
 		TRY(family_insert(i, &fresh, &a, user));
 		TRY(families_trim(i->store, user));
@@ -252,7 +255,7 @@ family_find(struct statement *q, const struct issuer *i, const struct token *t, 
 	statement_start(q, i->store,
 			"SELECT f.current_hash, f.previous_hash, f.auth_s, f.expires_s, f.rotated_s, "
 			"u.disabled, u.subject,"
-			" u.roles, f.client_id FROM family f JOIN user u ON u.id = f.user"
+			" u.roles, f.client_id, u.name FROM family f JOIN user u ON u.id = f.user"
 			" WHERE f.handle_hash = ?1 AND f.issuer = ?2");
 	statement_blob(q, 1, hash_bytes(ret->handle_hash));
 	statement_text(q, 2, bytes_text(i->own->name));
@@ -270,6 +273,7 @@ family_find(struct statement *q, const struct issuer *i, const struct token *t, 
 	ret->subject = statement_column(q, 6);
 	ret->roles = statement_column(q, 7);
 	ret->client_id = statement_column(q, 8);
+	ret->name = statement_column(q, 9);
 	return OK;
 }
 
@@ -335,6 +339,14 @@ ends_family(struct err e)
 	return e.kind == ERR_IDENTITY && (e.code == REFRESH_REUSED || e.code == REFRESH_DISABLED);
 }
 
+/* Whose session was refused: for the audit record. Short of memory it tells less, but the verdict stands. */
+static void
+tell_whose(const struct family *f, struct issued *ret)
+{
+	buf_put(&ret->subject, f->subject);
+	buf_put(&ret->name, f->name);
+}
+
 /* Inside the transaction: everything but its end. */
 static struct err
 refresh_inside(const struct issuer *i, const struct token *t, struct bytes client_id, int64_t now_s,
@@ -349,12 +361,14 @@ refresh_inside(const struct issuer *i, const struct token *t, struct bytes clien
 
 	struct err verdict = family_use(i, &f, t, client_id, now_s, &next);
 
+	if (verdict.kind == ERR_IDENTITY)
+		tell_whose(&f, ret);
 	if (ends_family(verdict))
 		TRY(family_delete(i, &f));
 	TRY(verdict);
 
 	struct access a = {
-		.subject = f.subject, .roles = f.roles, .client_id = client_id, .auth_s = f.auth_s
+		.subject = f.subject, .name = f.name, .roles = f.roles, .client_id = client_id, .auth_s = f.auth_s
 	};
 
 	return issue(i, &a, &next, now_s, ret);
@@ -378,8 +392,7 @@ issuer_refresh(struct issuer *i, struct bytes refresh_token, struct bytes client
 	if (failed(verdict) && verdict.kind != ERR_IDENTITY)
 		return verdict;
 	TRY(transaction_commit(&t));
-	TRY(verdict);
 	*ret = result;
 	result = (struct issued){ 0 };
-	return OK;
+	return verdict;
 }

@@ -7,25 +7,12 @@
 
 enum { UUID_LEN = 36, USER_ROLES_MAX = 4096 };
 
-/* C0, DEL and C1 (U+0080 to U+009F are C2 80 to C2 9F): they can rewrite a terminal line. */
-static bool
-has_control(struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < 0x20 || text.at[i] == 0x7f)
-			return true;
-		if (text.at[i] == 0xc2 && i + 1 < text.len && text.at[i + 1] < 0xa0)
-			return true;
-	}
-	return false;
-}
-
 static struct err
 name_check(struct bytes name)
 {
 	if (name.len == 0 || name.len > USER_NAME_MAX)
 		return fail(ERR_INVALID, "a user name has 1 to 128 bytes");
-	if (!bytes_is_utf8(name) || has_control(name))
+	if (!bytes_is_utf8(name) || bytes_has_control(name))
 		return fail(ERR_INVALID, "a user name is UTF-8 without control characters");
 	return OK;
 }
@@ -35,7 +22,7 @@ roles_check(struct bytes roles)
 {
 	if (roles.len > USER_ROLES_MAX)
 		return fail(ERR_INVALID, "too many roles");
-	if (!bytes_is_utf8(roles) || has_control(roles))
+	if (!bytes_is_utf8(roles) || bytes_has_control(roles))
 		return fail(ERR_INVALID, "roles are UTF-8 without control characters");
 	return OK;
 }

@@ -164,7 +164,20 @@ test_counted_fields_read_what_was_put(void)
 	CHECK(!failed(read_u64le(&r, &u64)) && u64 == 0x0102030405060708u);
 }
 
-TESTS(TEST(test_comparisons), TEST(test_slices_are_clamped), TEST(test_numbers_are_plain_digits),
+static void
+test_control_characters_are_c0_del_and_c1(void)
+{
+	static const char *const without[] = { "", "ada", "Zo\xc3\xab", "\xc2\xa0", "\xe2\x82\xac" };
+	static const char *const with[] = { "\n", "a\x1b[2J", "a\x7f", "\xc2\x80", "a\xc2\x9f" };
+
+	for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+		CHECK_ROW(!bytes_has_control(bytes_text(without[i])), without[i]);
+	for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+		CHECK_ROW(bytes_has_control(bytes_text(with[i])), with[i]);
+	CHECK(bytes_has_control(BYTES("a\0b")));
+}
+
+TESTS(TEST(test_comparisons), TEST(test_control_characters_are_c0_del_and_c1), TEST(test_slices_are_clamped), TEST(test_numbers_are_plain_digits),
       TEST(test_utf8_is_every_code_point_but_surrogates), TEST(test_utf8_has_one_form_for_each),
       TEST(test_reads_are_checked_and_leave_the_cursor_on_failure),
       TEST(test_counted_fields_read_what_was_put))

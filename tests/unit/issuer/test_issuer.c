@@ -106,9 +106,10 @@ test_access_token_has_the_claims_of_rfc_9068(void)
 	CHECK(verifies(i, buf_bytes(&t.access_token)));
 	CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)));
 	CHECK(bytes_is(j.typ, "at+jwt") && j.alg == ALG_ES256 && j.kid.len == 43);
-	CHECK(j.payload != NULL && j.payload->count == 10);
+	CHECK(j.payload != NULL && j.payload->count == 11);
 	CHECK(bytes_is(member_text(j.payload, "iss"), "http://127.0.0.1:8080"));
 	CHECK(bytes_equal(member_text(j.payload, "sub"), buf_bytes(&t.subject)));
+	CHECK(bytes_is(member_text(j.payload, "preferred_username"), "alice") && bytes_is(buf_bytes(&t.name), "alice"));
 	CHECK(bytes_is(member_text(j.payload, "aud"), "api://books"));
 	CHECK(bytes_is(member_text(j.payload, "client_id"), "gatewarden"));
 	CHECK(member_text(j.payload, "jti").len == 22);

@@ -135,6 +135,28 @@ test_case_30_token_used_again_revokes_the_family(void)
 	done(&s, i);
 }
 
+/* Who was attacked, or attacks: the record must say so, and the answer must not hold a token. */
+static void
+test_case_30_a_refusal_tells_whose_session_it_was(void)
+{
+	struct scene s;
+	struct issuer *i = open_issuer(&s);
+	struct issued first, got;
+
+	grant(&s, i, SCENE_NOW_S, &first);
+	CHECK(!failed(use(i, &first, SCENE_NOW_S + 1, NULL)));
+	CHECK(use(i, &first, SCENE_NOW_S + 60, &got).code == REFRESH_REUSED);
+	CHECK(got.subject.len == 36 && bytes_equal(buf_bytes(&got.subject), buf_bytes(&first.subject)));
+	CHECK(bytes_is(buf_bytes(&got.name), "alice"));
+	CHECK(got.access_token.len == 0 && got.refresh_token.len == 0);
+	CHECK(count(&s, "SELECT count(*) FROM family") == 0);
+	issued_done(&got);
+	CHECK(use(i, &first, SCENE_NOW_S + 61, &got).code == REFRESH_UNKNOWN && got.subject.len == 0);
+	issued_done(&got);
+	issued_done(&first);
+	done(&s, i);
+}
+
 static void
 test_case_30_every_old_token_of_a_long_session_revokes_it(void)
 {
@@ -206,13 +228,13 @@ test_all_refusals_read_the_same(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued first, got = { 0 };
+	struct issued first, got = { 0 }, other = { 0 };
 
 	grant(&s, i, SCENE_NOW_S, &first);
 
 	struct err unknown = issuer_refresh(i, BYTES("x"), BYTES(""), SCENE_NOW_S, &got);
 	struct err client =
-		issuer_refresh(i, buf_bytes(&first.refresh_token), BYTES("other"), SCENE_NOW_S, &got);
+		issuer_refresh(i, buf_bytes(&first.refresh_token), BYTES("other"), SCENE_NOW_S, &other);
 
 	CHECK(!failed(use(i, &first, SCENE_NOW_S, NULL)));
 
@@ -221,6 +243,8 @@ test_all_refusals_read_the_same(void)
 	CHECK(client.code == REFRESH_CLIENT && reused.code == REFRESH_REUSED);
 	CHECK(unknown.why == client.why && unknown.why == reused.why);
 	CHECK(unknown.kind == ERR_IDENTITY && client.kind == ERR_IDENTITY && reused.kind == ERR_IDENTITY);
+	CHECK(got.subject.len == 0 && got.name.len == 0);
+	issued_done(&other);
 	issued_done(&first);
 	done(&s, i);
 }
@@ -236,6 +260,7 @@ test_another_client_cannot_use_a_token(void)
 	CHECK(!failed(issuer_grant(i, &u, BYTES("spa"), SCENE_NOW_S, &t)));
 	CHECK(issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S, &got).code ==
 	      REFRESH_CLIENT);
+	issued_done(&got);
 	CHECK(!failed(issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES("spa"), SCENE_NOW_S, &got)));
 	issued_done(&t);
 	issued_done(&got);
@@ -482,6 +507,7 @@ test_store_that_cannot_write_gives_no_token_and_keeps_the_session(void)
 
 TESTS(TEST(test_refresh_gives_a_new_pair), TEST(test_refreshed_token_keeps_auth_time_and_reads_roles_anew),
       TEST(test_case_30_token_used_again_revokes_the_family),
+      TEST(test_case_30_a_refusal_tells_whose_session_it_was),
       TEST(test_case_30_every_old_token_of_a_long_session_revokes_it),
       TEST(test_lost_answer_gets_the_same_successor_for_10_seconds),
       TEST(test_unknown_tokens_are_refused_and_end_nothing), TEST(test_all_refusals_read_the_same),
