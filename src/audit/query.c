@@ -33,19 +33,28 @@ is_text(struct bytes got, const char *wanted)
 	return wanted == NULL || bytes_is(got, wanted);
 }
 
-/* `subject`, or `issuer:subject` where two issuers know the same name. */
+/* Is `wanted` this, or `issuer:this`? What is empty is nobody. */
+static bool
+is_caller(struct bytes issuer, struct bytes caller, const char *wanted)
+{
+	struct bytes text = bytes_text(wanted);
+
+	if (caller.len == 0)
+		return false;
+	return bytes_equal(text, caller) ||
+	       (bytes_starts(text, issuer) && text.len > issuer.len && text.at[issuer.len] == ':' &&
+	        bytes_equal(bytes_slice(text, issuer.len + 1, text.len), caller));
+}
+
+/* Subject or name, each also behind the issuer where two issuers know the same. */
 static bool
 is_principal(const struct json *record, const char *wanted)
 {
 	const struct json *actor = json_member(record, "actor");
-	struct bytes subject = audit_field(actor, "user", "uid"), issuer = audit_field(actor, "idp", "name");
+	struct bytes issuer = audit_field(actor, "idp", "name");
 
-	if (is_text(subject, wanted))
-		return true;
-
-	struct bytes text = bytes_text(wanted);
-	return bytes_starts(text, issuer) && text.len > issuer.len && text.at[issuer.len] == ':' &&
-	       bytes_equal(bytes_slice(text, issuer.len + 1, text.len), subject);
+	return is_caller(issuer, audit_field(actor, "user", "uid"), wanted) ||
+	       is_caller(issuer, audit_field(actor, "user", "name"), wanted);
 }
 
 /* Times are kept in milliseconds (OCSF), so the limits are brought to that. */

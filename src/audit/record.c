@@ -4,7 +4,7 @@
  * does not make, so that a worker that has been taken over can choose values but not shapes. */
 #include "audit/record.h"
 
-enum { MESSAGE_VERSION = 1, FLAG_FINGERPRINT = 1, FLAG_COMPLETION = 2, TEXT_COUNT = 11, COUNTED_HEAD = 4 };
+enum { MESSAGE_VERSION = 2, FLAG_FINGERPRINT = 1, FLAG_COMPLETION = 2, TEXT_COUNT = 12, COUNTED_HEAD = 4 };
 enum { FIXED_LEN = 1 + 1 + 1 + 1 + 2 + 2 + 8 + 8 + 8 + FINGERPRINT_LEN + 1 };
 
 _Static_assert(FIXED_LEN + TEXT_COUNT * (COUNTED_HEAD + AUDIT_TEXT_MAX) +
@@ -31,8 +31,8 @@ static void
 list_texts(struct audit_record *r, struct bytes *ret[TEXT_COUNT])
 {
 	struct bytes *texts[TEXT_COUNT] = {
-		&r->decision, &r->trace, &r->issuer, &r->subject, &r->client,    &r->resource,
-		&r->action,   &r->rule,  &r->reason, &r->backend, &r->credential,
+		&r->decision, &r->trace, &r->issuer, &r->subject, &r->name,    &r->client,
+		&r->resource, &r->action, &r->rule,  &r->reason,  &r->backend, &r->credential,
 	};
 
 	memcpy(ret, texts, sizeof texts);

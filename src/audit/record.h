@@ -21,6 +21,7 @@ struct audit_record {
 	enum audit_class class;
 	enum audit_outcome outcome;
 	struct bytes issuer, subject;
+	struct bytes name;        /* of the subject, for people: display and search only */
 	const struct bytes *roles;
 	size_t role_count;
 	struct bytes client;      /* address */

@@ -140,6 +140,7 @@ put_user(struct buf *out, struct bytes name, const struct audit_record *r)
 {
 	buf_put(out, name);
 	put_text(out, BYTES("{\"uid\":"), r->subject);
+	put_text(out, BYTES(",\"name\":"), r->name);
 	buf_put(out, BYTES(",\"groups\":["));
 	for (size_t i = 0; i < r->role_count && i < AUDIT_ROLES_MAX; i++) {
 		buf_put(out, i == 0 ? BYTES("{\"name\":") : BYTES(",{\"name\":"));
@@ -174,6 +175,7 @@ put_target(struct buf *out, const struct audit_record *r)
 		return;
 	case AUDIT_AUTHENTICATION:
 		put_text(out, BYTES(",\"user\":{\"uid\":"), r->subject);
+		put_text(out, BYTES(",\"name\":"), r->name);
 		buf_put(out, BYTES("},\"service\":{\"name\":\"Gatewarden\"}"));
 		return;
 	}

@@ -30,7 +30,7 @@ struct err audit_verify_anchored(const char *directory, struct bytes anchor, str
                                  verify_progress_fn *progress, void *of);
 
 struct query_filter {
-	const char *principal;              /* subject, or issuer:subject; NULL: any */
+	const char *principal;              /* subject or name, or issuer:either; NULL: any */
 	const char *resource, *outcome;     /* NULL: any */
 	int64_t from_us, to_us;             /* 0: open; from inclusive, to exclusive */
 	const char *decision;

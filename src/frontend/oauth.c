@@ -136,6 +136,7 @@ take_answer(struct request *r, struct bytes message)
 
 	TRY(login_answer_read(message, &a));
 	r->subject = arena_copy(&r->arena, a.subject);
+	r->name = arena_copy(&r->arena, a.name);
 	r->reason = arena_copy(&r->arena, a.reason);
 	r->retry_after_s = a.wait_s;
 	switch (a.result) {

@@ -88,6 +88,7 @@ request_audit(const struct request *r, struct audit_record *ret, struct bytes ro
 		.outcome = outcome_of(r),
 		.issuer = r->who != NULL ? bytes_text(principal_issuer(r->who)) : r->issuer,
 		.subject = r->who != NULL ? principal_subject(r->who) : r->subject,
+		.name = r->who != NULL ? principal_name(r->who) : r->name,
 		.roles = roles,
 		.role_count = role_names(r, roles),
 		.client = r->client,

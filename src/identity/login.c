@@ -58,6 +58,7 @@ login_answer_put(struct buf *out, const struct login_answer *a)
 	buf_put_counted(out, a->access_token);
 	buf_put_counted(out, a->refresh_token);
 	buf_put_counted(out, a->subject);
+	buf_put_counted(out, a->name);
 	buf_put_counted(out, a->reason);
 }
 
@@ -76,6 +77,7 @@ login_answer_read(struct bytes message, struct login_answer *ret)
 	TRY(read_counted(&r, TOKEN_MAX, &ret->access_token));
 	TRY(read_counted(&r, LOGIN_TEXT_MAX, &ret->refresh_token));
 	TRY(read_counted(&r, LOGIN_TEXT_MAX, &ret->subject));
+	TRY(read_counted(&r, LOGIN_TEXT_MAX, &ret->name));
 	TRY(read_counted(&r, LOGIN_TEXT_MAX, &ret->reason));
 	return read_end(&r);
 }

@@ -41,7 +41,7 @@ struct login_answer {
 	uint32_t wait_s;       /* LOGIN_WAIT, LOGIN_FAILED: for Retry-After */
 	uint32_t expires_in_s;
 	struct bytes access_token, refresh_token;
-	struct bytes subject;  /* for the audit record */
+	struct bytes subject, name; /* for the audit record: of a known user */
 	struct bytes reason;   /* for the audit record: why it was refused */
 };
 void login_answer_put(struct buf *out, const struct login_answer *a);

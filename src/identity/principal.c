@@ -101,6 +101,17 @@ principal_subject(const struct principal *p)
 	return p->subject;
 }
 
+struct bytes
+principal_name(const struct principal *p)
+{
+	static const char *const claims[] = { "preferred_username", "upn" };
+	struct bytes name = { 0 };
+
+	for (size_t i = 0; p->claim_count != 0 && name.len == 0 && i < ARRAY_LEN(claims); i++)
+		(void)json_string(json_member(p->claims, claims[i]), &name); /* left empty */
+	return bytes_has_control(name) ? (struct bytes){ 0 } : name;
+}
+
 uint64_t
 principal_roles(const struct principal *p)
 {

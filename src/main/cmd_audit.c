@@ -24,7 +24,7 @@ static const char usage_text[] =
 	"  -c FILE       configuration that names the audit directory (default gatewarden.yaml)\n"
 	"  --dir DIR     the audit directory itself\n"
 	"  --anchor FILE checkpoints that were kept on another machine: finds a log rolled back as a whole\n"
-	"  NAME          of a principal: subject, or issuer:subject\n"
+	"  NAME          of a principal: user name or subject, also as issuer:NAME\n"
 	"  TIME          2026-11-22T13:04:05Z; --from is inclusive, --to is not\n";
 
 struct arguments {
@@ -259,13 +259,13 @@ put_principal(struct buf *row, const struct json *record)
 {
 	struct buf text CLEANUP(buf_done) = { 0 };
 	const struct json *actor = json_member(record, "actor");
-	struct bytes issuer = audit_field(actor, "idp", "name");
+	struct bytes issuer = audit_field(actor, "idp", "name"), name = audit_field(actor, "user", "name");
 
 	if (issuer.len > 0) {
 		buf_put(&text, issuer);
 		buf_put_u8(&text, ':');
 	}
-	buf_put(&text, audit_field(actor, "user", "uid"));
+	buf_put(&text, name.len > 0 ? name : audit_field(actor, "user", "uid"));
 	put_cell(row, buf_bytes(&text), 20);
 }
 

@@ -49,15 +49,15 @@ answer_granted(const struct asker *a, uint64_t id, const struct issued *t)
 	answer(a, id, &(struct login_answer){ .result = LOGIN_GRANTED, .expires_in_s = t->expires_in_s,
 	                                      .access_token = buf_bytes(&t->access_token),
 	                                      .refresh_token = buf_bytes(&t->refresh_token),
-	                                      .subject = buf_bytes(&t->subject) });
+	                                      .subject = buf_bytes(&t->subject),
+	                                      .name = buf_bytes(&t->name) });
 }
 
-/* One answer for all that is the caller's fault; the reason is for the audit record. */
+/* One answer for all that is the caller's fault; the reason is for the audit record, and so is whom it names. */
 static void
-answer_refused(const struct asker *a, uint64_t id, struct err e, struct bytes subject, const char *reason)
+answer_refused(const struct asker *a, uint64_t id, struct err e, struct login_answer refused)
 {
-	struct login_answer refused = { .result = LOGIN_REFUSED, .subject = subject, .reason = bytes_text(reason) };
-
+	refused.result = LOGIN_REFUSED;
 	if (e.kind != ERR_IDENTITY && e.kind != ERR_PEER && e.kind != ERR_NOT_FOUND) {
 		log_err(LOG_ERROR, "a login failed", e);
 		refused.result = e.kind == ERR_LIMIT ? LOGIN_WAIT : LOGIN_FAILED;
@@ -96,12 +96,13 @@ finish(struct job *j)
 	struct keeper *k = j->keeper;
 	struct issued issued = { 0 };
 	const char *reason = j->is_known ? j->user.is_disabled ? "the user is disabled" : "wrong password" : "unknown user";
-	struct bytes subject = j->is_known ? j->user.subject : (struct bytes){ 0 };
+	/* The name of a known user only: others type their password there. */
+	struct login_answer refused = { .subject = j->user.subject, .name = j->user.name, .reason = bytes_text(reason) };
 
 	if (failed(j->result)) {
 		if (j->result.kind == ERR_IDENTITY)
 			throttle_failed(k->throttle, j->login.user, j->login.address, clock_monotonic_us());
-		answer_refused(j->asker, j->id, j->result, subject, reason);
+		answer_refused(j->asker, j->id, j->result, refused);
 		return;
 	}
 	throttle_succeeded(k->throttle, j->login.user, j->login.address);
@@ -111,10 +112,12 @@ finish(struct job *j)
 	struct err e = k->issuer == NULL ? no_issuer()
 	                                 : issuer_grant(k->issuer, &j->user, j->login.client_id,
 	                                                clock_wall_us() / 1000000, &issued);
-	if (failed(e))
-		answer_refused(j->asker, j->id, e, subject, e.why);
-	else
+	if (failed(e)) {
+		refused.reason = bytes_text(e.why);
+		answer_refused(j->asker, j->id, e, refused);
+	} else {
 		answer_granted(j->asker, j->id, &issued);
+	}
 	issued_done(&issued);
 }
 
@@ -209,7 +212,7 @@ login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct login *lo
 	*j = (struct job){ .keeper = k, .asker = a, .id = id };
 	struct err e = job_fill(j, login);
 	if (failed(e)) {
-		answer_refused(a, id, e, (struct bytes){ 0 }, e.why);
+		answer_refused(a, id, e, (struct login_answer){ .reason = bytes_text(e.why) });
 		job_free(j);
 	} else if (k->running_count < limits->hash_workers) {
 		run(j);
@@ -253,9 +256,11 @@ login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct login
 	                                 : issuer_refresh(k->issuer, login->refresh_token, login->client_id,
 	                                                  clock_wall_us() / 1000000, &issued);
 
+	const char *reason = e.code < ARRAY_LEN(reasons) && reasons[e.code] != NULL ? reasons[e.code] : e.why;
 	if (failed(e))
-		answer_refused(a, id, e, buf_bytes(&issued.subject),
-		               e.code < ARRAY_LEN(reasons) && reasons[e.code] != NULL ? reasons[e.code] : e.why);
+		answer_refused(a, id, e, (struct login_answer){ .subject = buf_bytes(&issued.subject),
+		                                                .name = buf_bytes(&issued.name),
+		                                                .reason = bytes_text(reason) });
 	else
 		answer_granted(a, id, &issued);
 	issued_done(&issued);

@@ -61,6 +61,7 @@ log_record(void)
 	return (struct audit_record){
 		.decision = BYTES("01JD8Y3Q5R6S7T8V9W0X1Y2Z3A"), .trace = BYTES("4bf92f3577b34da6a3ce929d0e0e4736"),
 		.class = AUDIT_DATASTORE, .outcome = AUDIT_ALLOWED, .issuer = BYTES("corp"), .subject = BYTES("ada"),
+		.name = BYTES("Ada Lovelace"),
 		.roles = roles, .role_count = 2, .client = BYTES("192.0.2.7"), .resource = BYTES("books"),
 		.action = BYTES("read"), .rule = BYTES("resources.books.allow.reader.read"), .reason = BYTES("granted"),
 		.backend = BYTES("main"), .credential = BYTES("app"), .status = 200, .rows = 12, .bytes = 3456,

@@ -25,6 +25,7 @@ put(struct chain *c, const char *subject, const char *resource, enum audit_outco
 
 	snprintf(decision, sizeof decision, "D%lld", (long long)second);
 	r.subject = bytes_text(subject);
+	r.name = strcmp(subject, "ada") == 0 ? BYTES("Ada L.") : (struct bytes){ 0 };
 	r.resource = bytes_text(resource);
 	r.outcome = outcome;
 	r.decision = bytes_text(decision);
@@ -60,6 +61,10 @@ test_a_query_gives_the_records_that_match_all_conditions_in_order(void)
 		{ "all", { 0 }, "1,2,3,4,5," },
 		{ "principal", { .principal = "ada" }, "1,3,5," },
 		{ "issuer and principal", { .principal = "corp:ada" }, "1,3,5," },
+		{ "name", { .principal = "Ada L." }, "1,3,5," },
+		{ "issuer and name", { .principal = "corp:Ada L." }, "1,3,5," },
+		{ "part of the other name", { .principal = "Ada" }, "" },
+		{ "no name", { .principal = "" }, "" },
 		{ "another issuer", { .principal = "local:ada" }, "" },
 		{ "issuer only", { .principal = "corp:" }, "" },
 		{ "part of a name", { .principal = "ad" }, "" },

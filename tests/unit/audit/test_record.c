@@ -11,6 +11,7 @@ same(const struct audit_record *a, const struct audit_record *b)
 			return false;
 	return bytes_equal(a->decision, b->decision) && bytes_equal(a->trace, b->trace) &&
 	       bytes_equal(a->issuer, b->issuer) && bytes_equal(a->subject, b->subject) &&
+	       bytes_equal(a->name, b->name) &&
 	       bytes_equal(a->client, b->client) && bytes_equal(a->resource, b->resource) &&
 	       bytes_equal(a->action, b->action) && bytes_equal(a->rule, b->rule) &&
 	       bytes_equal(a->reason, b->reason) && bytes_equal(a->backend, b->backend) &&
@@ -50,7 +51,7 @@ test_the_largest_record_fits_and_survives(void)
 	for (size_t i = 0; i <= AUDIT_ROLES_MAX; i++)
 		roles[i] = text;
 	r.decision = r.trace = r.issuer = r.subject = r.client = r.resource = r.action = r.rule = r.reason = text;
-	r.backend = r.credential = text;
+	r.name = r.backend = r.credential = text;
 	r.roles = roles;
 	r.role_count = AUDIT_ROLES_MAX + 1;
 	audit_record_put(&b, &r);
@@ -62,7 +63,7 @@ test_the_largest_record_fits_and_survives(void)
 	/* Every byte escaped to six, the line still has room. */
 	struct buf line = { .limit = 128 << 10 };
 	audit_record_put_json(&line, &got, UINT64_MAX, INT64_MAX, UINT32_MAX);
-	CHECK(!failed(buf_check(&line)) && line.len > 6 * (11 * AUDIT_TEXT_MAX + 64 * AUDIT_ROLE_MAX));
+	CHECK(!failed(buf_check(&line)) && line.len > 6 * (12 * AUDIT_TEXT_MAX + 64 * AUDIT_ROLE_MAX));
 	buf_done(&line);
 	buf_done(&b);
 }
@@ -111,7 +112,7 @@ test_a_message_no_worker_writes_is_refused(void)
 		size_t at;
 		uint8_t value;
 	} rows[] = {
-		{ "version", 0, 2 }, { "flag", 1, 4 },        { "class", 2, 0 },    { "class", 3, 0 },
+		{ "version", 0, 1 }, { "flag", 1, 4 },        { "class", 2, 0 },    { "class", 3, 0 },
 		{ "outcome", 4, 3 }, { "text length", 48, 3 }, { "rows", 14, 0x80 },
 	};
 	struct audit_record r = log_record(), got;
@@ -174,6 +175,7 @@ test_json_has_the_shape_of_ocsf(void)
 	CHECK(bytes_is(audit_field(json_member(j, "metadata"), "product", "name"), "Gatewarden"));
 	CHECK(bytes_is(audit_field(json_member(j, "metadata"), "product", "vendor_name"), "Gatewarden"));
 	CHECK(bytes_is(audit_field(actor, "user", "uid"), "ada") && bytes_is(audit_field(actor, "idp", "name"), "corp"));
+	CHECK(bytes_is(audit_field(actor, "user", "name"), "Ada Lovelace"));
 	CHECK(groups != NULL && groups->count == 2);
 	CHECK(bytes_is(audit_field(json_first(groups), NULL, "name"), "reader"));
 	CHECK(bytes_is(audit_field(j, "src_endpoint", "ip"), "192.0.2.7"));
@@ -252,7 +254,7 @@ test_class_action_and_outcome_choose_the_ocsf_numbers(void)
 	CHECK(bytes_is(audit_field(json_first(json_member(j, "resources")), NULL, "name"), "books"));
 	api.class = AUDIT_AUTHENTICATION;
 	j = to_json(&api, &text, &arena);
-	CHECK(bytes_is(audit_field(j, "user", "uid"), "ada"));
+	CHECK(bytes_is(audit_field(j, "user", "uid"), "ada") && bytes_is(audit_field(j, "user", "name"), "Ada Lovelace"));
 	CHECK(bytes_is(audit_field(j, "service", "name"), "Gatewarden"));
 	buf_done(&text);
 	arena_done(&arena);
@@ -270,7 +272,7 @@ test_case_49_log_injection_stays_inside_its_string(void)
 	struct bytes roles[] = { text };
 
 	r.decision = r.trace = r.issuer = r.subject = r.client = r.resource = r.action = r.rule = r.reason = text;
-	r.backend = r.credential = text;
+	r.name = r.backend = r.credential = text;
 	r.roles = roles;
 	r.role_count = 1;
 	const struct json *j = to_json(&r, &out, &arena);

@@ -74,6 +74,35 @@ test_principal_without_claims_has_none(void)
 	principal_release(NULL);
 }
 
+static void
+test_name_is_the_first_that_there_is_and_fit_for_a_terminal(void)
+{
+	static const struct {
+		const char *claims, *name;
+	} rows[] = {
+		{ "{}", "" },
+		{ "{\"name\":\"Ada\",\"email\":\"ada@corp.test\"}", "" },
+		{ "{\"upn\":\"ada@corp.test\"}", "ada@corp.test" },
+		{ "{\"upn\":\"ada@corp.test\",\"preferred_username\":\"ada\"}", "ada" },
+		{ "{\"upn\":\"ada@corp.test\",\"preferred_username\":\"\"}", "ada@corp.test" },
+		{ "{\"upn\":\"ada@corp.test\",\"preferred_username\":7}", "ada@corp.test" },
+		{ "{\"upn\":[\"ada\"],\"preferred_username\":null}", "" },
+		{ "{\"preferred_username\":\"ada\\n\"}", "" },
+		{ "{\"preferred_username\":\"\\u001b[2J\",\"upn\":\"eve\"}", "" },
+		{ "{\"preferred_username\":\"a\\u009bm\"}", "" },
+		{ "{\"preferred_username\":\"Zo\\u00eb\"}", "Zo\xc3\xab" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct principal *p CLEANUP(principal_drop) = NULL;
+
+		CHECK(!failed(principal_for_explain(0, bytes_text(rows[i].claims), &p)));
+		CHECK_ROW(bytes_is(principal_name(p), rows[i].name), rows[i].claims);
+	}
+	const struct principal *p CLEANUP(principal_drop) = NULL;
+	CHECK(!failed(principal_for_explain(0, (struct bytes){ NULL, 0 }, &p)) && principal_name(p).len == 0);
+}
+
 /* The token's buffer is the request's; the principal must not lean on it. */
 static void
 test_principal_owns_its_claims(void)
@@ -95,4 +124,5 @@ test_principal_owns_its_claims(void)
 }
 
 TESTS(TEST(test_claims_are_found_by_name_and_path), TEST(test_claims_of_another_shape_have_no_values),
-      TEST(test_principal_without_claims_has_none), TEST(test_principal_owns_its_claims))
+      TEST(test_principal_without_claims_has_none), TEST(test_name_is_the_first_that_there_is_and_fit_for_a_terminal),
+      TEST(test_principal_owns_its_claims))
