@@ -123,7 +123,7 @@ config_load(const char *file, struct arena *arena, const struct settings **ret, 
 	if (!read) {
 		config_error_add(errors, file, (struct place){ 0 },
 				 "cannot be read (%s); expected a YAML or JSON file", strerror(why));
-		return fail(ERR_CONFIG, "the configuration cannot be read");
+		return (struct err){ .kind = ERR_CONFIG, .sys = why, .why = "the configuration cannot be read" };
 	}
 	return config_parse(buf_bytes(&text), file, arena, ret, errors);
 }

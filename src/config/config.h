@@ -24,7 +24,7 @@ void config_error_add(struct config_errors *e, const char *file, struct place at
  * ERR_CONFIG when there is any error; *ret is then untouched. */
 struct err config_parse(struct bytes text, const char *file, struct arena *arena, const struct settings **ret,
                         struct config_errors *errors);
-/* Reads the file first. */
+/* Reads the file first; `sys` of the error is set when that is what failed. */
 struct err config_load(const char *file, struct arena *arena, const struct settings **ret,
                        struct config_errors *errors);
 

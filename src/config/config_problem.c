@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { QUOTE_MAX = 60, LIST_MAX = 32, NAME_MAX_LEN = 64 };
+#include "config/nearest.h"
+
+enum { QUOTE_MAX = 60, LIST_MAX = 32 };
 
 static const char *
 scratch_text(struct problems *p, const struct buf *b)
@@ -122,53 +124,19 @@ problem_list(struct problems *p, const char *const *names, size_t count)
 	return ret;
 }
 
-static unsigned
-smaller(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein, one row at a time; both at most NAME_MAX_LEN long. */
-static unsigned
-edit_distance(struct bytes a, struct bytes b)
-{
-	unsigned row[NAME_MAX_LEN + 1];
-
-	for (unsigned j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 0; i < a.len; i++) {
-		unsigned diagonal = row[0];
-		row[0] = (unsigned)i + 1;
-		for (size_t j = 0; j < b.len; j++) {
-			unsigned changed = diagonal + (a.at[i] != b.at[j]);
-			diagonal = row[j + 1];
-			row[j + 1] = smaller(changed, smaller(row[j], row[j + 1]) + 1);
-		}
-	}
-	return row[b.len];
-}
-
 const char *
 problem_nearest(struct problems *p, struct bytes text, const char *const *names, size_t count)
 {
-	/* A third of the letters may differ: more is no spelling mistake. */
-	unsigned best = (unsigned)(text.len < 6 ? 2 : text.len / 3) + 1;
-	const char *nearest = NULL;
+	struct nearest nearest = nearest_to(text);
 	struct buf b = { 0 };
 
-	if (text.len > NAME_MAX_LEN || p->count == PROBLEMS_MAX)
+	if (p->count == PROBLEMS_MAX)
 		return "";
-	for (size_t i = 0; i < count && i < ROLES_MAX; i++) {
-		struct bytes name = bytes_text(names[i]);
-		unsigned distance = name.len > NAME_MAX_LEN ? best : edit_distance(text, name);
-		if (distance < best && distance < name.len) {
-			best = distance;
-			nearest = names[i];
-		}
-	}
-	if (nearest == NULL)
+	for (size_t i = 0; i < count && i < ROLES_MAX; i++)
+		nearest_try(&nearest, bytes_text(names[i]));
+	if (nearest.name.len == 0)
 		return "";
-	buf_printf(&b, " (did you mean \"%s\"?)", nearest);
+	buf_printf(&b, " (did you mean \"%.*s\"?)", (int)nearest.name.len, (const char *)nearest.name.at);
 
 	const char *ret = scratch_text(p, &b);
 	buf_done(&b);

@@ -2,13 +2,12 @@
 #include "main/cmd_explain.h"
 
 #include <stdio.h>
-#include <uv.h>
 
-#include "backend/backend.h"
 #include "base/clock.h"
 #include "base/macros.h"
 #include "main/arguments.h"
 #include "main/asked.h"
+#include "main/data.h"
 #include "main/loaded.h"
 
 struct question {
@@ -16,8 +15,7 @@ struct question {
 	const char *roles[ROLES_MAX];
 	size_t role_count;
 	struct loaded loaded;
-	struct arena schemas;        /* owned: until the backends' loop is done with it */
-	struct backend **backends;   /* in it; NULL where not opened */
+	struct data data;
 	struct issuers *issuers;
 	struct asked asked;
 };
@@ -28,13 +26,7 @@ question_done(struct question *r)
 	principal_release(r->asked.request.who);
 	asked_done(&r->asked);
 	issuers_free(r->issuers);
-	for (size_t i = 0; r->backends != NULL && i < r->loaded.settings->backend_count; i++)
-		backend_close(r->backends[i]);
-	if (r->backends != NULL) {
-		(void)uv_run(uv_default_loop(), UV_RUN_DEFAULT); /* closing ends there */
-		(void)uv_loop_close(uv_default_loop());
-	}
-	arena_done(&r->schemas);
+	data_done(&r->data);
 	loaded_done(&r->loaded);
 }
 
@@ -205,53 +197,16 @@ who_by_token(struct question *r)
 	return 1;
 }
 
-/* The policy */
-
-static struct err
-open_backends(struct question *r, const struct table **tables)
-{
-	const struct settings *s = r->loaded.settings;
-
-	for (unsigned i = 0; i < s->backend_count; i++) {
-		struct err e = backend_open(s, i, NULL, &r->schemas, &r->backends[i]);
-
-		if (failed(e)) {
-			complain("explain", s->backends[i].name, e);
-			return e;
-		}
-	}
-	for (size_t i = 0; i < s->resource_count; i++) {
-		struct err e = backend_table(r->backends[s->resources[i].backend], s->resources[i].table,
-					     &r->schemas, &tables[i]);
-
-		if (failed(e)) {
-			complain("explain", s->resources[i].table, e);
-			return e;
-		}
-	}
-	return OK;
-}
-
 static int
 compile(struct question *r)
 {
 	CLEANUP(config_errors_done) struct config_errors errors = { 0 };
-	const struct settings *s = r->loaded.settings;
-	const struct table **tables = arena_array(&r->schemas, s->resource_count + 1, sizeof *tables);
-
-	r->backends = arena_array(&r->schemas, s->backend_count + 1, sizeof(struct backend *));
-	if (tables == NULL || r->backends == NULL) {
-		complain("explain", NULL, fail(ERR_SYSTEM, "out of memory"));
-		return 2;
-	}
-	if (failed(open_backends(r, tables)))
-		return 2;
-
-	struct err e = policy_compile(s, tables, 1, &r->schemas, &r->asked.gate.policy, &errors);
+	struct err e = data_open(&r->data, r->loaded.settings, &errors);
 
 	complain_config(&errors);
 	if (failed(e) && errors.count == 0)
 		complain("explain", NULL, e);
+	r->asked.gate.policy = r->data.policy;
 	return failed(e) ? 2 : 0;
 }
 

@@ -35,6 +35,7 @@ loaded_open(struct loaded *l, const char *command, const char *file)
 	if (errors.count == 0)
 		complain(command, file == NULL ? "gatewarden.yaml" : file, e);
 	loaded_done(l);
+	l->error = e;
 	return false;
 }
 

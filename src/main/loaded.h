@@ -9,6 +9,7 @@ struct loaded {
 	struct arena arena;              /* owned */
 	const struct settings *settings; /* in it */
 	const char *command;             /* borrowed: for messages */
+	struct err error;                /* why it could not be loaded; `sys` is set when the file cannot be read */
 };
 
 /* `file` NULL: gatewarden.yaml. false: every error was printed. */

@@ -3,6 +3,7 @@
 #include "policy/rules.h"
 
 #include "base/macros.h"
+#include "config/nearest.h"
 
 /* Where rules of one resource are compiled. */
 struct compiler {
@@ -12,6 +13,8 @@ struct compiler {
 	struct arena *arena;
 	struct config_errors *errors;
 };
+
+enum { COLUMNS_TOLD_MAX = 32 };
 
 static const struct err no_memory = { .kind = ERR_LIMIT, .why = "the policy does not fit into memory" };
 
@@ -37,18 +40,42 @@ action_name(enum action action)
 
 /* Columns */
 
+/* ` (did you mean "x"?)`, or all there are. */
+static void
+put_expected(struct buf *out, const struct table *table, struct bytes name)
+{
+	struct nearest nearest = nearest_to(name);
+
+	for (size_t i = 0; i < table->column_count; i++)
+		nearest_try(&nearest, table->columns[i].name);
+	if (nearest.name.len > 0) {
+		buf_printf(out, " (did you mean \"%.*s\"?)", (int)nearest.name.len, (const char *)nearest.name.at);
+		return;
+	}
+	for (size_t i = 0; i < table->column_count && i < COLUMNS_TOLD_MAX; i++) {
+		buf_put_text(out, i == 0 ? "; expected one of " : ", ");
+		buf_put(out, table->columns[i].name);
+	}
+	buf_put_text(out, table->column_count > COLUMNS_TOLD_MAX ? ", ..." : "");
+}
+
+/* Of a table that is not known nothing is asked: why it is not was said where it was looked for. */
 static void
 read_columns(struct compiler *c, const char *const *names, size_t count, struct place at, struct column_set *ret)
 {
 	*ret = (struct column_set){ { 0 } };
-	for (size_t i = 0; i < count; i++) {
-		int column = c->table == NULL ? -1 : table_column(c->table, bytes_text(names[i]));
+	for (size_t i = 0; c->table != NULL && i < count; i++) {
+		CLEANUP(buf_done) struct buf expected = { 0 };
+		int column = table_column(c->table, bytes_text(names[i]));
 
-		if (column >= 0)
+		if (column >= 0) {
 			column_set_add(ret, (size_t)column);
-		else
-			config_error_add(c->errors, c->settings->file, at, "`%s` has no column `%s`", c->resource->name,
-			                 names[i]);
+			continue;
+		}
+		put_expected(&expected, c->table, bytes_text(names[i]));
+		config_error_add(c->errors, c->settings->file, at, "`%s` has no column `%s`%.*s", c->resource->name,
+		                 names[i], (int)expected.len,
+		                 expected.len == 0 ? "" : (const char *)expected.at);
 	}
 }
 
@@ -82,25 +109,35 @@ place_inside(struct place start, const char *text, size_t offset)
 	return start;
 }
 
+static void
+refuse_where(struct compiler *c, const struct rule_settings *from, unsigned code, const struct filter_error *error)
+{
+	CLEANUP(buf_done) struct buf near = { 0 }, expected = { 0 };
+
+	if (error->near.len == 0)
+		buf_put_text(&near, "at the end");
+	else
+		buf_printf(&near, "at `%.*s`", (int)error->near.len, (const char *)error->near.at);
+	if (code == FILTER_UNKNOWN_COLUMN)
+		put_expected(&expected, c->table, error->near);
+	config_error_add(c->errors, c->settings->file, place_inside(from->where_place, from->where, error->offset),
+	                 "row condition of `%s`, %.*s: %s%.*s", c->resource->name, (int)near.len,
+	                 (const char *)near.at, error->why, (int)expected.len,
+	                 expected.len == 0 ? "" : (const char *)expected.at);
+}
+
 static struct err
 compile_where(struct compiler *c, const struct rule_settings *from, struct rule *rule)
 {
 	struct filter_error error;
 
-	if (from->where == NULL)
+	if (from->where == NULL || c->table == NULL)
 		return OK;
-	if (c->table == NULL) {
-		config_error_add(c->errors, c->settings->file, from->where_place,
-		                 "`%s` has no columns; a row condition needs a table", c->resource->name);
-		return OK;
-	}
 
 	struct err e = filter_parse(bytes_text(from->where), c->table, true, c->arena, &rule->where, &error);
 	if (e.kind != ERR_PEER)
 		return e;
-	config_error_add(c->errors, c->settings->file, place_inside(from->where_place, from->where, error.offset),
-	                 "row condition of `%s`, at `%.*s`: %s", c->resource->name, (int)error.near.len,
-	                 error.near.len == 0 ? "" : (const char *)error.near.at, error.why);
+	refuse_where(c, from, e.code, &error);
 	return OK;
 }
 
@@ -207,6 +244,7 @@ policy_compile(const struct settings *settings, const struct table *const *table
                struct arena *arena, const struct policy **ret, struct config_errors *errors)
 {
 	unsigned before = errors->count;
+	bool is_whole = true; /* every table is known */
 	struct policy *policy = arena_alloc(arena, sizeof *policy);
 	struct resource_rules *resources = arena_array(arena, settings->resource_count, sizeof *resources);
 
@@ -218,9 +256,10 @@ policy_compile(const struct settings *settings, const struct table *const *table
 		struct compiler c = { .settings = settings, .resource = &settings->resources[i], .table = tables[i],
 			              .arena = arena, .errors = errors };
 
+		is_whole &= c.table != NULL;
 		TRY(compile_resource(&c, &resources[i]));
 	}
-	if (errors->count != before)
+	if (errors->count != before || !is_whole)
 		return fail(ERR_CONFIG, "the policy names what does not exist");
 	*ret = policy;
 	return OK;

@@ -11,8 +11,9 @@
 
 struct policy; /* compiled rules of one configuration generation; immutable */
 
-/* `tables[i]` describes resource i. Row conditions and column names are checked here; every error
- * is added to `errors`, and ERR_CONFIG returned. `generation` marks decisions and cached tokens. */
+/* `tables[i]` describes resource i; NULL: its table is not known, which was reported. Row conditions and column
+ * names are checked here; every error is added to `errors`, and ERR_CONFIG returned, also when a table is not known:
+ * the other resources are checked all the same. `generation` marks decisions and cached tokens. */
 struct err policy_compile(const struct settings *settings, const struct table *const *tables, uint32_t generation,
                           struct arena *arena, const struct policy **ret, struct config_errors *errors);
 

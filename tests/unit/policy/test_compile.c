@@ -47,6 +47,55 @@ test_bad_condition_is_placed_inside_its_text(void)
 }
 
 static void
+test_what_was_expected_is_told(void)
+{
+	static const char *const near[] = { "titel" }, *const far[] = { "warehouse_number" };
+	const struct rule_settings close = { .role = READER, .has_include = true, .include = near, .include_count = 1 };
+	const struct rule_settings distant = { .role = READER, .exclude = far, .exclude_count = 1 };
+	char room[1024];
+
+	CHECK(compile_one(&close, NULL, &books, room, sizeof room).kind == ERR_CONFIG);
+	CHECK(strstr(room, "no column `titel` (did you mean \"title\"?)") != NULL);
+	CHECK(compile_one(&distant, NULL, &books, room, sizeof room).kind == ERR_CONFIG);
+	CHECK(strstr(room, "`warehouse_number`; expected one of id, ") != NULL && strstr(room, "title") != NULL);
+	check_where("ownr eq 'x'", "g.yaml:4:12:", "at `ownr`: there is no column of this name (did you mean \"owner\"?)");
+	check_where("published eq", "g.yaml:4:24:", "`books`, at the end: ");
+	check_where("", "g.yaml:4:12:", "`books`, at the end: ");
+}
+
+/* What is wrong with one table hides nothing of the others, and lets nothing through. */
+static void
+test_an_unknown_table_hides_no_other_error(void)
+{
+	const struct rule_settings rules[] = {
+		{ .role = READER, .place = { 3, 1 }, .exclude = hide_price, .exclude_count = 1, .where = "x eq", .where_place = { 3, 9 } },
+		{ .role = READER, .place = { 4, 1 }, .where = "nope eq 1", .where_place = { 4, 9 } },
+	};
+	const struct resource_settings resources[] = {
+		{ .name = "lost", .table = "lost", .allow = &rules[0], .allow_count = 1, .deny = &rules[0], .deny_count = 1 },
+		{ .name = "books", .table = "books", .allow = &rules[1], .allow_count = 1 },
+	};
+	const struct settings both = { .file = "g.yaml", .roles = test_roles, .role_count = ROLE_COUNT,
+		                       .resources = resources, .resource_count = 2 };
+	const struct settings one = { .file = "g.yaml", .roles = test_roles, .role_count = ROLE_COUNT,
+		                      .resources = &(struct resource_settings){ .name = "lost", .table = "lost" },
+		                      .resource_count = 1 };
+	const struct table *const tables[] = { NULL, &books };
+	struct rules r = { 0 };
+
+	CHECK(policy_compile(&both, tables, 1, &r.arena, &r.policy, &r.errors).kind == ERR_CONFIG && r.policy == NULL);
+	CHECK(r.errors.count == 2); /* the deny rule with a condition, and the unknown column */
+	buf_put_u8(&r.errors.text, 0);
+	CHECK(strstr((char *)r.errors.text.at, "g.yaml:3:1: a deny rule takes no") != NULL);
+	CHECK(strstr((char *)r.errors.text.at, "g.yaml:4:9: ") != NULL);
+	rules_close(&r);
+	r = (struct rules){ 0 };
+	CHECK(policy_compile(&one, tables, 1, &r.arena, &r.policy, &r.errors).kind == ERR_CONFIG && r.policy == NULL);
+	CHECK(r.errors.count == 0);
+	rules_close(&r);
+}
+
+static void
 test_unknown_columns_are_named_with_their_rule(void)
 {
 	static const char *const names[] = { "title", "nope" };
@@ -116,5 +165,6 @@ test_resources_are_found_by_exact_name(void)
 }
 
 TESTS(TEST(test_bad_condition_is_placed_inside_its_text), TEST(test_unknown_columns_are_named_with_their_rule),
-      TEST(test_deny_takes_no_condition), TEST(test_role_that_does_not_exist_is_an_error),
+      TEST(test_what_was_expected_is_told),
+      TEST(test_an_unknown_table_hides_no_other_error), TEST(test_deny_takes_no_condition), TEST(test_role_that_does_not_exist_is_an_error),
       TEST(test_every_error_comes_at_once), TEST(test_resources_are_found_by_exact_name))
