@@ -343,6 +343,14 @@ slow_text_fault(struct slow_text *s, uint8_t c, bool starts_line)
 	return s->escapes > TAG_ESCAPES_MAX ? "tags are refused; expected the value alone" : NULL;
 }
 
+/* `? key` at the start of a line: with tabs behind it the library frees what it does not own. Only mappings
+ * with odd keys need it. */
+static bool
+is_explicit_key(struct bytes text, size_t at)
+{
+	return text.at[at] == '?' && (at + 1 == text.len || strchr(" \t\r\n", text.at[at + 1]) != NULL);
+}
+
 static bool
 is_control(uint8_t c)
 {
@@ -356,6 +364,7 @@ text_check(struct bytes text, struct problems *p)
 	struct place at = START;
 	struct slow_text slow = { 0 };
 	size_t start = 0;
+	bool is_indent = true;
 
 	if (text.len > CONFIG_BYTES_MAX) {
 		problem_add(p, START, "the file has more than 1 MiB; expected at most that");
@@ -369,6 +378,9 @@ text_check(struct bytes text, struct problems *p)
 			problem_add(p, at, "byte 0x%02x; expected text without control characters", c);
 			return false;
 		}
+		if (is_indent && is_explicit_key(text, i))
+			fault = "a key with `?` before it is refused; expected `key: value`";
+		is_indent = c == '\n' || (is_indent && c == ' ');
 		if (fault != NULL) {
 			problem_add(p, at, "%s", fault);
 			return false;

@@ -65,6 +65,7 @@ test_what_is_not_yaml_is_refused_with_its_place(void)
 		{ "state: {path: \"a\\eb\"}\n",
 		  G ":1:15: control characters in a value; expected printable text\n" },
 		{ "workers: 1\nstate: {path: a\x1b" "b}\n", G ":2:16: byte 0x1b; expected text without control characters\n" },
+		{ "a:\n  ? k:\t|\t: x\n", G ":2:3: a key with `?` before it is refused; expected `key: value`\n" },
 		{ "%YAML 1.2\n---\nworkers: 1\n", G ":1:1: directives are refused; expected settings only\n" },
 		{ "workers: 1\n# caf\xe9\n", G ":2:1: this line is not UTF-8; expected UTF-8 text\n" },
 		{ "workers: \"\xed\xa0\x80\"\n", G ":1:1: this line is not UTF-8; expected UTF-8 text\n" },
