@@ -184,6 +184,7 @@ backend_open(const struct settings *settings, unsigned index, uv_loop_t *loop, s
 	b->loop = loop != NULL ? loop : uv_default_loop();
 	b->hold_max_us = HOLD_MAX_MS * UINT64_C(1000);
 	b->loop_budget_us = LOOP_BUDGET_US;
+	b->health.look_every_ms = LOOK_EVERY_MS;
 	list_init(&b->readers.free);
 	list_init(&b->readers.waiting);
 	list_init(&b->readers.held);
@@ -241,14 +242,13 @@ backend_start(struct backend *b, const struct operation *op, struct arena *arena
 struct err
 backend_probe(struct backend *b)
 {
-	sqlite3 *db = b->direct.db;
-	int has_moved = 0;
-	int result = sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
-
-	if (result == SQLITE_OK && has_moved)
-		return fail(ERR_UPSTREAM, "the database file was moved or deleted");
+	TRY(sqlite_look_now(b));
 	connection_watch(&b->direct, b->loop_budget_us);
-	result = connection_run(&b->direct, "SELECT 1 FROM sqlite_schema LIMIT 1");
+	int result = connection_run(&b->direct, "SELECT 1 FROM sqlite_schema LIMIT 1");
 	/* Another's lock is a sign of life. */
-	return result == SQLITE_OK || (result & 0xff) == SQLITE_BUSY ? OK : sqlite_error(db, result);
+	if (result == SQLITE_OK || (result & 0xff) == SQLITE_BUSY)
+		return OK;
+	struct err e = sqlite_error(b->direct.db, result);
+	sqlite_report(b, e);
+	return e;
 }

@@ -22,6 +22,7 @@ enum {
 	QUEUE_MAX = 256, /* jobs waiting for a reader; the same for the writer */
 	LOOP_BUDGET_US = 2000,
 	HOLD_MAX_MS = 10000, /* a connection held for a consumer that does not come back */
+	LOOK_EVERY_MS = 1000,
 };
 
 struct read_job;
@@ -43,6 +44,16 @@ struct writer {
 	uv_timer_t retry; /* of `current`, while another process holds the lock */
 };
 
+/* Kinds of damage, each told to the log once a minute at most. */
+enum damage { DAMAGE_CORRUPT, DAMAGE_NOT_A_DATABASE, DAMAGE_IO, DAMAGE_KINDS };
+
+/* What is known of the file. Of the loop. */
+struct health {
+	bool is_gone; /* moved, deleted or replaced; what is open is no longer what has the name */
+	uint64_t look_every_ms, next_look_ms;
+	uint64_t quiet_until_ms[DAMAGE_KINDS];
+};
+
 struct backend {
 	const struct backend_settings *settings;
 	uv_loop_t *loop;
@@ -53,6 +64,7 @@ struct backend {
 	struct readers readers;
 	struct writer writer;
 	uv_timer_t sweep; /* runs while a connection is held for a consumer */
+	struct health health;
 	uint64_t hold_max_us;
 	uint64_t loop_budget_us;
 	bool is_closing;
@@ -80,6 +92,17 @@ struct err sqlite_rows_init(struct rows *rows, const struct operation *op, const
  * what this worker has committed: a commit ends the turn's transaction too. */
 void sqlite_turn_begin(struct backend *b);
 void sqlite_turn_end(struct backend *b);
+/* ERR_UPSTREAM while the file is not where it was opened; goes by itself when it is back. Looks once a second
+ * at most: it is a system call. Both changes are logged. */
+struct err sqlite_look(struct backend *b);
+/* The same without the wait. */
+struct err sqlite_look_now(struct backend *b);
+/* Takes the error of an operation to the log where the operator must know: a damaged file, one that is gone.
+ * For any error; each once in a while. */
+void sqlite_report(struct backend *b, struct err e);
+/* On any thread that may use `db`. */
+bool sqlite_has_moved(sqlite3 *db);
+
 /* Sees to it that sqlite_*_sweep() run. */
 void sqlite_sweep_soon(struct backend *b);
 

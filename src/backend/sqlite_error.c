@@ -29,6 +29,7 @@ static const struct meaning meanings[] = {
 	{ SQLITE_FULL, ERR_UPSTREAM, "no space left for the database" },
 	{ SQLITE_CORRUPT, ERR_UPSTREAM, "the database file is damaged" },
 	{ SQLITE_NOTADB, ERR_UPSTREAM, "the file is not an SQLite database" },
+	{ SQLITE_READONLY_DBMOVED, ERR_UPSTREAM, "the database file was moved or deleted" },
 	{ SQLITE_READONLY, ERR_UPSTREAM, "the database is read-only" },
 	{ SQLITE_BUSY, ERR_UPSTREAM, "the database is locked by another writer" },
 	{ SQLITE_LOCKED, ERR_UPSTREAM, "the table is locked" },

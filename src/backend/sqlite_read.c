@@ -292,6 +292,7 @@ read_fail(struct read_stream *s, struct err e)
 {
 	s->state = READ_FAILED;
 	s->error = e;
+	sqlite_report(s->backend, e);
 	return e;
 }
 
@@ -393,7 +394,10 @@ next_direct(struct read_stream *s, enum step *step, const struct value **row)
 {
 	struct backend *b = s->backend;
 	struct prepared *p;
+	struct err e = sqlite_look(b);
 
+	if (failed(e))
+		return read_fail(s, e);
 	if (b->direct_rows > 0)
 		return read_move(s, step);
 	sqlite_turn_begin(b);
@@ -412,7 +416,7 @@ next_direct(struct read_stream *s, enum step *step, const struct value **row)
 	if (result == SQLITE_ROW && s->is_single)
 		return borrow_row(s, p, step, row);
 
-	struct err e = result == SQLITE_DONE ? OK : read_error(b->direct.db, result);
+	e = result == SQLITE_DONE ? OK : read_error(b->direct.db, result);
 	if (belongs_on_a_thread(result))
 		p->slow = SLOW_RUNS;
 	connection_give(&b->direct, p);

@@ -113,6 +113,7 @@ job_finish(struct write_job *j)
 	struct backend *b = j->backend;
 	struct write_stream *s = j->stream;
 
+	sqlite_report(b, j->error);
 	if (s != NULL) {
 		s->job = NULL;
 		s->error = j->error;
@@ -315,6 +316,7 @@ job_start(struct write_stream *s)
 	struct backend *b = s->backend;
 	struct writer *w = &b->writer;
 
+	TRY(sqlite_look(b));
 	if (w->waiting_count >= QUEUE_MAX)
 		return fail(ERR_LIMIT, "too many writes are waiting");
 

@@ -25,15 +25,6 @@ begin(struct write_job *j)
 	return connection_run(c, "BEGIN IMMEDIATE");
 }
 
-/* Writing into a file that no longer has the name would be lost without a word. */
-static bool
-has_moved(sqlite3 *db)
-{
-	int moved = 0;
-
-	return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
-}
-
 /* Runs to its end; the first row goes into `batch`. `types` may be NULL when the row does not matter. */
 static int
 run_for_row(struct write_job *j, const struct statement *st, const enum value_type *types, size_t count,
@@ -84,8 +75,9 @@ work_change(struct write_job *j)
 		j->is_busy = true;
 		return OK;
 	}
-	if (result == SQLITE_OK && has_moved(j->backend->writer.connection.db))
-		return fail(ERR_UPSTREAM, "the database file was moved or deleted");
+	/* Every time: writing into a file that no longer has the name would be lost without a word. */
+	if (result == SQLITE_OK && sqlite_has_moved(j->backend->writer.connection.db))
+		return sqlite_error(NULL, SQLITE_READONLY_DBMOVED);
 	if (result == SQLITE_OK)
 		result = run_for_row(j, &j->change, j->key_types, j->key_count, &j->key, &found);
 	if (result != SQLITE_OK)
