@@ -250,8 +250,9 @@ test_injection_as_filter_text_is_refused(void)
 
 	scene_open(&s);
 	each_line(try_raw, &s);
-	/* What is left are plain literals such as `id eq -1` and `id eq 1 and id eq 1`. */
-	CHECK(s.refused > s.lines * 99 / 100);
+	/* What is left are plain literals such as `id eq -1` and `id eq 1 and id eq 1`: four of our own lines, few
+	 * of the corpus. */
+	CHECK(s.lines - s.refused <= 4 + s.lines / 400);
 	printf("# %u of %u refused\n", s.refused, s.lines);
 	scene_close(&s);
 }
