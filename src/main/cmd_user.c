@@ -8,17 +8,18 @@
 #include "base/macros.h"
 #include "format/json.h"
 #include "format/moment.h"
+#include "issuer/phc.h"
 #include "main/arguments.h"
 #include "main/loaded.h"
 #include "main/password_input.h"
 
-enum { USER_ROLES_GIVEN_MAX = 64 };
+enum { USER_ROLES_GIVEN_MAX = 64, SUBJECT_WIDTH = 36 /* a uuid */ };
 
 struct request {
 	const char *verb, *name, *file;
 	const char *roles[USER_ROLES_GIVEN_MAX];
 	size_t role_count;
-	bool as_json;
+	bool as_json, with_hash;
 	struct loaded loaded;
 	struct issuer_store *store;
 };
@@ -33,6 +34,13 @@ take_option(struct arguments *a, struct request *r)
 
 	if (arguments_is(a, "--json")) {
 		r->as_json = true;
+		return 0;
+	}
+	if (arguments_is(a, "--hash")) {
+		if (a->joined != NULL)
+			return usage_error("user", "a hash does not stand on the command line: it is read from standard input",
+					   NULL);
+		r->with_hash = true;
 		return 0;
 	}
 	if (!arguments_is(a, "-c") && !arguments_is(a, "--config") && !arguments_is(a, "--role"))
@@ -140,11 +148,36 @@ note_change(const struct request *r)
 
 /* The verbs */
 
-/* Asks for the password and hashes it. 0 or the exit status. */
+/* A hash that another program made moves in as it is; the next login hashes the password anew. */
 static int
-new_hash(struct buf *ret_phc)
+given_hash(struct buf *ret_phc)
+{
+	CLEANUP(password_done) struct password hash = { 0 };
+	struct err e = password_hash_input(&hash);
+
+	buf_put(ret_phc, (struct bytes){ hash.at, failed(e) ? 0 : hash.len });
+	if (!failed(e))
+		e = buf_check(ret_phc);
+	if (!failed(e))
+		return 0;
+
+	int status = refuse("--hash", e);
+
+	fprintf(stderr, "  expected such as $argon2id$v=19$m=65536,t=3,p=4$SALT$TAG: argon2id, argon2i or argon2d, at most "
+			"m=%d, t=%d, p=%d\n",
+		PHC_MEMORY_MAX_KIB, PHC_PASSES_MAX, PHC_LANES_MAX);
+	return status;
+}
+
+/* Asks for the password and hashes it, or for the hash. 0 or the exit status. */
+static int
+new_hash(const struct request *r, struct buf *ret_phc)
 {
 	CLEANUP(password_done) struct password password = { 0 };
+
+	if (r->with_hash)
+		return given_hash(ret_phc);
+
 	struct err e = password_input(&password);
 
 	if (!failed(e))
@@ -165,7 +198,7 @@ add(struct request *r)
 	/* Before anyone types a password for nothing. */
 	if (!failed(user_find(r->store, bytes_text(r->name), &r->loaded.arena, &taken)))
 		return refuse(r->name, fail(ERR_CONFLICT, "there is a user of this name already"));
-	status = new_hash(&phc);
+	status = new_hash(r, &phc);
 	if (status != 0)
 		return status;
 	for (size_t i = 0; i < r->role_count; i++) {
@@ -192,7 +225,7 @@ passwd(struct request *r)
 	if (failed(e))
 		return refuse(NULL, e);
 
-	int status = new_hash(&phc);
+	int status = new_hash(r, &phc);
 
 	if (status != 0)
 		return status;
@@ -268,6 +301,7 @@ put_row(struct listing *l, const struct user *u)
 	put_cell(&l->out, u->name, l->name_width);
 	put_cell(&l->out, u->roles, l->roles_width);
 	put_cell(&l->out, u->is_disabled ? BYTES("disabled") : BYTES("active"), 8);
+	put_cell(&l->out, u->subject, SUBJECT_WIDTH);
 	moment_put_timestamp(&l->out, u->created_s * 1000000);
 	buf_put_u8(&l->out, '\n');
 }
@@ -334,6 +368,7 @@ list(struct request *r)
 			put_cell(&l.out, BYTES("NAME"), l.name_width);
 			put_cell(&l.out, BYTES("ROLES"), l.roles_width);
 			put_cell(&l.out, BYTES("STATE"), 8);
+			put_cell(&l.out, BYTES("SUBJECT"), SUBJECT_WIDTH);
 			buf_put_text(&l.out, "CREATED\n");
 		}
 		e = user_list(r->store, list_one, &l);
@@ -350,11 +385,13 @@ list(struct request *r)
 static const struct {
 	const char *name;
 	int (*run)(struct request *r);
-	bool has_name, has_roles, has_json;
+	bool has_name, has_roles, has_hash, has_json;
 } verbs[] = {
-	{ "add", add, true, true, false },          { "passwd", passwd, true, false, false },
-	{ "disable", disable, true, false, false }, { "enable", enable, true, false, false },
-	{ "list", list, false, false, true },
+	{ "add", add, true, true, true, false },
+	{ "passwd", passwd, true, false, true, false },
+	{ "disable", disable, true, false, false, false },
+	{ "enable", enable, true, false, false, false },
+	{ "list", list, false, false, false, true },
 };
 
 static void
@@ -398,6 +435,8 @@ cmd_user(int argc, char **argv)
 			return usage_error("user", "this takes no name", r.name);
 		if (!verbs[i].has_roles && r.role_count > 0)
 			return usage_error("user", "only `user add` takes --role", NULL);
+		if (!verbs[i].has_hash && r.with_hash)
+			return usage_error("user", "only `user add` and `user passwd` take --hash", NULL);
 		if (!verbs[i].has_json && r.as_json)
 			return usage_error("user", "only `user list` takes --json", NULL);
 		return run(&r, verbs[i].run);

@@ -23,8 +23,9 @@ static const struct command {
 	{ "explain", cmd_explain, "[-c FILE] (--token T | --role R... [--claims JSON]) METHOD PATH",
 	  "the decision on a request, and the rule behind it" },
 	{ "token", cmd_token, "[-c FILE] TOKEN|-", "which check of a token passes or fails, expected and got" },
-	{ "user", cmd_user, "[-c FILE] add NAME --role R... | passwd NAME | disable NAME | enable NAME | list [--json]",
-	  "local users; the password comes from the terminal or standard input" },
+	{ "user", cmd_user, "[-c FILE] add NAME --role R... [--hash] | passwd NAME [--hash] | disable NAME | enable NAME | list [--json]",
+	  "local users; the password, or with --hash the argon2 PHC string another program made of it, comes from the "
+	  "terminal or standard input" },
 	{ "audit", cmd_audit, "verify | query | export [-c FILE | --dir DIR] [...]",
 	  "check, search or copy the audit log; `audit` alone lists the options" },
 	{ "schema", cmd_schema, "", "JSON Schema of the configuration, for editors" },

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "issuer/phc.h"
 
 void
 password_done(struct password *p)
@@ -52,12 +53,12 @@ read_line(int signals, struct password *ret)
 		if (got == 0 || byte == '\n')
 			break;
 		if (ret->len == sizeof ret->at)
-			return fail(ERR_INVALID, "the password is longer than 1024 bytes");
+			return fail(ERR_INVALID, "the input is longer than 1024 bytes");
 		ret->at[ret->len++] = byte;
 	}
 	if (ret->len > 0 && ret->at[ret->len - 1] == '\r')
 		ret->len--;
-	return ret->len > 0 ? OK : fail(ERR_INVALID, "no password was given");
+	return ret->len > 0 ? OK : fail(ERR_INVALID, "nothing was given");
 }
 
 static struct err
@@ -69,6 +70,12 @@ ask(int signals, const char *prompt, struct password *ret)
 
 	fputc('\n', stderr); /* the user's own was not shown */
 	return e;
+}
+
+static struct err
+ask_hash(int signals, struct password *ret)
+{
+	return ask(signals, "Hash: ", ret);
 }
 
 static struct err
@@ -85,7 +92,7 @@ ask_twice(int signals, struct password *ret)
 
 /* Signals that would end the program wait until the terminal shows again what is typed. */
 static struct err
-read_unseen(struct password *ret)
+read_unseen(struct err (*ask_for)(int, struct password *), struct password *ret)
 {
 	struct termios before, unseen;
 	sigset_t ending, old;
@@ -108,7 +115,7 @@ read_unseen(struct password *ret)
 	if (signals < 0 || tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen) < 0)
 		e = system_fail("the terminal cannot be made to hide the password");
 	if (!failed(e)) {
-		e = ask_twice(signals, ret);
+		e = ask_for(signals, ret);
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before); /* it worked a moment ago */
 	}
 	if (signals >= 0)
@@ -122,6 +129,27 @@ password_input(struct password *ret)
 {
 	const char *why;
 
-	TRY(isatty(STDIN_FILENO) ? read_unseen(ret) : read_line(-1, ret));
+	TRY(isatty(STDIN_FILENO) ? read_unseen(ask_twice, ret) : read_line(-1, ret));
 	return password_acceptable((struct bytes){ ret->at, ret->len }, &why) ? OK : fail(ERR_INVALID, why);
+}
+
+struct err
+password_hash_input(struct password *ret)
+{
+	struct phc ignored;
+
+	TRY(isatty(STDIN_FILENO) ? read_unseen(ask_hash, ret) : read_line(-1, ret));
+	while (ret->len > 0 && strchr(" \t", ret->at[ret->len - 1]) != NULL)
+		ret->len--;
+
+	size_t blank = 0;
+
+	while (blank < ret->len && strchr(" \t", ret->at[blank]) != NULL)
+		blank++;
+	ret->len -= blank;
+	memmove(ret->at, ret->at + blank, ret->len);
+
+	struct err e = phc_parse((struct bytes){ ret->at, ret->len }, &ignored);
+
+	return failed(e) ? fail(ERR_INVALID, e.why) : OK;
 }

@@ -1,6 +1,7 @@
 /* `gatewarden user`, run as an operator would: through a pipe and at a terminal. */
 #include "main/cmd_user.h"
 
+#include <argon2.h>
 #include <pty.h>
 #include <stdarg.h>
 #include <syslog.h>
@@ -85,12 +86,18 @@ test_add_list_disable_enable(void)
 	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "reader", "--role=admin");
 	CHECK(s.status == 0 && said(&s, "added alice with reader admin"));
 	RUN(&s, cmd_user, "", "user", "list");
-	CHECK(s.status == 0 && said(&s, "NAME   ROLES         STATE") &&
-	      said(&s, "alice  reader admin  active"));
+	CHECK(s.status == 0 && said(&s, "NAME   ROLES         STATE     SUBJECT                               CREATED\n") &&
+	      said(&s, "alice  reader admin  active    "));
+
+	char subject[37] = "";
+	const char *row = strstr(s.out, "active    ");
+
+	snprintf(subject, sizeof subject, "%s", row == NULL ? "" : row + strlen("active    "));
+	CHECK(strlen(subject) == 36 && subject[8] == '-');
 	RUN(&s, cmd_user, "", "user", "disable", "alice");
 	CHECK(s.status == 0 && said(&s, "alice is disabled"));
 	RUN(&s, cmd_user, "", "user", "list", "--json");
-	CHECK(s.status == 0 && said(&s, "{\"name\":\"alice\",\"subject\":\"") &&
+	CHECK(s.status == 0 && said(&s, "{\"name\":\"alice\",\"subject\":\"") && said(&s, subject) &&
 	      said(&s, "\"roles\":[\"reader\",\"admin\"],\"state\":\"disabled\",\"created\":\"20"));
 	RUN(&s, cmd_user, "", "user", "enable", "alice");
 	CHECK(s.status == 0 && said(&s, "alice is enabled"));
@@ -125,14 +132,80 @@ test_added_password_is_the_one_that_verifies(void)
 	stage_done(&s);
 }
 
+/* As the reference implementation of argon2 writes it, with costs that are not ours. */
+static void
+test_hash_of_another_program_moves_in(void)
+{
+	static const char first[] = "old but gold", second[] = "newer and better";
+	struct stage s;
+	struct issuer_store *store = NULL;
+	struct arena arena = { 0 };
+	struct user u = { 0 };
+	char state[128], phc[256], input[300];
+	bool rehash = false;
+
+	stage_open(&s);
+	CHECK(argon2i_hash_encoded(2, 4096, 1, first, strlen(first), "saltsaltsalt", 12, 24, phc, sizeof phc) == ARGON2_OK);
+	snprintf(input, sizeof input, " %s \r\n", phc);
+	RUN(&s, cmd_user, input, "user", "add", "alice", "--role", "reader", "--hash");
+	CHECK(s.status == 0 && said(&s, "added alice") && strstr(s.out, "argon2") == NULL);
+	snprintf(state, sizeof state, "%s/state", s.directory);
+	CHECK(!failed(issuer_store_open(state, &store)));
+	CHECK(!failed(user_find(store, BYTES("alice"), &arena, &u)) && bytes_is(u.hash, phc));
+	CHECK(!failed(user_check_password(&u, bytes_text(first), &rehash)) && rehash);
+	CHECK(argon2id_hash_encoded(1, 8192, 2, second, strlen(second), "tlastlas", 8, 32, phc, sizeof phc) == ARGON2_OK);
+	RUN(&s, cmd_user, phc, "user", "passwd", "--hash", "alice");
+	CHECK(s.status == 0 && said(&s, "new password"));
+	CHECK(!failed(user_find(store, BYTES("alice"), &arena, &u)));
+	CHECK(failed(user_check_password(&u, bytes_text(first), &rehash)));
+	CHECK(!failed(user_check_password(&u, bytes_text(second), &rehash)));
+	issuer_store_close(store);
+	arena_done(&arena);
+	stage_done(&s);
+}
+
+static void
+test_unfit_hashes_are_refused_with_the_reason(void)
+{
+#define TAIL "$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7\n"
+	static const struct {
+		const char *input, *says;
+	} rows[] = {
+		{ "", "nothing was given" },
+		{ "  \n", "no argon2 PHC string" },
+		{ good, "no argon2 PHC string" },
+		{ "$2b$12$abcdefghijklmnopqrstuv\n", "no argon2 PHC string" },
+		{ "$argon2id$v=19$m=524288,t=3,p=4" TAIL, "more than 256 MiB" },
+		{ "$argon2id$v=19$m=65536,t=11,p=4" TAIL, "10 passes" },
+		{ "$argon2id$v=19$m=65536,t=3,p=17" TAIL, "16 lanes" },
+		{ "$argon2id$v=17$m=65536,t=3,p=4" TAIL, "unknown argon2 version" },
+		{ "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7\n", "unfit length" },
+	};
+#undef TAIL
+	struct stage s;
+
+	stage_open(&s);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		RUN(&s, cmd_user, rows[i].input, "user", "add", "alice", "--role", "reader", "--hash");
+		CHECK_ROW(s.status == 1 && said(&s, rows[i].says) && said(&s, "expected such as $argon2id$"), rows[i].says);
+	}
+	RUN(&s, cmd_user, "", "user", "list");
+	CHECK(strstr(s.out, "alice") == NULL);
+	RUN(&s, cmd_user, "", "user", "add", "alice", "--role", "reader", "--hash=x");
+	CHECK(s.status == 2 && said(&s, "command line"));
+	RUN(&s, cmd_user, "", "user", "disable", "alice", "--hash");
+	CHECK(s.status == 2 && said(&s, "take --hash"));
+	stage_done(&s);
+}
+
 static void
 test_unfit_passwords_are_refused_with_the_reason(void)
 {
 	static const struct {
 		const char *input, *says;
 	} rows[] = {
-		{ "", "no password" },
-		{ "\n", "no password" },
+		{ "", "nothing was given" },
+		{ "\n", "nothing was given" },
 		{ "short\n", "12 characters" },
 		{ "aaaaaaaaaaaaaaaa\n", "over and over" },
 	};
@@ -245,16 +318,16 @@ test_unusable_state_directory_is_named(void)
 /* At a terminal */
 
 static pid_t
-at_terminal(const struct stage *s, int *ret_terminal)
+at_terminal(const struct stage *s, const char *option, int *ret_terminal)
 {
 	pid_t child = forkpty(ret_terminal, NULL, NULL, NULL);
 
 	if (child == 0) {
-		char *argv[] = { "user", "add", "alice", "--role", "reader", NULL };
+		char *argv[] = { "user", "add", "alice", "--role", "reader", (char *)(uintptr_t)option, NULL };
 
 		if (chdir(s->directory) < 0)
 			_exit(99);
-		exit(cmd_user(5, argv));
+		exit(cmd_user(option == NULL ? 5 : 6, argv));
 	}
 	return child;
 }
@@ -297,7 +370,7 @@ test_terminal_asks_twice_and_shows_nothing(void)
 
 	stage_open(&s);
 
-	pid_t child = at_terminal(&s, &terminal);
+	pid_t child = at_terminal(&s, NULL, &terminal);
 
 	CHECK(wait_for(&s, terminal, "Password: "));
 	CHECK(!is_echoing(terminal));
@@ -314,6 +387,27 @@ test_terminal_asks_twice_and_shows_nothing(void)
 }
 
 static void
+test_terminal_asks_for_a_hash_once(void)
+{
+	struct stage s;
+	int terminal, status = 0;
+
+	stage_open(&s);
+
+	pid_t child = at_terminal(&s, "--hash", &terminal);
+
+	CHECK(wait_for(&s, terminal, "Hash: "));
+	CHECK(!is_echoing(terminal));
+	type(terminal, "$argon2id$v=19$m=65536,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7\n");
+	CHECK(wait_for(&s, terminal, "added alice"));
+	CHECK(is_echoing(terminal) && strstr(s.out, "argon2") == NULL);
+	waitpid(child, &status, 0);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(terminal);
+	stage_done(&s);
+}
+
+static void
 test_terminal_refuses_two_that_differ(void)
 {
 	struct stage s;
@@ -321,7 +415,7 @@ test_terminal_refuses_two_that_differ(void)
 
 	stage_open(&s);
 
-	pid_t child = at_terminal(&s, &terminal);
+	pid_t child = at_terminal(&s, NULL, &terminal);
 
 	CHECK(wait_for(&s, terminal, "Password: "));
 	type(terminal, good);
@@ -342,7 +436,7 @@ test_interrupt_at_the_prompt_ends_it_with_the_terminal_as_it_was(void)
 
 	stage_open(&s);
 
-	pid_t child = at_terminal(&s, &terminal);
+	pid_t child = at_terminal(&s, NULL, &terminal);
 
 	CHECK(wait_for(&s, terminal, "Password: "));
 	CHECK(!is_echoing(terminal));
@@ -355,8 +449,9 @@ test_interrupt_at_the_prompt_ends_it_with_the_terminal_as_it_was(void)
 }
 
 TESTS(TEST(test_a_change_stands_in_the_system_log), TEST(test_add_list_disable_enable), TEST(test_added_password_is_the_one_that_verifies),
+      TEST(test_hash_of_another_program_moves_in), TEST(test_unfit_hashes_are_refused_with_the_reason),
       TEST(test_unfit_passwords_are_refused_with_the_reason), TEST(test_unknown_role_lists_the_known_ones),
       TEST(test_taken_unknown_and_unfit_names_are_status_1), TEST(test_wrong_usage_is_status_2),
       TEST(test_broken_configuration_says_where), TEST(test_unusable_state_directory_is_named),
-      TEST(test_terminal_asks_twice_and_shows_nothing), TEST(test_terminal_refuses_two_that_differ),
+      TEST(test_terminal_asks_twice_and_shows_nothing), TEST(test_terminal_asks_for_a_hash_once), TEST(test_terminal_refuses_two_that_differ),
       TEST(test_interrupt_at_the_prompt_ends_it_with_the_terminal_as_it_was))
