@@ -14,8 +14,8 @@
 enum { EXIT_DONE = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
 enum verb { VERB_VERIFY = 1, VERB_QUERY = 2, VERB_EXPORT = 4 };
 
-static const char usage_text[] =
-	"usage: gatewarden audit verify [-c FILE | --dir DIR] [--anchor FILE]\n"
+const char cmd_audit_usage[] =
+	"       gatewarden audit verify [-c FILE | --dir DIR] [--anchor FILE]\n"
 	"       gatewarden audit query  [-c FILE | --dir DIR] [--principal NAME] [--resource NAME]\n"
 	"                               [--outcome allowed|denied|failed] [--from TIME] [--to TIME]\n"
 	"                               [--decision ID] [--json]\n"
@@ -333,7 +333,7 @@ cmd_audit(int argc, char **argv)
 	enum verb verb = argc > 1 ? find_verb(argv[1]) : 0;
 
 	if (verb == 0 || !read_arguments(argc, argv, verb, &a) || !read_filter(&a, &filter)) {
-		(void)fputs(usage_text, stderr);
+		(void)fprintf(stderr, "usage:\n%s", cmd_audit_usage);
 		return EXIT_USAGE;
 	}
 

@@ -1,8 +1,10 @@
 /* main.c - the command line. One table gives each command its name, its function and its help. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
+#include "main/arguments.h"
 #include "main/cmd_audit.h"
 #include "main/cmd_config.h"
 #include "main/cmd_explain.h"
@@ -17,22 +19,29 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv); /* argv[0] is the command; returns the exit status */
 	const char *usage, *help;
+	const char *more; /* lines for its own help, or NULL */
 } commands[] = {
-	{ "run", cmd_run, "[-c FILE]", "start the service, in the foreground" },
-	{ "check", cmd_check, "[-c FILE]", "every error of the configuration at once" },
+	{ "run", cmd_run, "[-c FILE]", "start the service, in the foreground", NULL },
+	{ "check", cmd_check, "[-c FILE]", "every error of the configuration at once", NULL },
 	{ "explain", cmd_explain, "[-c FILE] (--token T | --role R... [--claims JSON]) METHOD PATH",
-	  "the decision on a request, and the rule behind it" },
-	{ "token", cmd_token, "[-c FILE] TOKEN|-", "which check of a token passes or fails, expected and got" },
+	  "the decision on a request, and the rule behind it", NULL },
+	{ "token", cmd_token, "[-c FILE] TOKEN|-", "which check of a token passes or fails, expected and got", NULL },
 	{ "user", cmd_user, "[-c FILE] add NAME --role R... [--hash] | passwd NAME [--hash] | disable NAME | enable NAME | list [--json]",
 	  "local users; the password, or with --hash the argon2 PHC string another program made of it, comes from the "
-	  "terminal or standard input" },
+	  "terminal or standard input", NULL },
 	{ "audit", cmd_audit, "verify | query | export [-c FILE | --dir DIR] [...]",
-	  "check, search or copy the audit log; `audit` alone lists the options" },
-	{ "schema", cmd_schema, "", "JSON Schema of the configuration, for editors" },
-	{ "manual", cmd_manual, "", "reference of the configuration, as Markdown" },
-	{ "version", cmd_version, "", "the version of this program" },
-	{ "help", cmd_help, "", "this list" },
+	  "check, search or copy the audit log; `audit --help` lists the options", cmd_audit_usage },
+	{ "schema", cmd_schema, "", "JSON Schema of the configuration, for editors", NULL },
+	{ "manual", cmd_manual, "", "reference of the configuration, as Markdown", NULL },
+	{ "version", cmd_version, "", "the version of this program", NULL },
+	{ "help", cmd_help, "", "this list", NULL },
 };
+
+static void
+print_end(FILE *out)
+{
+	fprintf(out, "\nFILE is gatewarden.yaml unless given. Exit status: 0 done, 1 the answer is no, 2 wrong usage or cannot run.\n");
+}
 
 static void
 print_help(FILE *out)
@@ -40,13 +49,39 @@ print_help(FILE *out)
 	fprintf(out, "usage: gatewarden COMMAND ...\n\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].usage, commands[i].help);
-	fprintf(out, "\nFILE is gatewarden.yaml unless given. Exit status: 0 done, 1 the answer is no, 2 wrong usage or cannot run.\n");
+	print_end(out);
+}
+
+static int
+print_command(const struct command *c)
+{
+	printf("usage: gatewarden %s %s\n\n  %s\n%s%s", c->name, c->usage, c->help, c->more == NULL ? "" : "\n",
+	       c->more == NULL ? "" : c->more);
+	print_end(stdout);
+	return 0;
+}
+
+static bool
+is_help(const char *text)
+{
+	return strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0;
+}
+
+/* Behind `--` stand names and tokens, whatever they look like. */
+static bool
+asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (is_help(argv[i]))
+			return true;
+	return false;
 }
 
 static int
 cmd_help(int argc, char **argv)
 {
-	(void)argc, (void)argv;
+	if (argc > 1)
+		return usage_error("help", "unknown argument", argv[1]);
 	print_help(stdout);
 	return 0;
 }
@@ -54,9 +89,16 @@ cmd_help(int argc, char **argv)
 static int
 cmd_version(int argc, char **argv)
 {
-	(void)argc, (void)argv;
+	if (argc > 1)
+		return usage_error("version", "unknown argument", argv[1]);
 	printf("gatewarden %s\n", VERSION);
 	return 0;
+}
+
+static int
+run(const struct command *c, int argc, char **argv)
+{
+	return asks_for_help(argc, argv) ? print_command(c) : c->run(argc, argv);
 }
 
 int
@@ -67,9 +109,11 @@ main(int argc, char **argv)
 		return role_main(argc, argv);
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return cmd_help(argc, argv);
+			return run(&commands[i], argc - 1, argv + 1);
+	if (argc > 1 && is_help(argv[1]))
+		return cmd_help(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "--version") == 0)
+		return cmd_version(argc - 1, argv + 1);
 	if (argc > 1)
 		fprintf(stderr, "gatewarden: there is no command \"%.40s\"\n", argv[1]);
 	print_help(stderr);

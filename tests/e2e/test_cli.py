@@ -29,10 +29,27 @@ def test_wrong_usage_is_2():
 
 
 @test
+def test_help_of_one_command_is_its_row():
+    for words in ([name] for name in (*COMMANDS, "schema", "manual", "help")):
+        for asks in ("--help", "-h"):
+            done = run(*words, asks)
+            equal(done.returncode, 0, (words, done.stderr))
+            assert done.stdout.startswith(f"usage: gatewarden {words[0]} ") and not done.stderr, done
+    assert "--anchor FILE" in run("audit", "query", "--help").stdout
+    assert "--hash" in run("user", "add", "zoe", "-h").stdout
+    equal(run("token", "--", "--help").returncode, 2)
+
+
+@test
 def test_version():
     done = run("version")
     equal(done.returncode, 0)
     assert any(c.isdigit() for c in done.stdout), done.stdout
+    equal(run("--version").stdout, done.stdout)
+    for words in (("version", "extra"), ("--version", "extra"), ("help", "extra"), ("--help", "extra")):
+        done = run(*words)
+        equal(done.returncode, 2, words)
+        assert "extra" in done.stderr and not done.stdout, (words, done)
 
 
 @test
@@ -74,7 +91,8 @@ limits: {head_timeout: 10}
 @test
 def test_a_literal_secret_or_a_missing_file_is_said():
     done = run("check", "-c", "/nonexistent/gatewarden.yaml")
-    assert done.returncode in (1, 2) and "nonexistent" in done.stdout + done.stderr, done
+    equal(done.returncode, 2, done)
+    assert "/nonexistent/gatewarden.yaml" in done.stderr, done
 
 
 @test
