@@ -138,13 +138,36 @@ read_anchor(struct verifier *v, struct bytes anchor)
 
 /* Records. */
 
-static struct err
-check_order(struct verifier *v, uint64_t sequence)
+/* Is the record that should stand here further down in this file? Its line, or 0. Reads the file to its end: there is
+ * nothing left to verify in it. */
+static uint64_t
+find_later(struct verifier *v, struct lines *lines, uint64_t sequence)
 {
-	number expected = v->sequence + 1, got = sequence;
+	enum lines_kind kind;
+	struct bytes text;
+	struct line l;
+
+	for (uint64_t line = v->line + 1; !failed(lines_next(lines, &kind, &text)) && kind == LINES_LINE; line++)
+		if (!failed(line_parse(text, &l)) && l.sequence == sequence && line_is_intact(&l, &v->digest))
+			return line;
+	return 0;
+}
+
+/* `lines` are those behind this one. */
+static struct err
+check_order(struct verifier *v, uint64_t sequence, struct lines *lines)
+{
+	number expected = v->sequence + 1, got = sequence, line = v->line;
 
 	if (got == expected)
 		return OK;
+	number later = got > expected ? find_later(v, lines, expected) : 0;
+	if (later != 0 && later - line == got - expected)
+		return found(v, expected, "%s:%llu: records %llu and %llu are swapped: each is whole, and stands at the "
+		             "place of the other (line %llu)", v->file, line, expected, got, later);
+	if (later != 0)
+		return found(v, expected, "%s:%llu: the records are out of order: record %llu stands at the place of "
+		             "record %llu, which is whole, but in line %llu", v->file, line, got, expected, later);
 	if (got > expected)
 		return found(v, expected, "%s:%llu: record %llu is missing: record %llu stands in its place", v->file,
 		             (number)v->line, expected, got);
@@ -171,7 +194,7 @@ check_json(struct verifier *v, struct bytes text)
 }
 
 static struct err
-check_line(struct verifier *v, struct bytes text)
+check_line(struct verifier *v, struct bytes text, struct lines *lines)
 {
 	uint8_t hash[AUDIT_HASH_LEN];
 	struct line l;
@@ -182,7 +205,7 @@ check_line(struct verifier *v, struct bytes text)
 	TRY(digest_line(&v->digest, l.prev, l.body, hash));
 	if (memcmp(hash, l.hash, sizeof hash) != 0)
 		return found_hash(v, "its bytes were changed: they do not give its hash", l.hash, hash);
-	TRY(check_order(v, l.sequence));
+	TRY(check_order(v, l.sequence, lines));
 	if (memcmp(l.prev, v->result->head, sizeof l.prev) != 0)
 		return found_hash(v, "it does not continue the record before it", v->result->head, l.prev);
 	TRY(check_json(v, text));
@@ -217,7 +240,7 @@ check_segment(struct verifier *v, int file, bool is_last)
 		TRY(lines_next(&lines, &kind, &text));
 		switch (kind) {
 		case LINES_LINE:
-			TRY(check_line(v, text));
+			TRY(check_line(v, text, &lines));
 			report(v, text.len + 1);
 			continue;
 		case LINES_TOO_LONG:
@@ -256,18 +279,33 @@ check_segments(struct verifier *v)
 	return OK;
 }
 
+/* The last record that a checkpoint proves to have been there. One that cannot be read proves nothing. */
+static uint64_t
+last_signed(struct verifier *v)
+{
+	uint64_t last = v->has_next ? v->next.sequence : 0;
+	enum lines_kind kind = LINES_LINE;
+	struct checkpoint c;
+
+	while (v->has_next && !failed(checkpoint_stream_next(&v->stream, &v->key, &kind, &c)) && kind == LINES_LINE)
+		last = c.sequence > last ? c.sequence : last;
+	return last;
+}
+
 static struct err
 check_end(struct verifier *v)
 {
-	const struct checkpoint *beyond = v->has_next ? &v->next : NULL;
+	number end = v->sequence, last = last_signed(v), anchored = v->has_anchor ? v->anchor.sequence : 0;
+	bool is_anchor = anchored > last;
 
-	if (v->has_anchor && v->anchor.sequence > v->sequence)
-		beyond = &v->anchor;
-	if (beyond == NULL)
+	if (is_anchor)
+		last = anchored;
+	if (last <= end)
 		return OK;
-	return found(v, v->sequence + 1, "the log ends with record %llu, but %s signed record %llu: records %llu to "
-	             "%llu were cut off", (number)v->sequence, beyond == &v->anchor ? "the anchor" : "a checkpoint",
-	             (number)beyond->sequence, (number)v->sequence + 1, (number)beyond->sequence);
+	return found(v, end + 1, "the log ends with record %llu, but %s signed record %llu: %llu %s cut off up to there "
+	             "(%llu to %llu); whether there were later ones cannot be told", end,
+	             is_anchor ? "the anchor" : "the last checkpoint", last, last - end,
+	             last - end == 1 ? "record was" : "records were", end + 1, last);
 }
 
 /* The whole. */

@@ -140,14 +140,18 @@ test_case_90_missing_swapped_and_repeated_records_are_named(void)
 	} rows[] = {
 		{ "2345", 1, "record 1 is missing: record 2 stands in its place" },
 		{ "1245", 3, "00000000000000000001.jsonl:3: record 3 is missing: record 4 stands in its place" },
-		{ "12435", 3, "record 3 is missing" },
-		{ "21345", 1, "record 1 is missing" },
+		{ "12435", 3, "00000000000000000001.jsonl:3: records 3 and 4 are swapped" },
+		{ "21345", 1, "records 1 and 2 are swapped" },
+		{ "15342", 2, "records 2 and 5 are swapped" },
+		{ "12453", 3, "out of order: record 4 stands at the place of record 3, which is whole, but in line 5" },
+		{ "23451", 1, "out of order: record 2 stands at the place of record 1, which is whole, but in line 5" },
+		{ "1253", 3, "out of order: record 5" },
 		{ "12234", 3, "expected record 3, but record 2 stands here again" },
 		{ "123451", 6, "expected record 6, but record 1 stands here again" },
 		{ "12344", 5, "expected record 5, but record 4" },
-		{ "1234", 5, "records 5 to 5 were cut off" },
-		{ "12", 3, "the log ends with record 2, but a checkpoint signed record 5: records 3 to 5 were cut off" },
-		{ "", 1, "records 1 to 5 were cut off" },
+		{ "1234", 5, "the last checkpoint signed record 5: 1 record was cut off up to there (5 to 5)" },
+		{ "12", 3, "the log ends with record 2, but the last checkpoint signed record 5: 3 records were cut off up to there (3 to 5); whether there were later ones cannot be told" },
+		{ "", 1, "5 records were cut off up to there (1 to 5); whether there were later ones cannot be told" },
 	};
 	char *path = filled(5);
 	struct buf text = file_read(path, first_segment);
@@ -158,6 +162,40 @@ test_case_90_missing_swapped_and_repeated_records_are_named(void)
 	}
 	rewrite(path, buf_bytes(&text), "12345");
 	CHECK(log_holds(path, 5));
+	buf_done(&text);
+	log_remove(path);
+}
+
+/* The furthest checkpoint says how much is gone, not the next one; one that is broken proves nothing. */
+static void
+test_case_90_a_cut_tail_is_counted_to_the_last_checkpoint(void)
+{
+	char *path = log_new();
+	struct audit_settings s = log_settings(path);
+
+	CHECK(log_fill(&s, 3) && log_fill(&s, 2) && log_fill(&s, 4));
+	struct buf text = file_read(path, first_segment), notes = file_read(path, "checkpoints");
+	rewrite(path, buf_bytes(&text), "12");
+	CHECK(log_is_bad(path, 3, "the last checkpoint signed record 9: 7 records were cut off up to there (3 to 9)"));
+	notes.at[notes.len - 10] ^= 1;
+	file_write(path, "checkpoints", buf_bytes(&notes));
+	CHECK(log_is_bad(path, 3, "the last checkpoint signed record 5: 3 records were cut off up to there (3 to 5)"));
+	buf_done(&notes);
+	buf_done(&text);
+	log_remove(path);
+}
+
+/* A swapped record that was changed as well is not whole: it is not passed off as only moved. */
+static void
+test_case_90_a_moved_record_that_was_changed_is_not_called_swapped(void)
+{
+	char *path = filled(5);
+	struct buf text = file_read(path, first_segment);
+
+	struct bytes third = line_of(buf_bytes(&text), 3);
+	text.at[third.at + third.len / 2 - text.at] ^= 1;
+	rewrite(path, buf_bytes(&text), "12435");
+	CHECK(log_is_bad(path, 3, "record 3 is missing: record 4 stands in its place"));
 	buf_done(&text);
 	log_remove(path);
 }
@@ -408,6 +446,8 @@ TESTS(TEST(test_an_untouched_log_verifies_and_tells_its_head), TEST(test_where_t
       TEST(test_case_90_a_changed_byte_anywhere_is_found_and_its_record_named),
       TEST(test_case_90_a_changed_byte_of_a_checkpoint_is_found),
       TEST(test_case_90_missing_swapped_and_repeated_records_are_named),
+      TEST(test_case_90_a_cut_tail_is_counted_to_the_last_checkpoint),
+      TEST(test_case_90_a_moved_record_that_was_changed_is_not_called_swapped),
       TEST(test_case_90_a_removed_segment_is_named),
       TEST(test_case_90_logs_spliced_from_two_directories_are_found),
       TEST(test_case_90_a_checkpoint_forged_with_another_key_is_found),
