@@ -27,6 +27,7 @@ struct child {
 	unsigned local_issuer;   /* worker: see CONTROL_WORKER */
 	uint64_t started_us;
 	unsigned failures;       /* in a row, each within a second of the start */
+	unsigned silent_ticks;   /* of the watchdog, since it last answered */
 	uv_timer_t timer;        /* ended: until it is started again; draining: until it is killed */
 };
 

@@ -143,6 +143,7 @@ start_child(struct child *c)
 	struct err e = child_spawn(c, &fds, s->config_file, &control);
 
 	c->started_us = clock_monotonic_us();
+	c->silent_ticks = 0;
 	if (!failed(e)) {
 		c->state = CHILD_STARTING;
 		e = channel_open(&s->loop, control, on_control, on_control_closed, c, &c->control);

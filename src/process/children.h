@@ -17,7 +17,7 @@ struct supervisor {
 	unsigned generations;    /* made so far */
 	struct list children;
 	uv_signal_t signals[4];
-	uv_timer_t reload_timer, kill_timer;
+	uv_timer_t reload_timer, kill_timer, watchdog;
 	bool is_stopping, has_announced;
 	bool is_reload_wanted; /* asked for while it starts: done as soon as it has started */
 	int status;

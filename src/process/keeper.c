@@ -171,11 +171,12 @@ on_control(void *of, struct channel *c, const struct message *m)
 	struct keeper *k = of;
 	struct err e = OK;
 
-	(void)c;
 	if (m->type == CONTROL_WORKER)
 		e = add_asker(k, m);
 	else if (m->type == CONTROL_CONFIG)
 		e = take_config(k, m);
+	else if (m->type == CONTROL_PING)
+		e = channel_send(c, CONTROL_PONG, 0, (struct bytes){ 0 });
 	else if (m->type == CONTROL_STOP)
 		loop_stop(k->start->loop);
 	if (failed(e))

@@ -141,9 +141,10 @@ on_control(void *of, struct channel *c, const struct message *m)
 	struct ledger *l = of;
 	struct err e = OK;
 
-	(void)c;
 	if (m->type == CONTROL_WORKER)
 		e = add_writer(l, m);
+	else if (m->type == CONTROL_PING)
+		e = channel_send(c, CONTROL_PONG, 0, (struct bytes){ 0 });
 	else if (m->type == CONTROL_STOP)
 		loop_stop(l->start->loop);
 	if (failed(e))

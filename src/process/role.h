@@ -34,6 +34,8 @@ enum control_message {
 	                     * listener */
 	CONTROL_STOP,       /* to keeper, ledger: end */
 	CONTROL_READY,      /* from a child: at work */
+	CONTROL_PING,       /* to a child: to be answered with */
+	CONTROL_PONG,
 };
 
 enum { ISSUER_NONE = UINT16_MAX };

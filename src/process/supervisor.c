@@ -4,7 +4,6 @@
  * the old one; when all of it is ready it accepts, and the old one drains. Until then nothing has changed,
  * so a configuration that does not work is simply given up. */
 #include "process/supervisor.h"
-#include "process/supervisor.h"
 
 #include <netinet/in.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include "base/macros.h"
 #include "process/prepare.h"
 #include "process/reload.h"
+#include "process/watchdog.h"
 
 enum { SHORT_LIFE_US = 1000000 };
 
@@ -93,6 +93,8 @@ on_control(void *of, struct channel *channel, const struct message *m)
 
 	if (m->type == CONTROL_READY)
 		on_ready(of);
+	if (m->type == CONTROL_PONG)
+		watchdog_heard(of);
 	/* Only one that drains has connections to give: one that was taken over must not flood the others. */
 	if (m->type == CONTROL_ADOPT && c->state == CHILD_DRAINING && is_tcp(m->fd))
 		pass_on(c->supervisor, m->id, m->fd);
@@ -268,6 +270,7 @@ start(struct supervisor *s)
 		status = uv_timer_init(&s->loop.uv, &s->kill_timer);
 	if (status != 0)
 		return loop_err(status, "no timer");
+	TRY(watchdog_start(s));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return fail(ERR_SYSTEM, "no_new_privs cannot be set");
 

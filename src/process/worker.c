@@ -219,7 +219,6 @@ on_control(void *of, struct channel *c, const struct message *m)
 	struct worker *w = of;
 	struct err e = OK;
 
-	(void)c;
 	switch ((enum control_message)m->type) {
 	case CONTROL_KEEPER:
 		e = gate_set_keeper(&w->gate, m->fd);
@@ -238,6 +237,10 @@ on_control(void *of, struct channel *c, const struct message *m)
 		break;
 	case CONTROL_WORKER:
 	case CONTROL_CONFIG:
+	case CONTROL_PING:
+		e = channel_send(c, CONTROL_PONG, 0, (struct bytes){ 0 });
+		break;
+	case CONTROL_PONG:
 	case CONTROL_STOP:
 	case CONTROL_READY:
 		break;
