@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,7 +25,8 @@ prepare_inheritance(void)
 	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
 		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "inherited descriptors cannot be kept back" };
 	close(fd);
-	(void)umask(S_IRWXG | S_IRWXO); /* cannot fail */
+	(void)umask(S_IRWXG | S_IRWXO);   /* cannot fail, nor can the next: */
+	(void)signal(SIGPIPE, SIG_IGN); /* who reads the log may go away; the service stays */
 	return OK;
 }
 

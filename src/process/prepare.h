@@ -6,7 +6,7 @@
 #include "frontend/metrics.h"
 
 /* Nothing we were started with reaches a child but standard output and error: any other open file would be a
- * hole in its sandbox. */
+ * hole in its sandbox. Our mask and what we ignore are our own, too. */
 struct err prepare_inheritance(void);
 /* As many descriptors as the system lets us have; says so when they are fewer than the settings ask for. */
 void prepare_descriptors(const struct settings *settings);

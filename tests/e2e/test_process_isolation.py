@@ -9,7 +9,7 @@ import stat
 import subprocess
 import time
 
-from harness import PLAIN, Gateway, Skip, command_line, equal, main, test, wait_until
+from harness import BINARY, PLAIN, Gateway, Skip, command_line, equal, main, test, wait_until
 
 
 def descriptors(pid):
@@ -46,6 +46,26 @@ def test_it_starts_with_standard_descriptors_closed():
         for number in (0, 2):
             equal(descriptors(pid)[number], "/dev/null", f"descriptor {number}")
     g.check_end()
+
+
+@test
+def test_a_log_that_nobody_reads_any_more_stops_nothing():
+    g = Gateway(command=["sh", "-c", '"$0" "$@" 2>&1 | head -n 1; sleep 60'], start=False)
+    g.launch()
+    wait_until(g.is_ready, 20, "readiness")
+    supervisor, = (p for p in processes() if command_line(p).startswith(f"{BINARY} run -c {g.file}"))
+    for _ in range(3):
+        os.kill(supervisor, signal.SIGHUP)
+        time.sleep(0.3)
+    equal(g.get("/api/books/1", "ada").status, 200)
+    os.kill(supervisor, signal.SIGTERM)
+    wait_until(lambda: supervisor not in processes(), 20, "the end")
+    g.kill()
+    g.discard()
+
+
+def processes():
+    return [int(n) for n in os.listdir("/proc") if n.isdigit()]
 
 
 @test
