@@ -198,15 +198,3 @@ policy_decide(const struct policy *policy, const struct principal *who, struct b
 	*ret = grant;
 	return OK;
 }
-
-bool
-policy_may(const struct policy *policy, uint64_t roles, unsigned resource, enum action action)
-{
-	struct decision ignored;
-
-	if (resource >= policy->settings->resource_count)
-		return false;
-
-	struct question q = { .rules = &policy->resources[resource], .roles = roles, .action = action };
-	return is_allowed(&q, &ignored);
-}

@@ -270,15 +270,3 @@ policy_table(const struct policy *policy, unsigned resource)
 {
 	return policy->resources[resource].table;
 }
-
-const struct settings *
-policy_settings(const struct policy *policy)
-{
-	return policy->settings;
-}
-
-uint32_t
-policy_generation(const struct policy *policy)
-{
-	return policy->generation;
-}

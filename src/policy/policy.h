@@ -56,10 +56,6 @@ struct err policy_decide(const struct policy *policy, const struct principal *wh
 /* Index of a resource by name, or -1. For parsing a request before it is decided; never answered from. */
 int policy_resource(const struct policy *policy, struct bytes name);
 const struct table *policy_table(const struct policy *policy, unsigned resource);
-const struct settings *policy_settings(const struct policy *policy);
-uint32_t policy_generation(const struct policy *policy);
-/* Has any of these roles any rule allowing `action` (and no deny)? For /openapi.json and `explain`. */
-bool policy_may(const struct policy *policy, uint64_t roles, unsigned resource, enum action action);
 
 const char *action_name(enum action action);
 
