@@ -5,6 +5,11 @@
  * never grows, and *any* older token of it is known as used: right handle, wrong secret. Nobody can make
  * such a token up to end a stranger's session, for the handle is in no place but the family's own tokens.
  *
+ * Time of comparison (CWE-208): the family is looked up by the hash of its handle, in an index, thus not in
+ * constant time. What leaks is how much of a stored SHA-256 agrees with that of what was sent; nobody finds 128
+ * random bits from their hash, and the handle alone opens nothing. The secret is never looked up: its hash is
+ * compared with bytes_equal_secret().
+ *
  * The next secret is HMAC-SHA-256(a key of this store, handle and secret). A client whose answer was lost,
  * and two requests at once, thus get the same successor though it is stored nowhere: a family is one line and
  * cannot branch. The first use of the successor ends the grace of its parent.

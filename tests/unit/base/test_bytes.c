@@ -177,7 +177,26 @@ test_control_characters_are_c0_del_and_c1(void)
 	CHECK(bytes_has_control(BYTES("a\0b")));
 }
 
-TESTS(TEST(test_comparisons), TEST(test_control_characters_are_c0_del_and_c1), TEST(test_slices_are_clamped), TEST(test_numbers_are_plain_digits),
+/* That it takes the same time wherever the difference is, is CRYPTO_memcmp()'s promise. */
+static void
+test_case_25_secrets_are_equal_by_length_and_every_bit(void)
+{
+	uint8_t a[32], b[32];
+
+	for (size_t i = 0; i < sizeof a; i++)
+		a[i] = b[i] = (uint8_t)(i * 7);
+	CHECK(bytes_equal_secret((struct bytes){ a, 32 }, (struct bytes){ b, 32 }));
+	for (size_t bit = 0; bit < 8 * sizeof a; bit++) {
+		b[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		CHECK(!bytes_equal_secret((struct bytes){ a, 32 }, (struct bytes){ b, 32 }));
+		b[bit / 8] = a[bit / 8];
+	}
+	CHECK(!bytes_equal_secret((struct bytes){ a, 31 }, (struct bytes){ a, 32 }));
+	CHECK(!bytes_equal_secret((struct bytes){ NULL, 0 }, (struct bytes){ a, 32 }));
+	CHECK(bytes_equal_secret((struct bytes){ NULL, 0 }, (struct bytes){ a, 0 }));
+}
+
+TESTS(TEST(test_case_25_secrets_are_equal_by_length_and_every_bit), TEST(test_comparisons), TEST(test_control_characters_are_c0_del_and_c1), TEST(test_slices_are_clamped), TEST(test_numbers_are_plain_digits),
       TEST(test_utf8_is_every_code_point_but_surrogates), TEST(test_utf8_has_one_form_for_each),
       TEST(test_reads_are_checked_and_leave_the_cursor_on_failure),
       TEST(test_counted_fields_read_what_was_put))
