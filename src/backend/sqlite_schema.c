@@ -1,5 +1,5 @@
-/* sqlite_schema.c - what PRAGMA table_list, table_xinfo and foreign_key_list say, asked as table-valued functions so that
- * the name is a bound value. */
+/* sqlite_schema.c - what PRAGMA table_list, table_xinfo and foreign_key_list say, asked as table-valued
+ * functions so that the name is a bound value. */
 #include "backend/sqlite_schema.h"
 
 #include "backend/sqlite_error.h"
