@@ -33,8 +33,6 @@ void checkpoint_key_done(struct checkpoint_key *k);
 struct err checkpoint_key_take(int directory, bool is_new, struct checkpoint_key *ret);
 /* The public half, to verify with. */
 struct err checkpoint_key_read(int directory, struct checkpoint_key *ret);
-/* From the 32 bytes of an Ed25519 public key. */
-struct err checkpoint_key_from(const uint8_t public[CHECKPOINT_KEY_LEN], struct checkpoint_key *ret);
 
 struct err checkpoint_put(struct buf *out, const struct checkpoint_key *k, const struct checkpoint *c);
 /* One whole entry. ERR_PEER: not in the form above; ERR_DENIED: not signed by this key. */

@@ -70,12 +70,6 @@ key_from(EVP_PKEY *key, struct checkpoint_key *ret)
 	return OK;
 }
 
-struct err
-checkpoint_key_from(const uint8_t public[CHECKPOINT_KEY_LEN], struct checkpoint_key *ret)
-{
-	return key_from(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, CHECKPOINT_KEY_LEN), ret);
-}
-
 /* A PEM file is not to ask anybody for a passphrase. */
 static int
 no_passphrase(char *at, int size, int writing, void *of)

@@ -115,45 +115,33 @@ buf_put_u8(struct buf *b, uint8_t byte)
 }
 
 static void
-put_word(struct buf *b, uint64_t value, size_t width, bool big)
+put_word(struct buf *b, uint64_t value, size_t width)
 {
 	uint8_t *to = buf_reserve(b, width);
 
 	if (to == NULL)
 		return;
 	for (size_t i = 0; i < width; i++)
-		to[i] = (uint8_t)(value >> (8 * (big ? width - 1 - i : i)));
+		to[i] = (uint8_t)(value >> (8 * i));
 	b->len += width;
 }
 
 void
 buf_put_u16le(struct buf *b, uint16_t value)
 {
-	put_word(b, value, 2, false);
+	put_word(b, value, 2);
 }
 
 void
 buf_put_u32le(struct buf *b, uint32_t value)
 {
-	put_word(b, value, 4, false);
+	put_word(b, value, 4);
 }
 
 void
 buf_put_u64le(struct buf *b, uint64_t value)
 {
-	put_word(b, value, 8, false);
-}
-
-void
-buf_put_u16be(struct buf *b, uint16_t value)
-{
-	put_word(b, value, 2, true);
-}
-
-void
-buf_put_u32be(struct buf *b, uint32_t value)
-{
-	put_word(b, value, 4, true);
+	put_word(b, value, 8);
 }
 
 void

@@ -39,8 +39,6 @@ void buf_put_u8(struct buf *b, uint8_t byte);
 void buf_put_u16le(struct buf *b, uint16_t value);
 void buf_put_u32le(struct buf *b, uint32_t value);
 void buf_put_u64le(struct buf *b, uint64_t value);
-void buf_put_u16be(struct buf *b, uint16_t value);
-void buf_put_u32be(struct buf *b, uint32_t value);
 /* u32le length, then the bytes: what read_counted() reads. */
 void buf_put_counted(struct buf *b, struct bytes bytes);
 /* Decimal text of a number. */

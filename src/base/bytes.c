@@ -171,16 +171,16 @@ read_bytes(struct reader *r, size_t len, struct bytes *ret)
 	return OK;
 }
 
-/* `width` bytes, least significant first, or last when `big`. */
+/* `width` bytes, least significant first. */
 static struct err
-read_word(struct reader *r, size_t width, bool big, uint64_t *ret)
+read_word(struct reader *r, size_t width, uint64_t *ret)
 {
 	struct bytes b;
 	uint64_t word = 0;
 
 	TRY(read_bytes(r, width, &b));
 	for (size_t i = 0; i < width; i++)
-		word |= (uint64_t)b.at[i] << (8 * (big ? width - 1 - i : i));
+		word |= (uint64_t)b.at[i] << (8 * i);
 	*ret = word;
 	return OK;
 }
@@ -189,7 +189,7 @@ struct err
 read_u8(struct reader *r, uint8_t *ret)
 {
 	uint64_t word;
-	TRY(read_word(r, 1, false, &word));
+	TRY(read_word(r, 1, &word));
 	*ret = (uint8_t)word;
 	return OK;
 }
@@ -198,7 +198,7 @@ struct err
 read_u16le(struct reader *r, uint16_t *ret)
 {
 	uint64_t word;
-	TRY(read_word(r, 2, false, &word));
+	TRY(read_word(r, 2, &word));
 	*ret = (uint16_t)word;
 	return OK;
 }
@@ -207,7 +207,7 @@ struct err
 read_u32le(struct reader *r, uint32_t *ret)
 {
 	uint64_t word;
-	TRY(read_word(r, 4, false, &word));
+	TRY(read_word(r, 4, &word));
 	*ret = (uint32_t)word;
 	return OK;
 }
@@ -215,25 +215,7 @@ read_u32le(struct reader *r, uint32_t *ret)
 struct err
 read_u64le(struct reader *r, uint64_t *ret)
 {
-	return read_word(r, 8, false, ret);
-}
-
-struct err
-read_u16be(struct reader *r, uint16_t *ret)
-{
-	uint64_t word;
-	TRY(read_word(r, 2, true, &word));
-	*ret = (uint16_t)word;
-	return OK;
-}
-
-struct err
-read_u32be(struct reader *r, uint32_t *ret)
-{
-	uint64_t word;
-	TRY(read_word(r, 4, true, &word));
-	*ret = (uint32_t)word;
-	return OK;
+	return read_word(r, 8, ret);
 }
 
 struct err

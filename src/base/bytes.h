@@ -70,8 +70,6 @@ struct err read_u8(struct reader *r, uint8_t *ret);
 struct err read_u16le(struct reader *r, uint16_t *ret);
 struct err read_u32le(struct reader *r, uint32_t *ret);
 struct err read_u64le(struct reader *r, uint64_t *ret);
-struct err read_u16be(struct reader *r, uint16_t *ret);
-struct err read_u32be(struct reader *r, uint32_t *ret);
 /* A u32le length, checked against `max`, then that many bytes. */
 struct err read_counted(struct reader *r, size_t max, struct bytes *ret);
 

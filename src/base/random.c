@@ -21,12 +21,3 @@ random_fill(void *at, size_t len)
 		len -= (size_t)got;
 	}
 }
-
-uint64_t
-random_u64(void)
-{
-	uint64_t value;
-
-	random_fill(&value, sizeof value);
-	return value;
-}

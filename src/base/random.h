@@ -6,6 +6,5 @@
 #include <stdint.h>
 
 void random_fill(void *at, size_t len);
-uint64_t random_u64(void);
 
 #endif

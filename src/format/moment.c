@@ -210,15 +210,3 @@ ulid_put(struct buf *out, int64_t wall_us, const uint8_t random[10])
 	}
 	buf_commit(out, ULID_LEN);
 }
-
-bool
-ulid_is(struct bytes text)
-{
-	/* 26 characters hold 130 bits: the first may only use three of its five. */
-	if (text.len != ULID_LEN || text.at[0] > '7')
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		if (text.at[i] == 0 || strchr(CROCKFORD, text.at[i]) == NULL)
-			return false;
-	return true;
-}

@@ -17,6 +17,5 @@ void moment_put_timestamp(struct buf *out, int64_t us);
 /* 26 characters of Crockford base32: 48 bits of milliseconds, 80 random bits. */
 enum { ULID_LEN = 26 };
 void ulid_put(struct buf *out, int64_t wall_us, const uint8_t random[10]);
-bool ulid_is(struct bytes text);
 
 #endif

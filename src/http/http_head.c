@@ -20,12 +20,6 @@ static const struct bytes METHODS[] = {
 	[HTTP_OPTIONS] = BYTES("OPTIONS"),
 };
 
-const char *
-http_method_name(enum http_method m)
-{
-	return m < HTTP_METHOD_COUNT ? (const char *)METHODS[m].at : "";
-}
-
 /* ---- the end of the head ---- */
 
 /* A CRLF in front of a request line is skipped, once (RFC 9112 section 2.2). */

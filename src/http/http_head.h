@@ -27,7 +27,6 @@ enum http_method {
 	HTTP_OPTIONS,
 	HTTP_METHOD_COUNT,
 };
-const char *http_method_name(enum http_method m);
 
 /* .code of a refusal: the status to answer with before closing. */
 enum http_refusal {

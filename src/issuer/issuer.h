@@ -41,7 +41,7 @@ struct err user_find(struct issuer_store *s, struct bytes name, struct arena *ar
 /* Both end all refresh families of the user. */
 struct err user_set_password(struct issuer_store *s, struct bytes name, struct bytes phc);
 struct err user_set_disabled(struct issuer_store *s, struct bytes name, bool disabled);
-/* The same password, hashed anew after password_verify() asked for it: revokes nothing, and does nothing when
+/* The same password, hashed anew after user_check_password() asked for it: revokes nothing, and does nothing when
  * the stored hash is no longer `u`'s. */
 struct err user_rehash(struct issuer_store *s, const struct user *u, struct bytes phc);
 typedef void user_list_fn(void *of, const struct user *u);
@@ -56,14 +56,10 @@ bool password_acceptable(struct bytes password, const char **why);
 /* 64 MiB, t=3, p=4, 16-byte salt, 32-byte tag. ERR_INVALID: longer than PASSWORD_MAX. ERR_LIMIT: no memory.
  */
 struct err password_hash(struct bytes password, struct buf *ret_phc);
-/* ERR_IDENTITY when wrong; ERR_CONFIG when the string's parameters are out of bounds (at most 256 MiB,
- * t 10, p 16; argon2i, d and id, v=16 and 19), which is known before memory is taken. *ret_rehash: not what
- * password_hash() would make now. */
-struct err password_verify(struct bytes phc, struct bytes password, bool *ret_rehash);
-/* The same time as a wrong password: for users that do not exist. */
-void password_verify_dummy(struct bytes password);
-/* Both in one, for logins: `u` is NULL when there is no such user. Unknown, disabled and wrong password cost
- * the same computation and get the same error. Touches no store: made for the hashing pool. */
+/* For logins: `u` is NULL when there is no such user. Unknown, disabled and wrong password cost the same
+ * computation and get the same ERR_IDENTITY. So does a user whose hash is none or out of bounds (at most 256 MiB,
+ * t 10, p 16; argon2i, d and id, v=16 and 19), which is known before memory is taken. *ret_rehash: the hash is not
+ * what password_hash() would make now. Touches no store: made for the hashing pool. */
 struct err user_check_password(const struct user *u, struct bytes password, bool *ret_rehash);
 
 /* Login throttle: growing delay per user and per address; fixed-size tables (about 400 KiB).

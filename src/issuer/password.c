@@ -103,24 +103,6 @@ verify(const struct phc *p, struct bytes password, bool *ret_rehash)
 }
 
 struct err
-password_verify(struct bytes phc, struct bytes password, bool *ret_rehash)
-{
-	struct phc p;
-
-	TRY(phc_parse(phc, &p));
-	return verify(&p, password, ret_rehash);
-}
-
-void
-password_verify_dummy(struct bytes password)
-{
-	bool unused;
-
-	/* `ours` is a hash whose salt and tag are all zero. Whatever comes out, nobody logs in by it. */
-	(void)verify(&ours, password, &unused);
-}
-
-struct err
 user_check_password(const struct user *u, struct bytes password, bool *ret_rehash)
 {
 	bool is_usable = u != NULL && !u->is_disabled, rehash = false;
@@ -128,7 +110,7 @@ user_check_password(const struct user *u, struct bytes password, bool *ret_rehas
 
 	/* A hash that cannot be read never gets into the store; should it, the user is as good as unknown. */
 	if (u == NULL || failed(phc_parse(u->hash, &p)))
-		p = ours, is_usable = false;
+		p = ours, is_usable = false; /* salt and tag all zero: whatever comes out, nobody logs in by it */
 
 	struct err e = verify(&p, password, &rehash);
 

@@ -303,12 +303,6 @@ jwks_find(const struct jwks *s, struct bytes kid, enum jws_alg_bit alg)
 	return found;
 }
 
-struct bytes
-jwk_kid(const struct jwk *k)
-{
-	return k->kid;
-}
-
 bool
 jwk_fits(const struct jwk *k, enum jws_alg_bit alg)
 {

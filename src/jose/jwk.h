@@ -24,7 +24,6 @@ const struct jwk *jwks_at(const struct jwks *s, size_t index);
 /* The only key with exactly this kid that fits `alg`; with an empty kid, the only one that fits. NULL when
  * there is none, and when there are several: two different keys of one name are nobody's proof. */
 const struct jwk *jwks_find(const struct jwks *s, struct bytes kid, enum jws_alg_bit alg);
-struct bytes jwk_kid(const struct jwk *k);
 bool jwk_fits(const struct jwk *k, enum jws_alg_bit alg);
 
 #endif

@@ -31,7 +31,6 @@ struct value {
 	};
 };
 
-const char *value_type_name(enum value_type type);
 /* Does a value of this type use `bytes`? */
 bool value_has_bytes(enum value_type type);
 /* bytes copied into the arena where there are any. ERR_LIMIT when it is full. */

@@ -2,6 +2,8 @@
  * which. Whatever is taken must be written again as it came. */
 #include <stdlib.h>
 
+#include <openssl/evp.h>
+
 #include "audit/checkpoint.h"
 #include "audit/record.h"
 #include "format/json.h"
@@ -57,7 +59,7 @@ fuzz_line(struct bytes text)
 	digest_done(&d);
 }
 
-/* The public key of RFC 8032, section 7.1, test 1. */
+/* The public key of RFC 8032, section 7.1, test 1; the key id below is what C2SP makes of it. */
 static const uint8_t public[CHECKPOINT_KEY_LEN] = {
 	0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
 	0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
@@ -66,10 +68,11 @@ static const uint8_t public[CHECKPOINT_KEY_LEN] = {
 static void
 fuzz_checkpoint(struct bytes text)
 {
-	struct checkpoint_key key;
+	struct checkpoint_key key = { .id = { 0x89, 0xed, 0x99, 0x70 }, .origin = "gatewarden.audit/21fe31dfa154a261" };
 	struct checkpoint c;
 
-	must(!failed(checkpoint_key_from(public, &key)));
+	key.key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, sizeof public);
+	must(key.key != NULL);
 	if (!failed(checkpoint_read(text, &key, &c)))
 		must(bytes_starts(text, bytes_text(key.origin)));
 	checkpoint_key_done(&key);

@@ -24,7 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				if (!failed(jwk_verify(k, (enum jws_alg_bit)bit, BYTES("message"),
 						       (struct bytes){ signature, lengths[n] })))
 					abort();
-		(void)jwks_find(set, jwk_kid(k), ALG_RS256);
+		(void)jwks_find(set, BYTES(""), ALG_RS256);
 	}
 	jwks_free(set);
 	buf_done(&refused);

@@ -97,7 +97,6 @@ check_moment(struct bytes input)
 
 	(void)moment_is_date(input); /* only must not read past the end */
 	(void)moment_is_time(input);
-	(void)ulid_is(input);
 	if (!moment_parse_timestamp(input, &us))
 		return;
 	moment_put_timestamp(&text, us);

@@ -215,6 +215,15 @@ kill_once(const struct audit_settings *s, bool at_work, unsigned after_us)
 	return last > first ? last : first;
 }
 
+static uint64_t
+random_number(void)
+{
+	uint64_t value;
+
+	random_fill(&value, sizeof value);
+	return value;
+}
+
 static void
 test_case_91_kill_9_at_any_moment_loses_nothing_acknowledged(void)
 {
@@ -227,7 +236,7 @@ test_case_91_kill_9_at_any_moment_loses_nothing_acknowledged(void)
 	s.checkpoint_records = 40;
 	for (unsigned i = 0; i < 30; i++) {
 		s.durability = i % 2 == 0 ? AUDIT_WRITE : AUDIT_FSYNC;
-		uint64_t last = kill_once(&s, i % 3 != 0, (unsigned)(random_u64() % 15000));
+		uint64_t last = kill_once(&s, i % 3 != 0, (unsigned)(random_number() % 15000));
 		worked += last > acknowledged;
 		acknowledged = last > acknowledged ? last : acknowledged;
 

@@ -11,10 +11,8 @@ test_numbers_and_words_are_written(void)
 
 	buf_put_u8(&out, 'x');
 	buf_put_u16le(&out, 0x4241);
-	buf_put_u16be(&out, 0x4142);
 	buf_put_u32le(&out, 0x64636261);
-	buf_put_u32be(&out, 0x61626364);
-	CHECK(bytes_is(buf_bytes(&out), "xABABabcdabcd"));
+	CHECK(bytes_is(buf_bytes(&out), "xABabcd"));
 	buf_clear(&out);
 	buf_put_decimal(&out, INT64_MIN);
 	buf_put_u8(&out, ' ');

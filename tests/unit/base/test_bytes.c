@@ -132,16 +132,15 @@ test_reads_are_checked_and_leave_the_cursor_on_failure(void)
 
 	CHECK(!failed(read_u8(&r, &u8)) && u8 == 1);
 	CHECK(!failed(read_u16le(&r, &u16)) && u16 == 0x0302);
-	CHECK(!failed(read_u16be(&r, &u16)) && u16 == 0x0405);
-	CHECK(!failed(read_u32be(&r, &u32)) && u32 == 0x06070809);
+	CHECK(!failed(read_u16le(&r, &u16)) && u16 == 0x0504);
+	CHECK(!failed(read_u32le(&r, &u32)) && u32 == 0x09080706);
 	CHECK(!failed(read_u32le(&r, &u32)) && u32 == 0x0d0c0b0a);
-	CHECK(failed(read_u64le(&r, &u64)) && failed(read_u32le(&r, &u32)) && failed(read_u32be(&r, &u32)));
+	CHECK(failed(read_u64le(&r, &u64)) && failed(read_u32le(&r, &u32)));
 	CHECK(reader_left(&r) == 2 && u64 == 0 && u32 == 0x0d0c0b0a);
 	CHECK(failed(read_bytes(&r, 3, &run)) && failed(read_bytes(&r, SIZE_MAX, &run)) &&
 	      reader_left(&r) == 2);
 	CHECK(!failed(read_bytes(&r, 2, &run)) && bytes_is(run, "\x0e\x0f") && failed(read_u8(&r, &u8)));
-	CHECK(failed(read_u16le(&r, &u16)) && failed(read_u16be(&r, &u16)) &&
-	      !failed(read_bytes(&r, 0, &run)));
+	CHECK(failed(read_u16le(&r, &u16)) && !failed(read_bytes(&r, 0, &run)));
 }
 
 static void

@@ -6,11 +6,16 @@
 #include "base/macros.h"
 #include "test.h"
 
+static const char *const method_names[HTTP_METHOD_COUNT] = {
+	[HTTP_GET] = "GET",     [HTTP_HEAD] = "HEAD",     [HTTP_POST] = "POST",       [HTTP_PUT] = "PUT",
+	[HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS",
+};
+
 /* What the engine made of a tape, as text: the status of a refusal, "more", or the head. */
 static void
 describe(const struct http_head *h, size_t len, struct buf *out)
 {
-	buf_printf(out, "%s %.*s ?%.*s@%.*s 1.%d%s%s%s", http_method_name(h->method), (int)h->path.len,
+	buf_printf(out, "%s %.*s ?%.*s@%.*s 1.%d%s%s%s", method_names[h->method], (int)h->path.len,
 		   (const char *)h->path.at, (int)h->query.len, (const char *)h->query.at, (int)h->host.len,
 		   h->host.at == NULL ? "" : (const char *)h->host.at, h->minor, h->keep_alive ? " keep" : "",
 		   h->is_chunked ? " chunked" : "", h->expect_continue ? " expect" : "");

@@ -62,6 +62,15 @@ check_sound(struct scene *s)
 	sqlite3_close(db);
 }
 
+static uint64_t
+random_number(void)
+{
+	uint64_t value;
+
+	random_fill(&value, sizeof value);
+	return value;
+}
+
 /* Runs a child for a moment, kills it, and gives back the last thing it told of. */
 static bool
 kill_one(struct scene *s, struct progress *ret)
@@ -82,7 +91,7 @@ kill_one(struct scene *s, struct progress *ret)
 	if (read(pipes[0], ret, sizeof *ret) == sizeof *ret)
 		told = true;
 
-	const struct timespec moment = { .tv_nsec = (long)(random_u64() % 40000000) };
+	const struct timespec moment = { .tv_nsec = (long)(random_number() % 40000000) };
 
 	nanosleep(&moment, NULL);
 	kill(child, SIGKILL);
