@@ -19,6 +19,7 @@ enum {
 	TICK_MS = 250,
 	BODY_GRACE_US = 5000000,
 	LINGER_MS = 2000,
+	FORM_ROOM = 16384,
 	BUFFERED_MAX = HTTP_HEAD_MAX + LOOP_SCRATCH, /* of pipelined bytes, while a request is at work */
 };
 
@@ -105,7 +106,7 @@ linger(struct connection *c)
 	uv_os_fd_t fd;
 
 	c->is_lingering = true;
-	buf_done(&c->in);
+	buf_wipe(&c->in); /* may hold a password */
 	if (c->peer_ended || uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
 		connection_close(c);
 		return;
@@ -152,7 +153,7 @@ become_idle(struct connection *c)
 		connection_close(c);
 		return;
 	}
-	buf_done(&c->in); /* an idle connection holds no buffer */
+	buf_wipe(&c->in); /* an idle connection holds no buffer, and nothing that was in one */
 	deadline_start(&c->server->idle, &c->deadline, clock_monotonic_us());
 	stream_read(&c->stream, true);
 }
@@ -278,6 +279,9 @@ connection_receive(struct connection *c)
 
 	http_body_init(&c->body, &r->head, request_body_max(r));
 	r->body.limit = request_body_max(r) + 1;
+	/* A form is not moved as it grows: a move would leave a copy of the password behind. */
+	if (r->head.has_length && r->head.content_length <= FORM_ROOM)
+		(void)buf_reserve(&r->body, (size_t)r->head.content_length); /* fails again when it is put */
 	TRY(feed_body(c));
 	if (r->has_body)
 		return OK;

@@ -105,7 +105,9 @@ gate_set_keeper(struct gate *g, int fd)
 {
 	channel_close(g->keeper);
 	lose_keeper(g);
-	return open_channel(g, fd, on_keeper_message, on_keeper_closed, &g->keeper);
+	TRY(open_channel(g, fd, on_keeper_message, on_keeper_closed, &g->keeper));
+	channel_wipe_sent(g->keeper);
+	return OK;
 }
 
 struct err
@@ -194,6 +196,8 @@ on_keeper_message(void *of, struct channel *c, const struct message *m)
 	struct err e = OK;
 
 	(void)c;
+	if (m->fd >= 0)
+		close(m->fd); /* none is expected */
 	switch ((enum keeper_message)m->type) {
 	case KEEPER_SHARED_KEYS:
 		e = take_shared_keys(g, m->body);
@@ -252,6 +256,8 @@ on_ledger_message(void *of, struct channel *c, const struct message *m)
 	struct gate *g = of;
 
 	(void)c;
+	if (m->fd >= 0)
+		close(m->fd); /* none is expected */
 	if (m->type == LEDGER_KEPT)
 		wake_through(g, m->id, OK);
 	else if (m->type == LEDGER_REFUSED)

@@ -22,6 +22,7 @@ struct channel {
 	struct buf out; /* whole frames; the first out_sent bytes have left */
 	size_t out_sent;
 	bool waits_writable;
+	bool wipes_sent;
 	bool is_closed;
 };
 
@@ -135,9 +136,17 @@ flush(struct channel *c)
 		}
 		c->out_sent += (size_t)sent;
 	}
+	if (c->wipes_sent && c->out.len > 0)
+		explicit_bzero(c->out.at, c->out.len);
 	buf_clear(&c->out);
 	c->out_sent = 0;
 	want_writable(c, false);
+}
+
+void
+channel_wipe_sent(struct channel *c)
+{
+	c->wipes_sent = true;
 }
 
 /* A queue that is never quite empty would grow by what has left. */

@@ -38,6 +38,8 @@ void channel_close(struct channel *c);
 struct err channel_send(struct channel *c, uint16_t type, uint64_t id, struct bytes body);
 /* Sends at once, waiting a second at most. `fd` stays the caller's. For the supervisor's few messages. */
 struct err channel_send_fd(struct channel *c, uint16_t type, uint64_t id, struct bytes body, int fd);
+/* From now on what is sent is wiped when it has left: for passwords and tokens. */
+void channel_wipe_sent(struct channel *c);
 /* Bytes waiting to be sent. */
 size_t channel_queued(const struct channel *c);
 

@@ -123,6 +123,7 @@ add_asker(struct keeper *k, const struct message *m)
 		free(a);
 		return e;
 	}
+	channel_wipe_sent(a->channel);
 	list_append(&k->askers, &a->node);
 	TRY(tell_shared_keys(k, a));
 	return tell_jwks(k, a);
