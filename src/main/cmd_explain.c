@@ -91,11 +91,13 @@ take_arguments(int argc, char **argv, struct question *r)
 /* The request as policy sees it */
 
 static const struct {
+	const char *name;
 	enum http_method method;
 	bool with_key, without_key;
 } methods[] = {
-	{ HTTP_GET, true, true },  { HTTP_HEAD, true, true },   { HTTP_POST, false, true },
-	{ HTTP_PUT, true, false }, { HTTP_PATCH, true, false }, { HTTP_DELETE, true, false },
+	{ "GET", HTTP_GET, true, true },      { "HEAD", HTTP_HEAD, true, true },
+	{ "POST", HTTP_POST, false, true },   { "PUT", HTTP_PUT, true, false },
+	{ "PATCH", HTTP_PATCH, true, false }, { "DELETE", HTTP_DELETE, true, false },
 };
 
 static int
@@ -119,7 +121,7 @@ static int
 take_request(struct question *r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		if (strcmp(http_method_name(methods[i].method), r->method) != 0)
+		if (strcmp(methods[i].name, r->method) != 0)
 			continue;
 
 		int status = take_target(r, methods[i].method);
