@@ -180,6 +180,8 @@ parse_filter(struct request *r, struct bytes text)
 	rest->filter_text = text;
 	if (failed(e))
 		TRY(check_columns(r, &error.columns));
+	if (failed(e) && error.near.len == 0)
+		return request_fail(r, e, "$filter: at the end: %s", error.why);
 	if (failed(e))
 		return request_fail(r, e, "$filter: at character %zu, near \"%.*s\": %s", error.offset + 1,
 		                    error.near.len > 64 ? 64 : (int)error.near.len, (const char *)error.near.at, error.why);

@@ -61,8 +61,7 @@ compile_policy(struct worker *w, struct arena *arena, struct config_errors *erro
 		if (failed(e))
 			config_error_add(errors, settings->file, r->table_place, "table %s: %s", r->table, e.why);
 	}
-	if (errors->count > 0)
-		return fail(ERR_CONFIG, "the configuration does not fit the data");
+	/* Also with tables missing: it fails then, and says all that is wrong besides. */
 	return policy_compile(settings, tables, w->start->generation, arena, &w->gate.policy, errors);
 }
 
