@@ -57,6 +57,7 @@ read_table(struct schema_reader *s, sqlite3 *db, const char *name)
 	if (result != SQLITE_ROW)
 		return sqlite_error(db, result);
 	TRY(copy_text(st, 0, s->arena, &s->table->name));
+	s->table->is_view = strcmp((const char *)sqlite3_column_text(st, 1), "view") == 0;
 	s->has_rowid = strcmp((const char *)sqlite3_column_text(st, 1), "table") == 0 &&
 		       sqlite3_column_int(st, 2) == 0;
 	return OK;

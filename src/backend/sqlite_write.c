@@ -453,6 +453,9 @@ sqlite_write_start(struct backend *b, const struct operation *op, struct arena *
 
 	if (s == NULL)
 		return fail(ERR_LIMIT, "no memory for the request");
+	/* A trigger may do anything or nothing instead: what was written could not be told. */
+	if (op->grant->table->is_view)
+		return fail(ERR_INVALID, "a view is read only");
 	/* Without a key the new row could not be found again to be checked. */
 	if (op->grant->table->key_count == 0 && statement_is_conditional(op->grant))
 		return fail(ERR_INVALID, "a table without a key takes no rows under a condition");

@@ -532,7 +532,19 @@ test_dropped_table_fails_the_write(void)
 	fixture_done(&f);
 }
 
-TESTS(TEST(test_inserted_row_is_returned_and_lasts),
+static void
+test_view_is_read_only(void)
+{
+	static const uint16_t column = 0;
+	const struct value value = text_value("Mathilda");
+	struct fixture f;
+
+	fixture_start(&f, "CREATE TABLE t (title TEXT); CREATE VIEW v AS SELECT title FROM t", "v");
+	CHECK(!run(&f, insert_of(&f, &column, &value, 1)) && error_is(&f, ERR_INVALID, "a view is read only"));
+	fixture_done(&f);
+}
+
+TESTS(TEST(test_view_is_read_only), TEST(test_inserted_row_is_returned_and_lasts),
       TEST(test_values_of_every_type_come_back_as_they_went_in), TEST(test_injection_text_is_a_value),
       TEST(test_megabyte_is_written), TEST(test_update_returns_the_row_as_it_is_now),
       TEST(test_update_may_change_the_key), TEST(test_delete_removes_one_row_and_returns_none),
