@@ -1,5 +1,5 @@
-/* limit.c - how fast this machine can be at most: a bare libuv loop that answers every request with the same
- * bytes, and bare SQLite doing the benchmark's two reads with nothing around them.
+/* limit.c - how fast this machine can be at most: a bare libuv loop that answers every request with
+ * the same bytes, and bare SQLite doing the benchmark's two reads with nothing around them.
  *
  *   limit hello PORT            serves until it is ended
  *   limit key|list FILE SECONDS prints operations a second
@@ -13,8 +13,10 @@
 #include <uv.h>
 
 /* As long as the file that the other servers answer with. */
-static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: text/css; charset=utf-8\r\nContent-Length: 92\r\n\r\n"
-	"body { margin: 0; } noscript { display: block; padding: 2em; font-family: sans-serif; } xxxx";
+static const char answer[] =
+	"HTTP/1.1 200 OK\r\nContent-Type: text/css; charset=utf-8\r\nContent-Length: 92\r\n\r\n"
+	"body { margin: 0; } noscript { display: block; padding: 2em; font-family: sans-serif; } "
+	"xxxx";
 
 struct client {
 	uv_tcp_t tcp;
@@ -45,7 +47,9 @@ count_requests(struct client *c, const char *at, size_t len)
 	size_t count = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		c->matched = at[i] == "\r\n\r\n"[c->matched] ? c->matched + 1 : at[i] == '\r' ? 1 : 0;
+		c->matched = at[i] == "\r\n\r\n"[c->matched] ? c->matched + 1
+		             : at[i] == '\r'                 ? 1
+		                                             : 0;
 		if (c->matched == 4) {
 			c->matched = 0;
 			count++;
@@ -64,7 +68,8 @@ on_read(uv_stream_t *s, ssize_t len, const uv_buf_t *buf)
 		uv_close((uv_handle_t *)s, on_closed);
 		return;
 	}
-	for (size_t n = count_requests(c, buf->base, (size_t)len); n > 0 && filled + size <= sizeof c->out; n--) {
+	for (size_t n = count_requests(c, buf->base, (size_t)len);
+	     n > 0 && filled + size <= sizeof c->out; n--) {
 		memcpy(c->out + filled, answer, size);
 		filled += size;
 	}
@@ -148,9 +153,13 @@ main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "hello") == 0)
 		return serve(atoi(argv[2]));
 	if (argc == 4 && strcmp(argv[1], "key") == 0)
-		return measure(argv[2], "SELECT * FROM books WHERE id = ? AND published", atof(argv[3]));
+		return measure(argv[2], "SELECT * FROM books WHERE id = ? AND published",
+		               atof(argv[3]));
 	if (argc == 4 && strcmp(argv[1], "list") == 0)
-		return measure(argv[2], "SELECT * FROM books WHERE id > 0 * ? AND published ORDER BY id LIMIT 100", atof(argv[3]));
+		return measure(
+			argv[2],
+			"SELECT * FROM books WHERE id > 0 * ? AND published ORDER BY id LIMIT 100",
+			atof(argv[3]));
 	fputs("usage: limit hello PORT | key FILE SECONDS | list FILE SECONDS\n", stderr);
 	return 2;
 }

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The bytes in an allocation of exactly their size, so that a sanitizer sees a read past the end. Freed by
- * the caller; NULL when the file cannot be read. */
+/* The bytes in an allocation of exactly their size, so that a sanitizer sees a read past the end.
+ * Freed by the caller; NULL when the file cannot be read. */
 static inline uint8_t *
 test_file(const char *path, size_t *ret_len)
 {

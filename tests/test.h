@@ -19,27 +19,27 @@ struct test {
 static bool test_failed;
 static const char *test_skipped;
 
-#define CHECK(condition)                                                                        \
-	do {                                                                                    \
-		if (!(condition)) {                                                             \
-			printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition);                \
-			test_failed = true;                                                     \
-		}                                                                               \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition);                   \
+			test_failed = true;                                                        \
+		}                                                                                  \
 	} while (0)
 
 /* For table-driven tests: names the row. */
-#define CHECK_ROW(condition, row)                                                               \
-	do {                                                                                    \
-		if (!(condition)) {                                                             \
-			printf("# %s:%d: %s: %s\n", __FILE__, __LINE__, row, #condition);       \
-			test_failed = true;                                                     \
-		}                                                                               \
+#define CHECK_ROW(condition, row)                                                                  \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			printf("# %s:%d: %s: %s\n", __FILE__, __LINE__, row, #condition);          \
+			test_failed = true;                                                        \
+		}                                                                                  \
 	} while (0)
 
-#define SKIP(why)                     \
-	do {                          \
-		test_skipped = (why); \
-		return;               \
+#define SKIP(why)                                                                                  \
+	do {                                                                                       \
+		test_skipped = (why);                                                              \
+		return;                                                                            \
 	} while (0)
 
 /* Path of a corpus file, or NULL when the corpora are not here: then SKIP. Freed by the caller. */
@@ -82,12 +82,15 @@ test_main(const struct test *tests, size_t count)
 	return bad > 0;
 }
 
-#define TEST(name) { #name, name }
-#define TESTS(...)                                                             \
-	int main(void)                                                         \
-	{                                                                      \
-		const struct test tests[] = { __VA_ARGS__ };                   \
-		return test_main(tests, sizeof tests / sizeof *tests);         \
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+#name, name                                                                        \
+	}
+#define TESTS(...)                                                                                 \
+	int main(void)                                                                             \
+	{                                                                                          \
+		const struct test tests[] = { __VA_ARGS__ };                                       \
+		return test_main(tests, sizeof tests / sizeof *tests);                             \
 	}
 
 #endif

@@ -1,5 +1,6 @@
-/* chain.c - see chain.h. What is written is never taken back: `written` moves only after the whole group is in
- * the file (and on the disk, where the settings ask for it), and the group that failed leaves no number unused. */
+/* chain.c - see chain.h. What is written is never taken back: `written` moves only after the whole
+ * group is in the file (and on the disk, where the settings ask for it), and the group that failed
+ * leaves no number unused. */
 #include "audit/chain.h"
 
 #include <stdlib.h>
@@ -19,22 +20,22 @@ struct position {
 };
 
 struct chain {
-	struct audit_settings settings;    /* its path is not used after opening */
-	int directory;                     /* owned; holds the lock */
-	struct segment segment;            /* owned */
+	struct audit_settings settings; /* its path is not used after opening */
+	int directory;                  /* owned; holds the lock */
+	struct segment segment;         /* owned */
 	uint64_t segment_first;
-	bool is_lost;                      /* a sync of the segment failed: not to be written again */
-	struct segment checkpoints;        /* owned */
-	struct checkpoint_key key;         /* owned */
-	struct digest digest;              /* owned */
+	bool is_lost;               /* a sync of the segment failed: not to be written again */
+	struct segment checkpoints; /* owned */
+	struct checkpoint_key key;  /* owned */
+	struct digest digest;       /* owned */
 	struct position written, pending;
-	struct buf group;                  /* owned; lines between written and pending */
-	bool is_dirty;                     /* written, not synced */
-	int64_t dirty_us;                  /* since when */
-	uint64_t checkpoint_sequence;      /* of the last checkpoint */
+	struct buf group;             /* owned; lines between written and pending */
+	bool is_dirty;                /* written, not synced */
+	int64_t dirty_us;             /* since when */
+	uint64_t checkpoint_sequence; /* of the last checkpoint */
 	int64_t checkpoint_us;
-	struct buf notes;                  /* owned; signed, to be written once what they sign is on the disk */
-	struct err missed;                 /* a failure nobody was told of yet: chain_tick() does */
+	struct buf notes;  /* owned; signed, to be written once what they sign is on the disk */
+	struct err missed; /* a failure nobody was told of yet: chain_tick() does */
 };
 
 /* Segments. */
@@ -59,7 +60,8 @@ sync_segment(struct chain *c)
 	return e;
 }
 
-/* The next segment begins with the next record. An empty one that was lost stands in its way by name. */
+/* The next segment begins with the next record. An empty one that was lost stands in its way by
+ * name. */
 static struct err
 begin_segment(struct chain *c)
 {
@@ -68,8 +70,8 @@ begin_segment(struct chain *c)
 	uint64_t first = c->written.sequence + 1;
 
 	segment_name(first, name);
-	if (c->segment.fd >= 0 && c->segment_first == first && unlinkat(c->directory, name, 0) != 0 &&
-	    errno != ENOENT)
+	if (c->segment.fd >= 0 && c->segment_first == first &&
+	    unlinkat(c->directory, name, 0) != 0 && errno != ENOENT)
 		return fail_errno("cannot remove a lost segment of the audit log");
 	remember(c, sync_segment(c));
 	TRY(segment_create(c->directory, name, &next));
@@ -85,7 +87,8 @@ prepare_segment(struct chain *c)
 {
 	uint64_t length = c->segment.length;
 
-	/* What could not be cut off belongs to a refused group: no other segment may begin behind it. */
+	/* What could not be cut off belongs to a refused group: no other segment may begin behind
+	 * it. */
 	if (c->segment.is_ragged)
 		TRY(segment_cut(&c->segment, length));
 	if (c->segment.fd < 0 || c->is_lost ||
@@ -126,8 +129,8 @@ write_notes(struct chain *c)
 	return OK;
 }
 
-/* By number of records. Not worth a sync of its own, which would make every record wait: the note is written
- * with the next one. */
+/* By number of records. Not worth a sync of its own, which would make every record wait: the note
+ * is written with the next one. */
 static struct err
 note_records(struct chain *c, int64_t wall_us)
 {
@@ -138,7 +141,8 @@ note_records(struct chain *c, int64_t wall_us)
 
 	struct err e = write_notes(c);
 	if (c->notes.len >= NOTES_MAX)
-		buf_clear(&c->notes); /* cannot be written: fewer checkpoints, and the error says so */
+		buf_clear(&c->notes); /* cannot be written: fewer checkpoints, and the error says so
+		                       */
 	return e;
 }
 
@@ -154,7 +158,8 @@ is_checkpoint_due(const struct chain *c, int64_t wall_us)
 {
 	uint64_t records = c->written.sequence - c->checkpoint_sequence;
 
-	return records > 0 && is_past(c->checkpoint_us, (int64_t)c->settings.checkpoint_ms * 1000, wall_us);
+	return records > 0 &&
+	       is_past(c->checkpoint_us, (int64_t)c->settings.checkpoint_ms * 1000, wall_us);
 }
 
 /* Opening. */
@@ -164,7 +169,9 @@ open_checkpoints(struct chain *c)
 {
 	struct err e = segment_open(c->directory, checkpoints_name, &c->checkpoints);
 
-	return e.kind == ERR_NOT_FOUND ? segment_create(c->directory, checkpoints_name, &c->checkpoints) : e;
+	return e.kind == ERR_NOT_FOUND
+	               ? segment_create(c->directory, checkpoints_name, &c->checkpoints)
+	               : e;
 }
 
 static struct err
@@ -265,8 +272,8 @@ chain_close(struct chain *c)
 {
 	if (c == NULL)
 		return;
-	/* Records handed over but not committed were never acknowledged. A failure here leaves what a crash
-	 * would leave, and the next start and `audit verify` know that. */
+	/* Records handed over but not committed were never acknowledged. A failure here leaves what
+	 * a crash would leave, and the next start and `audit verify` know that. */
 	if (c->written.sequence > c->checkpoint_sequence)
 		(void)sign_checkpoint(c, clock_wall_us());
 	(void)write_notes(c);
@@ -338,7 +345,8 @@ chain_commit(struct chain *c, int64_t wall_us)
 		c->is_dirty = true;
 		c->dirty_us = wall_us;
 	}
-	/* The records are safe: a checkpoint that fails refuses none, and the next tick tells of it. */
+	/* The records are safe: a checkpoint that fails refuses none, and the next tick tells of
+	 * it. */
 	remember(c, note_records(c, wall_us));
 	return OK;
 }

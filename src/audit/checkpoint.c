@@ -76,7 +76,8 @@ checkpoint_put(struct buf *out, const struct checkpoint_key *k, const struct che
 	return buf_check(out);
 }
 
-static const struct err shape = { .kind = ERR_PEER, .why = "it is not in the form of a checkpoint" };
+static const struct err shape = { .kind = ERR_PEER,
+	                          .why = "it is not in the form of a checkpoint" };
 
 static struct err
 next_line(struct reader *in, struct bytes *ret)
@@ -93,7 +94,8 @@ decode(struct bytes text, size_t len, uint8_t *ret)
 	uint8_t raw[CHECKPOINT_MAX];
 	size_t got;
 
-	if (text.len > sizeof raw || failed(base64_decode(text, true, raw, sizeof raw, &got)) || got != len)
+	if (text.len > sizeof raw || failed(base64_decode(text, true, raw, sizeof raw, &got)) ||
+	    got != len)
 		return shape;
 	memcpy(ret, raw, len);
 	return OK;
@@ -152,8 +154,8 @@ checkpoint_read(struct bytes entry, const struct checkpoint_key *k, struct check
 		return shape;
 	TRY(read_signature(&in, k, signature));
 
-	/* The signature covers what was written; writing the values again must give just that, so there
-	 * is one spelling of every checkpoint. */
+	/* The signature covers what was written; writing the values again must give just that, so
+	 * there is one spelling of every checkpoint. */
 	put_text(&text, k, &c);
 	TRY(buf_check(&text));
 	if (!bytes_starts(entry, buf_bytes(&text)))
@@ -217,8 +219,8 @@ checkpoint_stream_done(struct checkpoint_stream *s)
 }
 
 struct err
-checkpoint_stream_next(struct checkpoint_stream *s, const struct checkpoint_key *k, enum lines_kind *ret_kind,
-                       struct checkpoint *ret)
+checkpoint_stream_next(struct checkpoint_stream *s, const struct checkpoint_key *k,
+                       enum lines_kind *ret_kind, struct checkpoint *ret)
 {
 	struct bytes line;
 

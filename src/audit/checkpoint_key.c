@@ -1,6 +1,6 @@
 /* checkpoint_key.c - the key that signs checkpoints: <dir>/checkpoint.key (PKCS#8 PEM, 0600) and
- * <dir>/checkpoint.pub (SubjectPublicKeyInfo PEM). Made at the first start and never again: a key that is
- * missing later, or another one in its place, is for the operator to explain. */
+ * <dir>/checkpoint.pub (SubjectPublicKeyInfo PEM). Made at the first start and never again: a key
+ * that is missing later, or another one in its place, is for the operator to explain. */
 #include "audit/checkpoint.h"
 
 #include <fcntl.h>
@@ -32,22 +32,26 @@ bio_free(BIO **bio)
 	BIO_free_all(*bio);
 }
 
-/* key id = SHA-256(name, newline, 0x01, public key)[:4] (C2SP signed-note, "Ed25519 signatures"). */
+/* key id = SHA-256(name, newline, 0x01, public key)[:4] (C2SP signed-note, "Ed25519 signatures").
+ */
 static struct err
 name_key(struct checkpoint_key *k)
 {
-	uint8_t public[CHECKPOINT_KEY_LEN], hash[SHA256_DIGEST_LENGTH], message[CHECKPOINT_ORIGIN_ROOM + 2 + CHECKPOINT_KEY_LEN];
+	uint8_t public[CHECKPOINT_KEY_LEN], hash[SHA256_DIGEST_LENGTH],
+		message[CHECKPOINT_ORIGIN_ROOM + 2 + CHECKPOINT_KEY_LEN];
 	size_t len = sizeof public;
 
-	if (!EVP_PKEY_is_a(k->key, "ED25519") || EVP_PKEY_get_raw_public_key(k->key, public, &len) != 1 ||
-	    len != sizeof public)
+	if (!EVP_PKEY_is_a(k->key, "ED25519") ||
+	    EVP_PKEY_get_raw_public_key(k->key, public, &len) != 1 || len != sizeof public)
 		return fail(ERR_CONFIG, "the checkpoint key is no Ed25519 key");
 
 	SHA256(public, sizeof public, hash);
-	int name = snprintf(k->origin, sizeof k->origin, "gatewarden.audit/%02x%02x%02x%02x%02x%02x%02x%02x",
-	                    hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
+	int name = snprintf(k->origin, sizeof k->origin,
+	                    "gatewarden.audit/%02x%02x%02x%02x%02x%02x%02x%02x", hash[0], hash[1],
+	                    hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
 	int head = snprintf((char *)message, sizeof message, "%s\n%c", k->origin, NOTE_ED25519);
-	if (name >= (int)sizeof k->origin || head < 0 || (size_t)head + sizeof public > sizeof message)
+	if (name >= (int)sizeof k->origin || head < 0 ||
+	    (size_t)head + sizeof public > sizeof message)
 		return fail(ERR_SYSTEM, "cannot name the checkpoint key");
 	memcpy(message + head, public, sizeof public);
 	SHA256(message, (size_t)head + sizeof public, hash);
@@ -60,7 +64,8 @@ static struct err
 key_from(EVP_PKEY *key, struct checkpoint_key *ret)
 {
 	struct checkpoint_key k = { .key = key };
-	struct err e = key == NULL ? fail(ERR_CONFIG, "the checkpoint key cannot be read") : name_key(&k);
+	struct err e =
+		key == NULL ? fail(ERR_CONFIG, "the checkpoint key cannot be read") : name_key(&k);
 
 	if (failed(e)) {
 		checkpoint_key_done(&k);
@@ -111,8 +116,9 @@ write_pem(int directory, const char *name, bool is_private, const struct checkpo
 	BIO *bio CLEANUP(bio_free) = BIO_new(BIO_s_secmem());
 	char *at = NULL;
 
-	if (bio == NULL || (is_private ? PEM_write_bio_PKCS8PrivateKey(bio, k->key, NULL, NULL, 0, NULL, NULL)
-	                               : PEM_write_bio_PUBKEY(bio, k->key)) != 1)
+	if (bio == NULL ||
+	    (is_private ? PEM_write_bio_PKCS8PrivateKey(bio, k->key, NULL, NULL, 0, NULL, NULL)
+	                : PEM_write_bio_PUBKEY(bio, k->key)) != 1)
 		return fail(ERR_SYSTEM, "cannot write the checkpoint key");
 	long len = BIO_get_mem_data(bio, &at);
 	return directory_write(directory, name, (struct bytes){ (const uint8_t *)at, (size_t)len });
@@ -141,7 +147,8 @@ check_mode(int directory)
 	if (fstatat(directory, private_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return fail_errno("cannot read checkpoint.key");
 	if ((st.st_mode & 077) != 0)
-		return fail(ERR_CONFIG, "checkpoint.key can be read by others: its mode must be 0600");
+		return fail(ERR_CONFIG,
+		            "checkpoint.key can be read by others: its mode must be 0600");
 	return OK;
 }
 
@@ -158,7 +165,8 @@ match_public(int directory, const struct checkpoint_key *k)
 		return e;
 	bool same = EVP_PKEY_eq(k->key, public.key) == 1;
 	checkpoint_key_done(&public);
-	return same ? OK : fail(ERR_CONFIG, "checkpoint.pub is not the public half of checkpoint.key");
+	return same ? OK
+	            : fail(ERR_CONFIG, "checkpoint.pub is not the public half of checkpoint.key");
 }
 
 struct err
@@ -169,7 +177,8 @@ checkpoint_key_take(int directory, bool is_new, struct checkpoint_key *ret)
 
 	if (e.kind == ERR_NOT_FOUND) {
 		if (!is_new)
-			return fail(ERR_CONFIG, "there is an audit log, but its checkpoint.key is missing");
+			return fail(ERR_CONFIG,
+			            "there is an audit log, but its checkpoint.key is missing");
 		e = make_key(directory, &k);
 	}
 	TRY(e);

@@ -34,7 +34,8 @@ directory_take(const char *path, int *ret)
 		struct err e = fail_errno("cannot lock the audit directory");
 
 		if (e.sys == EWOULDBLOCK)
-			e = fail(ERR_CONFIG, "another ledger is already writing to this audit directory");
+			e = fail(ERR_CONFIG,
+			         "another ledger is already writing to this audit directory");
 		fd_close(&directory);
 		return e;
 	}
@@ -75,7 +76,8 @@ directory_sync(int directory)
 void
 segment_name(uint64_t first, char ret[SEGMENT_NAME_ROOM])
 {
-	(void)snprintf(ret, SEGMENT_NAME_ROOM, "%020llu%s", (unsigned long long)first, segment_suffix);
+	(void)snprintf(ret, SEGMENT_NAME_ROOM, "%020llu%s", (unsigned long long)first,
+	               segment_suffix);
 }
 
 static bool
@@ -174,8 +176,9 @@ directory_read(int directory, const char *name, size_t max, struct buf *ret)
 	int file CLEANUP(fd_close) = directory_open_file(directory, name, O_RDONLY);
 
 	if (file < 0)
-		return errno == ENOENT ? fail(ERR_NOT_FOUND, "a file of the audit directory is missing")
-		                       : fail_errno("cannot open a file of the audit directory");
+		return errno == ENOENT
+		               ? fail(ERR_NOT_FOUND, "a file of the audit directory is missing")
+		               : fail_errno("cannot open a file of the audit directory");
 	for (;;) {
 		uint8_t *to = buf_reserve(ret, max + 1);
 		TRY(buf_check(ret));
@@ -194,7 +197,8 @@ directory_read(int directory, const char *name, size_t max, struct buf *ret)
 static struct err
 write_aside(int directory, const char *name, struct bytes content)
 {
-	int file CLEANUP(fd_close) = directory_open_file(directory, name, O_WRONLY | O_CREAT | O_TRUNC);
+	int file CLEANUP(fd_close) =
+		directory_open_file(directory, name, O_WRONLY | O_CREAT | O_TRUNC);
 
 	if (file < 0)
 		return fail_errno("cannot make a file in the audit directory");

@@ -1,4 +1,5 @@
-/* directory.h - the audit directory: its lock, the names of its segments, small whole files in it. */
+/* directory.h - the audit directory: its lock, the names of its segments, small whole files in it.
+ */
 #ifndef AUDIT_DIRECTORY_H
 #define AUDIT_DIRECTORY_H
 

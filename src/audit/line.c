@@ -1,5 +1,5 @@
-/* line.c - see line.h. There is exactly one spelling of a line, so every changed byte is seen: either the
- * shape breaks or the hash does. */
+/* line.c - see line.h. There is exactly one spelling of a line, so every changed byte is seen:
+ * either the shape breaks or the hash does. */
 #include "audit/line.h"
 
 #include <openssl/evp.h>
@@ -85,7 +85,9 @@ read_literal(struct reader *in, struct bytes literal)
 	struct bytes got;
 
 	TRY(read_bytes(in, literal.len, &got));
-	return bytes_equal(got, literal) ? OK : fail(ERR_PEER, "the line is not in the form of a record");
+	return bytes_equal(got, literal)
+	               ? OK
+	               : fail(ERR_PEER, "the line is not in the form of a record");
 }
 
 static struct err
@@ -102,8 +104,8 @@ read_sequence(struct reader *in, uint64_t *ret)
 struct err
 line_parse(struct bytes text, struct line *ret)
 {
-	struct bytes head = BYTES("{\"seq\":"), prev = BYTES(",\"prev\":\""), hash = BYTES("\",\"hash\":\""),
-	             tail = BYTES("\"}"), body;
+	struct bytes head = BYTES("{\"seq\":"), prev = BYTES(",\"prev\":\""),
+		     hash = BYTES("\",\"hash\":\""), tail = BYTES("\"}"), body;
 	size_t sealed = prev.len + HEX_LEN + hash.len + HEX_LEN + tail.len;
 	struct reader in = reader_of(text);
 	struct line l;
@@ -131,5 +133,6 @@ line_is_intact(const struct line *l, const struct digest *d)
 {
 	uint8_t hash[AUDIT_HASH_LEN];
 
-	return !failed(digest_line(d, l->prev, l->body, hash)) && memcmp(hash, l->hash, sizeof hash) == 0;
+	return !failed(digest_line(d, l->prev, l->body, hash)) &&
+	       memcmp(hash, l->hash, sizeof hash) == 0;
 }

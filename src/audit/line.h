@@ -18,12 +18,13 @@ struct digest {
 };
 struct err digest_init(struct digest *ret);
 void digest_done(struct digest *d);
-struct err digest_line(const struct digest *d, const uint8_t prev[AUDIT_HASH_LEN], struct bytes body,
-                       uint8_t ret[AUDIT_HASH_LEN]);
+struct err digest_line(const struct digest *d, const uint8_t prev[AUDIT_HASH_LEN],
+                       struct bytes body, uint8_t ret[AUDIT_HASH_LEN]);
 
-/* `out` holds, from `start`, a record without its closing `}`. Adds `prev`, `hash` and the newline. */
-struct err line_seal(struct buf *out, size_t start, const struct digest *d, const uint8_t prev[AUDIT_HASH_LEN],
-                     uint8_t ret_hash[AUDIT_HASH_LEN]);
+/* `out` holds, from `start`, a record without its closing `}`. Adds `prev`, `hash` and the newline.
+ */
+struct err line_seal(struct buf *out, size_t start, const struct digest *d,
+                     const uint8_t prev[AUDIT_HASH_LEN], uint8_t ret_hash[AUDIT_HASH_LEN]);
 
 struct line {
 	uint64_t sequence;

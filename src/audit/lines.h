@@ -12,11 +12,12 @@ enum lines_kind {
 };
 
 struct lines {
-	int fd;          /* borrowed; its file offset moves */
-	size_t max;      /* longest line */
-	uint64_t left;   /* bytes of the file still to be read: what grows later is not looked at */
-	struct buf buf;  /* owned */
-	size_t at, seen; /* start of the next line in buf; bytes from there known to hold no newline */
+	int fd;         /* borrowed; its file offset moves */
+	size_t max;     /* longest line */
+	uint64_t left;  /* bytes of the file still to be read: what grows later is not looked at */
+	struct buf buf; /* owned */
+	size_t at,
+		seen; /* start of the next line in buf; bytes from there known to hold no newline */
 };
 
 /* Reads from the start of the file to its present end. */

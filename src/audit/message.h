@@ -4,8 +4,9 @@
 
 enum ledger_message {
 	LEDGER_RECORD = 1, /* worker -> ledger: id = 1, 2, 3 …; body: record.h */
-	LEDGER_KEPT,       /* ledger -> worker: every record up to id is kept, or was refused before */
-	LEDGER_REFUSED,    /* ledger -> worker: the records after the last answer up to id are not kept */
+	LEDGER_KEPT,    /* ledger -> worker: every record up to id is kept, or was refused before */
+	LEDGER_REFUSED, /* ledger -> worker: the records after the last answer up to id are not kept
+	                 */
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* query.c - see verify.h. A scan of all lines: the log is read far less often than written, and keeps no index
- * that could be wrong. */
+/* query.c - see verify.h. A scan of all lines: the log is read far less often than written, and
+ * keeps no index that could be wrong. */
 #include "audit/verify.h"
 
 #include <fcntl.h>
@@ -65,13 +65,15 @@ is_within(const struct json *record, const struct query_filter *f)
 
 	if (!json_int64(json_member(record, "time"), &ms))
 		return false;
-	return (f->from_us == 0 || ms >= f->from_us / 1000) && (f->to_us == 0 || ms < f->to_us / 1000);
+	return (f->from_us == 0 || ms >= f->from_us / 1000) &&
+	       (f->to_us == 0 || ms < f->to_us / 1000);
 }
 
 static bool
 is_match(const struct json *record, const struct query_filter *f)
 {
-	return is_within(record, f) && (f->principal == NULL || is_principal(record, f->principal)) &&
+	return is_within(record, f) &&
+	       (f->principal == NULL || is_principal(record, f->principal)) &&
 	       is_text(audit_field(record, "unmapped", "resource"), f->resource) &&
 	       is_text(audit_field(record, "unmapped", "outcome"), f->outcome) &&
 	       is_text(audit_field(record, "metadata", "uid"), f->decision);
@@ -133,10 +135,13 @@ audit_query(const char *directory, const struct query_filter *filter, query_line
 
 	TRY(directory_open(directory, &opened));
 	TRY(segment_list_read(opened, &segments));
-	struct err e = segments.count == 0 ? fail(ERR_CONFIG, "there is no audit log in this directory")
-	                                   : scan_segments(&s, opened, &segments);
+	struct err e = segments.count == 0
+	                       ? fail(ERR_CONFIG, "there is no audit log in this directory")
+	                       : scan_segments(&s, opened, &segments);
 	segment_list_done(&segments);
 	arena_done(&s.arena);
 	TRY(e);
-	return s.is_broken ? fail(ERR_DENIED, "some lines are no records: run `gatewarden audit verify`") : OK;
+	return s.is_broken ? fail(ERR_DENIED,
+	                          "some lines are no records: run `gatewarden audit verify`")
+	                   : OK;
 }

@@ -1,14 +1,22 @@
 /* record.c - the message form of a record: what a worker sends and the ledger reads.
  *
- * Fixed fields first, then texts in one order, each with its length. The reader takes nothing the writer
- * does not make, so that a worker that has been taken over can choose values but not shapes. */
+ * Fixed fields first, then texts in one order, each with its length. The reader takes nothing the
+ * writer does not make, so that a worker that has been taken over can choose values but not shapes.
+ */
 #include "audit/record.h"
 
-enum { MESSAGE_VERSION = 2, FLAG_FINGERPRINT = 1, FLAG_COMPLETION = 2, TEXT_COUNT = 12, COUNTED_HEAD = 4 };
+enum {
+	MESSAGE_VERSION = 2,
+	FLAG_FINGERPRINT = 1,
+	FLAG_COMPLETION = 2,
+	TEXT_COUNT = 12,
+	COUNTED_HEAD = 4
+};
 enum { FIXED_LEN = 1 + 1 + 1 + 1 + 2 + 2 + 8 + 8 + 8 + FINGERPRINT_LEN + 1 };
 
 _Static_assert(FIXED_LEN + TEXT_COUNT * (COUNTED_HEAD + AUDIT_TEXT_MAX) +
-                       AUDIT_ROLES_MAX * (COUNTED_HEAD + AUDIT_ROLE_MAX) <= AUDIT_MESSAGE_MAX,
+                               AUDIT_ROLES_MAX * (COUNTED_HEAD + AUDIT_ROLE_MAX) <=
+                       AUDIT_MESSAGE_MAX,
                "the largest record must fit in one message");
 
 struct bytes
@@ -31,8 +39,8 @@ static void
 list_texts(struct audit_record *r, struct bytes *ret[TEXT_COUNT])
 {
 	struct bytes *texts[TEXT_COUNT] = {
-		&r->decision, &r->trace, &r->issuer, &r->subject, &r->name,    &r->client,
-		&r->resource, &r->action, &r->rule,  &r->reason,  &r->backend, &r->credential,
+		&r->decision, &r->trace,  &r->issuer, &r->subject, &r->name,    &r->client,
+		&r->resource, &r->action, &r->rule,   &r->reason,  &r->backend, &r->credential,
 	};
 
 	memcpy(ret, texts, sizeof texts);
@@ -73,7 +81,7 @@ read_class(struct reader *in, enum audit_class *ret)
 	TRY(read_u16le(in, &class));
 	if (class != AUDIT_DATASTORE && class != AUDIT_API && class != AUDIT_AUTHENTICATION)
 		return fail(ERR_PEER, "an audit message of no known class");
-	*ret = (enum audit_class)class;
+	*ret = (enum audit_class) class;
 	return OK;
 }
 

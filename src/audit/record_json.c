@@ -1,5 +1,6 @@
-/* record_json.c - a record as one line of OCSF 1.3 JSON: Datastore Activity (6005), API Activity (6003) or
- * Authentication (3002). What OCSF has no attribute for stands under `unmapped`, as OCSF says.
+/* record_json.c - a record as one line of OCSF 1.3 JSON: Datastore Activity (6005), API Activity
+ * (6003) or Authentication (3002). What OCSF has no attribute for stands under `unmapped`, as OCSF
+ * says.
  *
  * Runs once for every request: names are literals that are copied, nothing is formatted twice. */
 #include "audit/record.h"
@@ -18,17 +19,23 @@ struct activity {
 };
 
 static const struct activity activities[] = {
-	{ AUDIT_DATASTORE, 1, "read", "Read" },     { AUDIT_DATASTORE, 6, "create", "Create" },
-	{ AUDIT_DATASTORE, 2, "update", "Update" }, { AUDIT_DATASTORE, 7, "delete", "Delete" },
-	{ AUDIT_DATASTORE, 4, "execute", "Query" }, { AUDIT_DATASTORE, 4, "query", "Query" },
+	{ AUDIT_DATASTORE, 1, "read", "Read" },
+	{ AUDIT_DATASTORE, 6, "create", "Create" },
+	{ AUDIT_DATASTORE, 2, "update", "Update" },
+	{ AUDIT_DATASTORE, 7, "delete", "Delete" },
+	{ AUDIT_DATASTORE, 4, "execute", "Query" },
+	{ AUDIT_DATASTORE, 4, "query", "Query" },
 	{ AUDIT_DATASTORE, 3, "connect", "Connect" },
-	{ AUDIT_API, 1, "create", "Create" },       { AUDIT_API, 2, "read", "Read" },
-	{ AUDIT_API, 3, "update", "Update" },       { AUDIT_API, 4, "delete", "Delete" },
-	{ AUDIT_AUTHENTICATION, 1, "login", "Logon" }, { AUDIT_AUTHENTICATION, 2, "logout", "Logoff" },
+	{ AUDIT_API, 1, "create", "Create" },
+	{ AUDIT_API, 2, "read", "Read" },
+	{ AUDIT_API, 3, "update", "Update" },
+	{ AUDIT_API, 4, "delete", "Delete" },
+	{ AUDIT_AUTHENTICATION, 1, "login", "Logon" },
+	{ AUDIT_AUTHENTICATION, 2, "logout", "Logoff" },
 };
 
-/* The strict reader takes no \u0000, and a line it cannot read would look like damage: a NUL is written as any
- * other byte that is no text, U+FFFD. */
+/* The strict reader takes no \u0000, and a line it cannot read would look like damage: a NUL is
+ * written as any other byte that is no text, U+FFFD. */
 static void
 put_string(struct buf *out, struct bytes text, size_t max)
 {
@@ -68,16 +75,18 @@ find_activity(const struct audit_record *r)
 	return NULL;
 }
 
-static struct bytes
-class_text(enum audit_class class)
+static struct bytes class_text(enum audit_class class)
 {
 	switch (class) {
 	case AUDIT_DATASTORE:
-		return BYTES(",\"class_uid\":6005,\"class_name\":\"Datastore Activity\",\"category_uid\":6");
+		return BYTES(",\"class_uid\":6005,\"class_name\":\"Datastore "
+		             "Activity\",\"category_uid\":6");
 	case AUDIT_API:
-		return BYTES(",\"class_uid\":6003,\"class_name\":\"API Activity\",\"category_uid\":6");
+		return BYTES(
+			",\"class_uid\":6003,\"class_name\":\"API Activity\",\"category_uid\":6");
 	case AUDIT_AUTHENTICATION:
-		return BYTES(",\"class_uid\":3002,\"class_name\":\"Authentication\",\"category_uid\":3");
+		return BYTES(
+			",\"class_uid\":3002,\"class_name\":\"Authentication\",\"category_uid\":3");
 	}
 	return BYTES("");
 }
@@ -90,7 +99,8 @@ put_class(struct buf *out, const struct audit_record *r)
 
 	buf_put(out, class_text(r->class));
 	put_number(out, BYTES(",\"activity_id\":"), id);
-	put_text(out, BYTES(",\"activity_name\":"), activity != NULL ? bytes_text(activity->name) : r->action);
+	put_text(out, BYTES(",\"activity_name\":"),
+	         activity != NULL ? bytes_text(activity->name) : r->action);
 	put_number(out, BYTES(",\"type_uid\":"), (uint64_t)r->class * 100 + id);
 }
 
@@ -100,11 +110,14 @@ status_text(enum audit_outcome outcome)
 {
 	switch (outcome) {
 	case AUDIT_ALLOWED:
-		return BYTES(",\"severity_id\":1,\"status_id\":1,\"status\":\"Success\",\"status_code\":\"");
+		return BYTES(",\"severity_id\":1,\"status_id\":1,\"status\":\"Success\",\"status_"
+		             "code\":\"");
 	case AUDIT_DENIED:
-		return BYTES(",\"severity_id\":2,\"status_id\":2,\"status\":\"Failure\",\"status_code\":\"");
+		return BYTES(",\"severity_id\":2,\"status_id\":2,\"status\":\"Failure\",\"status_"
+		             "code\":\"");
 	case AUDIT_FAILED:
-		return BYTES(",\"severity_id\":3,\"status_id\":2,\"status\":\"Failure\",\"status_code\":\"");
+		return BYTES(",\"severity_id\":3,\"status_id\":2,\"status\":\"Failure\",\"status_"
+		             "code\":\"");
 	}
 	return BYTES("");
 }
@@ -126,8 +139,9 @@ outcome_text(enum audit_outcome outcome)
 static void
 put_metadata(struct buf *out, const struct audit_record *r, uint64_t sequence)
 {
-	buf_put(out, BYTES(",\"metadata\":{\"version\":\"1.3.0\",\"product\":{\"name\":\"Gatewarden\","
-	                   "\"vendor_name\":\"Gatewarden\"}"));
+	buf_put(out,
+	        BYTES(",\"metadata\":{\"version\":\"1.3.0\",\"product\":{\"name\":\"Gatewarden\","
+	              "\"vendor_name\":\"Gatewarden\"}"));
 	put_number(out, BYTES(",\"sequence\":"), sequence);
 	put_text(out, BYTES(",\"uid\":"), r->decision);
 	put_text(out, BYTES(",\"correlation_uid\":"), r->trace);
@@ -211,12 +225,13 @@ put_unmapped(struct buf *out, const struct audit_record *r, unsigned worker)
 	put_number(out, BYTES(",\"bytes\":"), r->bytes);
 	put_number(out, BYTES(",\"duration_us\":"), r->duration_us);
 	put_number(out, BYTES(",\"worker\":"), worker);
-	buf_put(out, r->is_completion ? BYTES(",\"completion\":true}") : BYTES(",\"completion\":false}"));
+	buf_put(out, r->is_completion ? BYTES(",\"completion\":true}")
+	                              : BYTES(",\"completion\":false}"));
 }
 
 void
-audit_record_put_json(struct buf *out, const struct audit_record *r, uint64_t sequence, int64_t wall_us,
-                      unsigned worker)
+audit_record_put_json(struct buf *out, const struct audit_record *r, uint64_t sequence,
+                      int64_t wall_us, unsigned worker)
 {
 	put_number(out, BYTES("{\"seq\":"), sequence);
 	put_class(out, r);

@@ -1,5 +1,6 @@
-/* recovery.c - see recovery.h. A killed process leaves a prefix of what it was writing, so only the last line of
- * the last segment (and of the checkpoints) may be unfinished. Anything else is no accident of ours. */
+/* recovery.c - see recovery.h. A killed process leaves a prefix of what it was writing, so only the
+ * last line of the last segment (and of the checkpoints) may be unfinished. Anything else is no
+ * accident of ours. */
 #include "audit/recovery.h"
 
 #include <dirent.h>
@@ -14,8 +15,10 @@
 enum { KEPT_ROOM = 128 };
 static const char torn_folder[] = "torn", checkpoints_name[] = "checkpoints";
 
-static const struct err unverified = { .kind = ERR_CONFIG,
-	                               .why = "the last audit segment does not verify: run `gatewarden audit verify`" };
+static const struct err unverified = {
+	.kind = ERR_CONFIG,
+	.why = "the last audit segment does not verify: run `gatewarden audit verify`"
+};
 
 /* Follows the chain, which stands at ret->sequence and ret->head, through the last segment. */
 static struct err
@@ -33,7 +36,8 @@ scan_segment(int file, const struct digest *d, struct log_end *ret)
 			return unverified;
 		if (kind != LINES_LINE)
 			break;
-		if (failed(line_parse(text, &l)) || !line_is_intact(&l, d) || l.sequence != ret->sequence + 1 ||
+		if (failed(line_parse(text, &l)) || !line_is_intact(&l, d) ||
+		    l.sequence != ret->sequence + 1 ||
 		    memcmp(l.prev, ret->head, sizeof l.prev) != 0)
 			return unverified;
 		ret->sequence = l.sequence;
@@ -53,8 +57,8 @@ open_segment(int directory, uint64_t first, int *ret)
 	return *ret < 0 ? fail_errno("cannot open a segment of the audit log") : OK;
 }
 
-/* The last line of the segment before gives the hash that the last segment continues. Only that line is read:
- * the start is not to take longer the more there is to keep. */
+/* The last line of the segment before gives the hash that the last segment continues. Only that
+ * line is read: the start is not to take longer the more there is to keep. */
 static struct err
 read_last_line(int file, const struct digest *d, struct log_end *ret)
 {
@@ -67,7 +71,8 @@ read_last_line(int file, const struct digest *d, struct log_end *ret)
 
 	if (fstat(file, &st) != 0)
 		return fail_errno("cannot read a segment of the audit log");
-	/* One more for the newline that ends it; the first line seen may be the end of a longer one. */
+	/* One more for the newline that ends it; the first line seen may be the end of a longer
+	 * one. */
 	uint64_t size = (uint64_t)st.st_size, tail = AUDIT_LINE_MAX + 1;
 	TRY(lines_init_from(file, AUDIT_LINE_MAX, size > tail ? size - tail : 0, &lines));
 	for (;;) {
@@ -111,12 +116,15 @@ scan_log(int directory, const struct digest *d, struct log_end *ret)
 	return scan_segment(file, d, ret);
 }
 
-static const struct err unsigned_end = { .kind = ERR_CONFIG,
-	                                 .why = "the last audit checkpoint does not verify: run `gatewarden audit verify`" };
+static const struct err unsigned_end = {
+	.kind = ERR_CONFIG,
+	.why = "the last audit checkpoint does not verify: run `gatewarden audit verify`"
+};
 
 /* The last whole checkpoint, and where it ends. */
 static struct err
-last_checkpoint(int file, const struct checkpoint_key *k, struct checkpoint *ret, uint64_t *ret_length)
+last_checkpoint(int file, const struct checkpoint_key *k, struct checkpoint *ret,
+                uint64_t *ret_length)
 {
 	struct checkpoint_stream s CLEANUP(checkpoint_stream_done) = { 0 };
 	enum lines_kind kind;
@@ -156,10 +164,13 @@ scan_checkpoints(int directory, const struct checkpoint_key *k, struct log_end *
 
 	/* The log was synced before the checkpoint was written, so no crash explains this. */
 	if (c.sequence > ret->sequence)
-		return fail(ERR_CONFIG, "the audit log is shorter than its last checkpoint: run `gatewarden audit verify`");
-	if (c.sequence == ret->sequence && c.sequence > 0 && memcmp(c.head, ret->head, sizeof c.head) != 0)
-		return fail(ERR_CONFIG, "the audit log is not the one its last checkpoint signed: run "
+		return fail(ERR_CONFIG, "the audit log is shorter than its last checkpoint: run "
 		                        "`gatewarden audit verify`");
+	if (c.sequence == ret->sequence && c.sequence > 0 &&
+	    memcmp(c.head, ret->head, sizeof c.head) != 0)
+		return fail(ERR_CONFIG,
+		            "the audit log is not the one its last checkpoint signed: run "
+		            "`gatewarden audit verify`");
 	return OK;
 }
 
@@ -180,7 +191,9 @@ rename_told(int folder, const char *name)
 	char told[KEPT_ROOM];
 
 	(void)snprintf(told, sizeof told, "%.*s", (int)(strlen(name) - strlen(".new")), name);
-	return renameat(folder, name, folder, told) == 0 ? OK : fail_errno("cannot rename a torn audit record");
+	return renameat(folder, name, folder, told) == 0
+	               ? OK
+	               : fail_errno("cannot rename a torn audit record");
 }
 
 static void
@@ -194,12 +207,15 @@ stream_close(DIR **stream)
 static struct err
 walk_torn(int directory, bool rename, bool *ret)
 {
-	int folder = openat(directory, torn_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int folder =
+		openat(directory, torn_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *stream CLEANUP(stream_close) = folder < 0 ? NULL : fdopendir(folder);
 	struct dirent *entry;
 
 	if (stream == NULL) {
-		struct err e = errno == ENOENT ? OK : fail_errno("cannot read the folder of torn audit records");
+		struct err e = errno == ENOENT
+		                       ? OK
+		                       : fail_errno("cannot read the folder of torn audit records");
 
 		fd_close(&folder);
 		return e;
@@ -223,7 +239,8 @@ recovery_told(int directory)
 }
 
 struct err
-recovery_find_end(int directory, const struct digest *d, const struct checkpoint_key *k, struct log_end *ret)
+recovery_find_end(int directory, const struct digest *d, const struct checkpoint_key *k,
+                  struct log_end *ret)
 {
 	struct log_end end = { 0 };
 
@@ -234,7 +251,8 @@ recovery_find_end(int directory, const struct digest *d, const struct checkpoint
 	return OK;
 }
 
-/* A line can be as long as AUDIT_LINE_MAX; what a disk left behind may be longer, and is kept all the same. */
+/* A line can be as long as AUDIT_LINE_MAX; what a disk left behind may be longer, and is kept all
+ * the same. */
 static struct err
 copy_tail(int from, uint64_t start, int to)
 {
@@ -246,7 +264,9 @@ copy_tail(int from, uint64_t start, int to)
 		if (got < 0)
 			return fail_errno("cannot read the torn end of the audit log");
 		if (got == 0)
-			return fsync(to) == 0 ? OK : fail_errno("cannot sync the torn end of the audit log");
+			return fsync(to) == 0
+			               ? OK
+			               : fail_errno("cannot sync the torn end of the audit log");
 		if (write(to, chunk, (size_t)got) != got)
 			return fail_errno("cannot keep the torn end of the audit log");
 		at += got;
@@ -257,7 +277,8 @@ static struct err
 cut_file(int directory, const char *name, uint64_t length, const char *kept)
 {
 	int from CLEANUP(fd_close) = directory_open_file(directory, name, O_RDWR);
-	int to CLEANUP(fd_close) = directory_open_file(directory, kept, O_WRONLY | O_CREAT | O_TRUNC);
+	int to CLEANUP(fd_close) =
+		directory_open_file(directory, kept, O_WRONLY | O_CREAT | O_TRUNC);
 
 	if (from < 0 || to < 0)
 		return fail_errno("cannot keep the torn end of the audit log");
@@ -283,7 +304,8 @@ recovery_cut(int directory, const struct log_end *end, int64_t wall_us)
 		TRY(cut_file(directory, name, end->length, kept));
 	}
 	if (end->checkpoints_torn > 0) {
-		(void)snprintf(kept, sizeof kept, "%s/%s-%lld", torn_folder, checkpoints_name, (long long)wall_us);
+		(void)snprintf(kept, sizeof kept, "%s/%s-%lld", torn_folder, checkpoints_name,
+		               (long long)wall_us);
 		TRY(cut_file(directory, checkpoints_name, end->checkpoints_length, kept));
 	}
 	return OK;

@@ -40,7 +40,9 @@ segment_open(int directory, const char *name, struct segment *ret)
 		fd_close(&fd);
 		return e;
 	}
-	*ret = (struct segment){ .fd = fd, .length = (uint64_t)st.st_size, .started = (uint64_t)st.st_size };
+	*ret = (struct segment){ .fd = fd,
+		                 .length = (uint64_t)st.st_size,
+		                 .started = (uint64_t)st.st_size };
 	return OK;
 }
 
@@ -98,7 +100,8 @@ segment_write_back(struct segment *s)
 	if (s->length < s->started + STEP)
 		return;
 	/* A hint: the sync that follows is what counts. */
-	(void)sync_file_range(s->fd, (off_t)s->started, (off_t)(s->length - s->started), SYNC_FILE_RANGE_WRITE);
+	(void)sync_file_range(s->fd, (off_t)s->started, (off_t)(s->length - s->started),
+	                      SYNC_FILE_RANGE_WRITE);
 	s->started = s->length;
 }
 

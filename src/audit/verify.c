@@ -1,5 +1,5 @@
-/* verify.c - see verify.h. One pass over the segments in constant memory; the checkpoints are read alongside,
- * each compared when the log reaches its sequence. */
+/* verify.c - see verify.h. One pass over the segments in constant memory; the checkpoints are read
+ * alongside, each compared when the log reaches its sequence. */
 #include "audit/verify.h"
 
 #include <fcntl.h>
@@ -14,16 +14,16 @@
 typedef unsigned long long number; /* for %llu */
 
 struct verifier {
-	int directory, checkpoints_file;   /* owned */
-	struct digest digest;              /* owned */
-	struct checkpoint_key key;         /* owned */
-	struct checkpoint_stream stream;   /* owned */
-	struct segment_list segments;      /* owned */
-	struct arena arena;                /* owned; one line's JSON */
+	int directory, checkpoints_file; /* owned */
+	struct digest digest;            /* owned */
+	struct checkpoint_key key;       /* owned */
+	struct checkpoint_stream stream; /* owned */
+	struct segment_list segments;    /* owned */
+	struct arena arena;              /* owned; one line's JSON */
 	bool has_next, has_anchor;
-	struct checkpoint next, anchor;    /* the next one to be reached; see verify.h */
-	uint64_t sequence;                 /* reached; its hash is result->head */
-	char file[SEGMENT_NAME_ROOM];      /* being read */
+	struct checkpoint next, anchor; /* the next one to be reached; see verify.h */
+	uint64_t sequence;              /* reached; its hash is result->head */
+	char file[SEGMENT_NAME_ROOM];   /* being read */
 	uint64_t line, done, total;
 	struct verify_result *result;
 	verify_progress_fn *progress;
@@ -51,7 +51,8 @@ found_here(struct verifier *v, const char *what)
 {
 	number expected = v->sequence + 1;
 
-	return found(v, expected, "%s:%llu: record %llu: %s", v->file, (number)v->line, expected, what);
+	return found(v, expected, "%s:%llu: record %llu: %s", v->file, (number)v->line, expected,
+	             what);
 }
 
 static struct err
@@ -79,15 +80,20 @@ next_checkpoint(struct verifier *v)
 
 	v->has_next = false;
 	if (e.kind == ERR_PEER || e.kind == ERR_DENIED)
-		return found(v, v->sequence + 1, "checkpoints:%llu: %s", line - CHECKPOINT_LINES, e.why);
+		return found(v, v->sequence + 1, "checkpoints:%llu: %s", line - CHECKPOINT_LINES,
+		             e.why);
 	TRY(e);
-	if (kind == LINES_TOO_LONG || (kind == LINES_UNFINISHED && !directory_is_taken(v->directory)))
-		return found(v, v->sequence + 1, "checkpoints:%llu: an unfinished checkpoint", line);
+	if (kind == LINES_TOO_LONG ||
+	    (kind == LINES_UNFINISHED && !directory_is_taken(v->directory)))
+		return found(v, v->sequence + 1, "checkpoints:%llu: an unfinished checkpoint",
+		             line);
 	if (kind != LINES_LINE)
 		return OK;
 	if (c.sequence < v->sequence)
-		return found(v, c.sequence, "checkpoints:%llu: checkpoint of record %llu stands behind that of %llu",
-		             line - CHECKPOINT_LINES, (number)c.sequence, (number)v->sequence);
+		return found(
+			v, c.sequence,
+			"checkpoints:%llu: checkpoint of record %llu stands behind that of %llu",
+			line - CHECKPOINT_LINES, (number)c.sequence, (number)v->sequence);
 	v->next = c;
 	v->has_next = true;
 	return OK;
@@ -138,8 +144,8 @@ read_anchor(struct verifier *v, struct bytes anchor)
 
 /* Records. */
 
-/* Is the record that should stand here further down in this file? Its line, or 0. Reads the file to its end: there is
- * nothing left to verify in it. */
+/* Is the record that should stand here further down in this file? Its line, or 0. Reads the file to
+ * its end: there is nothing left to verify in it. */
 static uint64_t
 find_later(struct verifier *v, struct lines *lines, uint64_t sequence)
 {
@@ -147,8 +153,10 @@ find_later(struct verifier *v, struct lines *lines, uint64_t sequence)
 	struct bytes text;
 	struct line l;
 
-	for (uint64_t line = v->line + 1; !failed(lines_next(lines, &kind, &text)) && kind == LINES_LINE; line++)
-		if (!failed(line_parse(text, &l)) && l.sequence == sequence && line_is_intact(&l, &v->digest))
+	for (uint64_t line = v->line + 1;
+	     !failed(lines_next(lines, &kind, &text)) && kind == LINES_LINE; line++)
+		if (!failed(line_parse(text, &l)) && l.sequence == sequence &&
+		    line_is_intact(&l, &v->digest))
 			return line;
 	return 0;
 }
@@ -163,15 +171,23 @@ check_order(struct verifier *v, uint64_t sequence, struct lines *lines)
 		return OK;
 	number later = got > expected ? find_later(v, lines, expected) : 0;
 	if (later != 0 && later - line == got - expected)
-		return found(v, expected, "%s:%llu: records %llu and %llu are swapped: each is whole, and stands at the "
-		             "place of the other (line %llu)", v->file, line, expected, got, later);
+		return found(v, expected,
+		             "%s:%llu: records %llu and %llu are swapped: each is whole, and "
+		             "stands at the "
+		             "place of the other (line %llu)",
+		             v->file, line, expected, got, later);
 	if (later != 0)
-		return found(v, expected, "%s:%llu: the records are out of order: record %llu stands at the place of "
-		             "record %llu, which is whole, but in line %llu", v->file, line, got, expected, later);
+		return found(
+			v, expected,
+			"%s:%llu: the records are out of order: record %llu stands at the place of "
+			"record %llu, which is whole, but in line %llu",
+			v->file, line, got, expected, later);
 	if (got > expected)
-		return found(v, expected, "%s:%llu: record %llu is missing: record %llu stands in its place", v->file,
-		             (number)v->line, expected, got);
-	return found(v, expected, "%s:%llu: expected record %llu, but record %llu stands here again", v->file,
+		return found(v, expected,
+		             "%s:%llu: record %llu is missing: record %llu stands in its place",
+		             v->file, (number)v->line, expected, got);
+	return found(v, expected,
+	             "%s:%llu: expected record %llu, but record %llu stands here again", v->file,
 	             (number)v->line, expected, got);
 }
 
@@ -204,10 +220,12 @@ check_line(struct verifier *v, struct bytes text, struct lines *lines)
 		return found_here(v, e.why);
 	TRY(digest_line(&v->digest, l.prev, l.body, hash));
 	if (memcmp(hash, l.hash, sizeof hash) != 0)
-		return found_hash(v, "its bytes were changed: they do not give its hash", l.hash, hash);
+		return found_hash(v, "its bytes were changed: they do not give its hash", l.hash,
+		                  hash);
 	TRY(check_order(v, l.sequence, lines));
 	if (memcmp(l.prev, v->result->head, sizeof l.prev) != 0)
-		return found_hash(v, "it does not continue the record before it", v->result->head, l.prev);
+		return found_hash(v, "it does not continue the record before it", v->result->head,
+		                  l.prev);
 	TRY(check_json(v, text));
 
 	v->sequence = l.sequence;
@@ -248,7 +266,8 @@ check_segment(struct verifier *v, int file, bool is_last)
 		case LINES_UNFINISHED:
 			if (is_last && directory_is_taken(v->directory))
 				return OK;
-			return found_here(v, "the line is unfinished: a crash cut it off (the next start moves it to "
+			return found_here(v, "the line is unfinished: a crash cut it off (the next "
+			                     "start moves it to "
 			                     "torn/), or somebody did");
 		case LINES_END:
 			return OK;
@@ -265,10 +284,12 @@ check_segments(struct verifier *v)
 		segment_name(first, v->file);
 		v->line = 0;
 		if (first > expected)
-			return found(v, expected, "%s: records %llu to %llu are missing: no segment holds them", v->file,
-			             (number)expected, (number)first - 1);
+			return found(v, expected,
+			             "%s: records %llu to %llu are missing: no segment holds them",
+			             v->file, (number)expected, (number)first - 1);
 		if (first < expected)
-			return found(v, expected, "%s: expected a segment that begins with record %llu", v->file,
+			return found(v, expected,
+			             "%s: expected a segment that begins with record %llu", v->file,
 			             (number)expected);
 
 		int file CLEANUP(fd_close) = directory_open_file(v->directory, v->file, O_RDONLY);
@@ -279,7 +300,8 @@ check_segments(struct verifier *v)
 	return OK;
 }
 
-/* The last record that a checkpoint proves to have been there. One that cannot be read proves nothing. */
+/* The last record that a checkpoint proves to have been there. One that cannot be read proves
+ * nothing. */
 static uint64_t
 last_signed(struct verifier *v)
 {
@@ -287,7 +309,8 @@ last_signed(struct verifier *v)
 	enum lines_kind kind = LINES_LINE;
 	struct checkpoint c;
 
-	while (v->has_next && !failed(checkpoint_stream_next(&v->stream, &v->key, &kind, &c)) && kind == LINES_LINE)
+	while (v->has_next && !failed(checkpoint_stream_next(&v->stream, &v->key, &kind, &c)) &&
+	       kind == LINES_LINE)
 		last = c.sequence > last ? c.sequence : last;
 	return last;
 }
@@ -295,16 +318,19 @@ last_signed(struct verifier *v)
 static struct err
 check_end(struct verifier *v)
 {
-	number end = v->sequence, last = last_signed(v), anchored = v->has_anchor ? v->anchor.sequence : 0;
+	number end = v->sequence, last = last_signed(v),
+	       anchored = v->has_anchor ? v->anchor.sequence : 0;
 	bool is_anchor = anchored > last;
 
 	if (is_anchor)
 		last = anchored;
 	if (last <= end)
 		return OK;
-	return found(v, end + 1, "the log ends with record %llu, but %s signed record %llu: %llu %s cut off up to there "
-	             "(%llu to %llu); whether there were later ones cannot be told", end,
-	             is_anchor ? "the anchor" : "the last checkpoint", last, last - end,
+	return found(v, end + 1,
+	             "the log ends with record %llu, but %s signed record %llu: %llu %s cut off up "
+	             "to there "
+	             "(%llu to %llu); whether there were later ones cannot be told",
+	             end, is_anchor ? "the anchor" : "the last checkpoint", last, last - end,
 	             last - end == 1 ? "record was" : "records were", end + 1, last);
 }
 
@@ -325,8 +351,8 @@ total_bytes(const struct verifier *v)
 	return total;
 }
 
-/* The end of the checkpoints is fixed before the segments are listed: of a log that is being written, all that the
- * checkpoints sign is then in the list. */
+/* The end of the checkpoints is fixed before the segments are listed: of a log that is being
+ * written, all that the checkpoints sign is then in the list. */
 static struct err
 open_log(struct verifier *v, const char *path)
 {
@@ -339,12 +365,14 @@ open_log(struct verifier *v, const char *path)
 	if (v->checkpoints_file < 0) {
 		if (v->segments.count == 0)
 			return fail(ERR_CONFIG, "there is no audit log in this directory");
-		return found(v, 1, "checkpoints: the file is missing: a cut tail could not be seen");
+		return found(v, 1,
+		             "checkpoints: the file is missing: a cut tail could not be seen");
 	}
 
 	struct err e = checkpoint_key_read(v->directory, &v->key);
 	if (e.kind == ERR_NOT_FOUND || e.kind == ERR_CONFIG)
-		return found(v, 1, "checkpoint.pub: missing or no key: no checkpoint can be checked");
+		return found(v, 1,
+		             "checkpoint.pub: missing or no key: no checkpoint can be checked");
 	return e;
 }
 
@@ -372,7 +400,11 @@ struct err
 audit_verify_anchored(const char *directory, struct bytes anchor, struct verify_result *ret,
                       verify_progress_fn *progress, void *of)
 {
-	struct verifier v = { .directory = -1, .checkpoints_file = -1, .result = ret, .progress = progress, .of = of };
+	struct verifier v = { .directory = -1,
+		              .checkpoints_file = -1,
+		              .result = ret,
+		              .progress = progress,
+		              .of = of };
 
 	*ret = (struct verify_result){ 0 };
 	struct err e = verify_all(&v, directory, anchor);
@@ -387,7 +419,8 @@ audit_verify_anchored(const char *directory, struct bytes anchor, struct verify_
 }
 
 struct err
-audit_verify(const char *directory, struct verify_result *ret, verify_progress_fn *progress, void *of)
+audit_verify(const char *directory, struct verify_result *ret, verify_progress_fn *progress,
+             void *of)
 {
 	return audit_verify_anchored(directory, (struct bytes){ 0 }, ret, progress, of);
 }

@@ -1,5 +1,5 @@
-/* batch.c - each value as it is, without its pointer: a struct, and behind it the bytes it had, padded. Our
- * own memory on both sides, so reading back is a copy and not a parse. */
+/* batch.c - each value as it is, without its pointer: a struct, and behind it the bytes it had,
+ * padded. Our own memory on both sides, so reading back is a copy and not a parse. */
 #include "backend/batch.h"
 
 void
@@ -27,7 +27,8 @@ void
 batch_put(struct batch *b, const struct value *v)
 {
 	size_t len = value_has_bytes(v->type) ? v->bytes.len : 0;
-	uint8_t *to = len < BUF_LIMIT_DEFAULT ? buf_reserve(&b->bytes, sizeof *v + padded(len)) : NULL;
+	uint8_t *to =
+		len < BUF_LIMIT_DEFAULT ? buf_reserve(&b->bytes, sizeof *v + padded(len)) : NULL;
 
 	if (to == NULL) {
 		b->bytes.overflow = true;
@@ -42,7 +43,8 @@ batch_put(struct batch *b, const struct value *v)
 bool
 batch_next(struct batch *b, struct value *values, size_t count)
 {
-	/* A row of no columns takes no bytes and could not be told from the end; nobody asks for one. */
+	/* A row of no columns takes no bytes and could not be told from the end; nobody asks for
+	 * one. */
 	if (b->read == b->bytes.len)
 		return false;
 	for (size_t i = 0; i < count; i++) {

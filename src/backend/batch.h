@@ -1,4 +1,5 @@
-/* batch.h - rows copied out of the database, so that one thread can fill what another reads later. */
+/* batch.h - rows copied out of the database, so that one thread can fill what another reads later.
+ */
 #ifndef BACKEND_BATCH_H
 #define BACKEND_BATCH_H
 

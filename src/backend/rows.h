@@ -15,15 +15,16 @@ struct rows_column {
 	enum value_type type; /* declared; a value may also be VALUE_NULL */
 };
 
-/* Called when a stream that answered STEP_MORE may be asked again. Never called from inside rows_next(). */
+/* Called when a stream that answered STEP_MORE may be asked again. Never called from inside
+ * rows_next(). */
 typedef void rows_wake_fn(void *of);
 
 struct rows_ops {
 	/* STEP_DONE with *row != NULL: a row of column_count values, valid until the next call.
 	 * STEP_DONE with *row == NULL: the end. STEP_MORE: wait for the wake. */
 	struct err (*next)(struct rows *r, enum step *step, const struct value **row);
-	/* Makes a write last; called after the end was seen. Does nothing for reads. STEP_MORE: wait for
-	 * the wake, then ask again. */
+	/* Makes a write last; called after the end was seen. Does nothing for reads. STEP_MORE:
+	 * wait for the wake, then ask again. */
 	struct err (*commit)(struct rows *r, enum step *step);
 	/* Without a commit before it, a write is rolled back. */
 	void (*close)(struct rows *r);

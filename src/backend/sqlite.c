@@ -1,4 +1,5 @@
-/* sqlite.c - the SQLite backend as backend.h wants it: its connections, and what reads and writes share. */
+/* sqlite.c - the SQLite backend as backend.h wants it: its connections, and what reads and writes
+ * share. */
 #include "backend/sqlite.h"
 
 #include "backend/sqlite_error.h"
@@ -59,19 +60,20 @@ sqlite_statement_start(const struct statement *st, struct connection *c, struct 
 
 struct err
 sqlite_rows_init(struct rows *rows, const struct operation *op, const struct column_set *set,
-		 struct arena *arena, struct value **ret_row)
+                 struct arena *arena, struct value **ret_row)
 {
 	const struct table *table = op->grant->table;
 	size_t order_count = op->with_order ? op->order_count : 0;
-	struct rows_column *columns = arena_array(arena, table->column_count + order_count, sizeof *columns);
+	struct rows_column *columns =
+		arena_array(arena, table->column_count + order_count, sizeof *columns);
 	size_t count = 0;
 
 	if (columns == NULL)
 		return no_memory();
 	for (size_t i = 0; i < table->column_count; i++)
 		if (column_set_has(set, i))
-			columns[count++] =
-				(struct rows_column){ table->columns[i].name, table->columns[i].type };
+			columns[count++] = (struct rows_column){ table->columns[i].name,
+				                                 table->columns[i].type };
 	for (size_t i = 0; i < order_count; i++) {
 		const struct column *c = &table->columns[op->order[i].column];
 		columns[count++] = (struct rows_column){ c->name, c->type };
@@ -88,7 +90,8 @@ static void
 on_sweep(uv_timer_t *timer)
 {
 	struct backend *b = timer->data;
-	uint64_t now = clock_monotonic_us(), before = now > b->hold_max_us ? now - b->hold_max_us : 0;
+	uint64_t now = clock_monotonic_us(),
+		 before = now > b->hold_max_us ? now - b->hold_max_us : 0;
 	bool reads = sqlite_read_sweep(b, before), writes = sqlite_write_sweep(b, before);
 
 	if (!reads && !writes)
@@ -101,7 +104,8 @@ sqlite_sweep_soon(struct backend *b)
 	uint64_t every = b->hold_max_us / 1000 < SWEEP_MS ? b->hold_max_us / 1000 : SWEEP_MS;
 
 	if (!uv_is_active((uv_handle_t *)&b->sweep) && !b->is_closing)
-		(void)uv_timer_start(&b->sweep, on_sweep, every, every); /* fails only while closing */
+		(void)uv_timer_start(&b->sweep, on_sweep, every,
+		                     every); /* fails only while closing */
 }
 
 /* A statement of ours without values, kept prepared. */
@@ -111,7 +115,7 @@ turn_run(struct backend *b, struct bytes text)
 	struct prepared *p;
 
 	if (connection_prepare(&b->direct, text, &p) != SQLITE_OK)
-		return; /* without a transaction each read has its own */
+		return;                   /* without a transaction each read has its own */
 	(void)sqlite3_step(p->statement); /* likewise */
 	connection_give(&b->direct, p);
 }
@@ -150,7 +154,8 @@ open_all(struct backend *b)
 {
 	uint8_t byte;
 
-	sqlite3_randomness(sizeof byte, &byte); /* seeds it from a device that the sandbox will hide */
+	sqlite3_randomness(sizeof byte,
+	                   &byte); /* seeds it from a device that the sandbox will hide */
 	TRY(connection_open(&b->direct, b->settings->path));
 	connection_use_wal(&b->direct); /* before the others look: it asks for the database alone */
 	for (size_t i = 0; i < READERS; i++) {
@@ -174,7 +179,7 @@ close_free(struct backend *b)
 
 struct err
 backend_open(const struct settings *settings, unsigned index, uv_loop_t *loop, struct arena *arena,
-	     struct backend **ret)
+             struct backend **ret)
 {
 	struct backend *b = arena_alloc(arena, sizeof *b);
 
@@ -225,7 +230,7 @@ backend_table(struct backend *b, const char *name, struct arena *arena, const st
 
 struct err
 backend_start(struct backend *b, const struct operation *op, struct arena *arena, struct rows **ret,
-	      struct operation_fault *fault, struct bytes *sql_text)
+              struct operation_fault *fault, struct bytes *sql_text)
 {
 	switch (op->kind) {
 	case OPERATION_LIST:

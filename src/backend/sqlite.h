@@ -1,13 +1,14 @@
 /* sqlite.h - the parts of the SQLite backend, for its own files and their tests.
  *
- * Threads. This is the one place where a worker uses libuv's pool threads. A job is one struct on the
- * heap: while it runs, the thread alone touches it and its connection, but for the flag in the
- * connection's watch that says stop (atomic, written by the loop) and `stream` (loop only). It holds
- * copies of all it needs from the request, so a request may end while its job still runs; the job then
- * ends unseen and is freed on the loop. Nothing else is shared: no lock exists here. libuv orders memory
- * between the two sides when it queues work and when it reports the end of it.
+ * Threads. This is the one place where a worker uses libuv's pool threads. A job is one struct on
+ * the heap: while it runs, the thread alone touches it and its connection, but for the flag in the
+ * connection's watch that says stop (atomic, written by the loop) and `stream` (loop only). It
+ * holds copies of all it needs from the request, so a request may end while its job still runs; the
+ * job then ends unseen and is freed on the loop. Nothing else is shared: no lock exists here. libuv
+ * orders memory between the two sides when it queues work and when it reports the end of it.
  *
- * Three readers and one writer: as many as libuv has threads, so slow reads cannot starve a write. */
+ * Three readers and one writer: as many as libuv has threads, so slow reads cannot starve a write.
+ */
 #ifndef BACKEND_SQLITE_H
 #define BACKEND_SQLITE_H
 
@@ -58,8 +59,10 @@ struct backend {
 	const struct backend_settings *settings;
 	uv_loop_t *loop;
 	struct connection direct; /* the loop's own */
-	unsigned direct_rows;     /* streams that hold a row of it, and with it an old view of the data */
-	uv_prepare_t turn;        /* runs while a turn's transaction is open; ends it before the loop sleeps */
+	unsigned direct_rows; /* streams that hold a row of it, and with it an old view of the data
+	                       */
+	uv_prepare_t
+		turn; /* runs while a turn's transaction is open; ends it before the loop sleeps */
 	bool is_in_turn;
 	struct readers readers;
 	struct writer writer;
@@ -80,25 +83,27 @@ struct statement {
 /* The finished statement moved into the arena. */
 struct err sqlite_statement_keep(const struct sql *sql, struct arena *arena, struct statement *ret);
 /* A deep copy. */
-struct err sqlite_statement_copy(const struct statement *from, struct arena *arena, struct statement *ret);
+struct err sqlite_statement_copy(const struct statement *from, struct arena *arena,
+                                 struct statement *ret);
 /* Prepares and binds. An SQLite result code. */
 int sqlite_statement_start(const struct statement *st, struct connection *c, struct prepared **ret);
-/* The columns of `set` in table order, behind them those of op->order where op->with_order says so, and room
- * for a row of their values. */
-struct err sqlite_rows_init(struct rows *rows, const struct operation *op, const struct column_set *set,
-			    struct arena *arena, struct value **ret_row);
-/* All reads of one turn of the loop share one read transaction on the direct connection: its locks are most
- * of what a read by key costs. They see the data as it was at the turn's first read or later, and always
- * what this worker has committed: a commit ends the turn's transaction too. */
+/* The columns of `set` in table order, behind them those of op->order where op->with_order says so,
+ * and room for a row of their values. */
+struct err sqlite_rows_init(struct rows *rows, const struct operation *op,
+                            const struct column_set *set, struct arena *arena,
+                            struct value **ret_row);
+/* All reads of one turn of the loop share one read transaction on the direct connection: its locks
+ * are most of what a read by key costs. They see the data as it was at the turn's first read or
+ * later, and always what this worker has committed: a commit ends the turn's transaction too. */
 void sqlite_turn_begin(struct backend *b);
 void sqlite_turn_end(struct backend *b);
-/* ERR_UPSTREAM while the file is not where it was opened; goes by itself when it is back. Looks once a second
- * at most: it is a system call. Both changes are logged. */
+/* ERR_UPSTREAM while the file is not where it was opened; goes by itself when it is back. Looks
+ * once a second at most: it is a system call. Both changes are logged. */
 struct err sqlite_look(struct backend *b);
 /* The same without the wait. */
 struct err sqlite_look_now(struct backend *b);
-/* Takes the error of an operation to the log where the operator must know: a damaged file, one that is gone.
- * For any error; each once in a while. */
+/* Takes the error of an operation to the log where the operator must know: a damaged file, one that
+ * is gone. For any error; each once in a while. */
 void sqlite_report(struct backend *b, struct err e);
 /* On any thread that may use `db`. */
 bool sqlite_has_moved(sqlite3 *db);
@@ -107,12 +112,13 @@ bool sqlite_has_moved(sqlite3 *db);
 void sqlite_sweep_soon(struct backend *b);
 
 struct err sqlite_read_start(struct backend *b, const struct operation *op, struct arena *arena,
-			     struct rows **ret, struct bytes *sql_text);
+                             struct rows **ret, struct bytes *sql_text);
 /* Ends what is held since before `before_us`. Answers whether anything is still held. */
 bool sqlite_read_sweep(struct backend *b, uint64_t before_us);
 
 struct err sqlite_write_start(struct backend *b, const struct operation *op, struct arena *arena,
-			      struct rows **ret, struct operation_fault *fault, struct bytes *sql_text);
+                              struct rows **ret, struct operation_fault *fault,
+                              struct bytes *sql_text);
 bool sqlite_write_sweep(struct backend *b, uint64_t before_us);
 
 #endif

@@ -10,8 +10,8 @@
 #include "base/macros.h"
 
 enum {
-	WATCH_OPS = 250,       /* instructions of SQLite's machine between two looks: about 10 µs */
-	OPEN_WAIT_MS = 2000,   /* at start several workers may change to WAL at once */
+	WATCH_OPS = 250,     /* instructions of SQLite's machine between two looks: about 10 µs */
+	OPEN_WAIT_MS = 2000, /* at start several workers may change to WAL at once */
 	LENGTH_MAX = 64 << 20, /* of a value or row */
 	SQL_LENGTH_MAX = 1 << 20,
 	SLEEP_US = 2000,
@@ -40,7 +40,8 @@ sleep_for_lock(void *of, int calls)
 	(void)calls;
 	if (is_over(of))
 		return 0;
-	(void)nanosleep(&(struct timespec){ .tv_nsec = SLEEP_US * 1000L }, NULL); /* early is fine */
+	(void)nanosleep(&(struct timespec){ .tv_nsec = SLEEP_US * 1000L },
+	                NULL); /* early is fine */
 	return 1;
 }
 
@@ -54,7 +55,8 @@ harden(sqlite3 *db)
 		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
 		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
 		{ SQLITE_DBCONFIG_ENABLE_FKEY, 1 },
-		/* Otherwise the quoted name of a column that has gone would be a string, silently. */
+		/* Otherwise the quoted name of a column that has gone would be a string, silently.
+		 */
 		{ SQLITE_DBCONFIG_DQS_DML, 0 },
 	};
 	static const struct {
@@ -66,7 +68,8 @@ harden(sqlite3 *db)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
-		(void)sqlite3_limit(db, limits[i].limit, limits[i].value); /* answers the old limit */
+		(void)sqlite3_limit(db, limits[i].limit,
+		                    limits[i].value); /* answers the old limit */
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		int result = sqlite3_db_config(db, options[i].option, options[i].value, NULL);
 		if (result != SQLITE_OK)
@@ -75,17 +78,17 @@ harden(sqlite3 *db)
 	return SQLITE_OK;
 }
 
-/* mmap_size stays 0: mapped reads cost a fifth less (5.0 against 6.1 µs by key), but a file that another
- * program cuts short would kill the worker (SIGBUS) instead of failing a read. */
+/* mmap_size stays 0: mapped reads cost a fifth less (5.0 against 6.1 µs by key), but a file that
+ * another program cuts short would kill the worker (SIGBUS) instead of failing a read. */
 static int
 tune(sqlite3 *db)
 {
 	static const char *const statements[] = {
-		"SELECT 1 FROM sqlite_schema LIMIT 1", /* opens the files next to it, before the sandbox
-							  closes */
+		"SELECT 1 FROM sqlite_schema LIMIT 1", /* opens the files next to it, before the
+		                                          sandbox closes */
 		"PRAGMA synchronous = FULL",           /* an answered write survives a power cut */
-		"PRAGMA temp_store = MEMORY",          /* the sandbox has no folder for temporary files */
-		"PRAGMA cache_size = -2048",           /* KiB */
+		"PRAGMA temp_store = MEMORY", /* the sandbox has no folder for temporary files */
+		"PRAGMA cache_size = -2048",  /* KiB */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
@@ -99,7 +102,8 @@ tune(sqlite3 *db)
 struct err
 connection_open(struct connection *c, const char *path)
 {
-	/* The path is absolute, so it can never start with "file:" and be taken for a URI with options. */
+	/* The path is absolute, so it can never start with "file:" and be taken for a URI with
+	 * options. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
 	list_init(&c->statements);
@@ -195,7 +199,7 @@ prepare_new(struct connection *c, struct bytes text, struct prepared **ret)
 		return SQLITE_NOMEM;
 
 	int result = sqlite3_prepare_v3(c->db, (const char *)text.at, (int)text.len,
-					SQLITE_PREPARE_PERSISTENT, &p->statement, NULL);
+	                                SQLITE_PREPARE_PERSISTENT, &p->statement, NULL);
 	if (result != SQLITE_OK) {
 		free(p);
 		return result;

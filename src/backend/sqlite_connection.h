@@ -19,14 +19,17 @@ struct prepared {
 	sqlite3_stmt *statement; /* owned */
 	size_t len;              /* of its text */
 	bool is_taken;
-	unsigned slow; /* how many more runs go to a thread at once, because it was slow on the loop */
+	unsigned slow; /* how many more runs go to a thread at once, because it was slow on the loop
+	                */
 };
 
-/* What stops a statement. Only `is_cancelled` is touched by another thread than the one that runs it. */
+/* What stops a statement. Only `is_cancelled` is touched by another thread than the one that runs
+ * it. */
 struct watch {
 	_Atomic bool is_cancelled;
-	uint64_t limit_us;    /* 0: none */
-	uint64_t deadline_us; /* 0: counted from the first look, which a short statement never has */
+	uint64_t limit_us; /* 0: none */
+	uint64_t
+		deadline_us; /* 0: counted from the first look, which a short statement never has */
 };
 
 struct connection {
@@ -42,7 +45,8 @@ struct connection {
  * connection_close() is needed after a failure too. */
 struct err connection_open(struct connection *c, const char *path);
 /* Changes the database to WAL mode, in which readers and the writer pass each other. Where it is
- * read-only, or in use for two seconds, it stays what it is: slower, but right. For the start only. */
+ * read-only, or in use for two seconds, it stays what it is: slower, but right. For the start only.
+ */
 void connection_use_wal(struct connection *c);
 /* Safe on a zeroed or half-opened one. */
 void connection_close(struct connection *c);
@@ -52,7 +56,8 @@ void connection_may_sleep(struct connection *c);
 /* Starts to count `limit_us` (0: no limit). */
 void connection_watch(struct connection *c, uint64_t limit_us);
 
-/* The statement with this text, prepared now or earlier, with no values bound. An SQLite result code. */
+/* The statement with this text, prepared now or earlier, with no values bound. An SQLite result
+ * code. */
 int connection_prepare(struct connection *c, struct bytes text, struct prepared **ret);
 /* Resets it, drops its values and keeps it for the next. Takes NULL. */
 void connection_give(struct connection *c, struct prepared *p);

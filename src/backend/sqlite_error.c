@@ -1,5 +1,5 @@
-/* sqlite_error.c - result codes (sqlite.org/rescode.html) to errors, by table; and the column that a
- * constraint message names. */
+/* sqlite_error.c - result codes (sqlite.org/rescode.html) to errors, by table; and the column that
+ * a constraint message names. */
 #include "backend/sqlite_error.h"
 
 #include <errno.h>
@@ -50,7 +50,8 @@ static const struct meaning open_meanings[] = {
 	{ SQLITE_NOTADB, ERR_CONFIG, "the file is not an SQLite database" },
 	{ SQLITE_CORRUPT, ERR_CONFIG, "the database file is damaged" },
 	{ SQLITE_PERM, ERR_CONFIG, "the database file may not be read" },
-	{ SQLITE_READONLY, ERR_CONFIG, "the database needs files next to it that cannot be created" },
+	{ SQLITE_READONLY, ERR_CONFIG,
+	  "the database needs files next to it that cannot be created" },
 };
 
 static const struct meaning *
@@ -69,9 +70,9 @@ static struct err
 make(const struct meaning *m, sqlite3 *db, int result)
 {
 	return (struct err){ .kind = m->kind,
-			     .code = (unsigned)result & 0xffffff,
-			     .sys = db != NULL ? sqlite3_system_errno(db) : 0,
-			     .why = m->why };
+		             .code = (unsigned)result & 0xffffff,
+		             .sys = db != NULL ? sqlite3_system_errno(db) : 0,
+		             .why = m->why };
 }
 
 static bool
@@ -80,8 +81,8 @@ starts(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Every statement is built from the schema read at start. When SQLite no longer knows a name in it, the
- * schema moved under us; SQLite has no code of its own for that. */
+/* Every statement is built from the schema read at start. When SQLite no longer knows a name in it,
+ * the schema moved under us; SQLite has no code of its own for that. */
 static bool
 is_name_unknown(const char *message)
 {
@@ -91,9 +92,10 @@ is_name_unknown(const char *message)
 struct err
 sqlite_error(sqlite3 *db, int result)
 {
-	static const struct meaning changed = { SQLITE_ERROR, ERR_UPSTREAM, "the table changed since start" };
+	static const struct meaning changed = { SQLITE_ERROR, ERR_UPSTREAM,
+		                                "the table changed since start" };
 	static const struct meaning other = { SQLITE_ERROR, ERR_UPSTREAM,
-					      "the database refused the statement" };
+		                              "the database refused the statement" };
 	const struct meaning *m = find(meanings, ARRAY_LEN(meanings), result);
 
 	if (m == NULL && (result & 0xff) == SQLITE_ERROR && is_name_unknown(sqlite3_errmsg(db)))
@@ -122,12 +124,12 @@ sqlite_open_error(sqlite3 *db, int result)
 static bool
 is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       (unsigned char)c >= 0x80;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || (unsigned char)c >= 0x80;
 }
 
-/* Where `name` stands in `text` with nothing of a longer name on either side; NULL: nowhere. An expression
- * may spell it in another case. */
+/* Where `name` stands in `text` with nothing of a longer name on either side; NULL: nowhere. An
+ * expression may spell it in another case. */
 static const char *
 find_word(const char *text, struct bytes name)
 {
@@ -151,8 +153,8 @@ follows_table(const char *message, const char *hit, const struct table *table)
 	return before > len && hit[-1] == '.' && memcmp(hit - 1 - len, table->name.at, len) == 0;
 }
 
-/* The message of a CHECK holds its expression or its name: a column is blamed only when it is the only
- * one there. */
+/* The message of a CHECK holds its expression or its name: a column is blamed only when it is the
+ * only one there. */
 static int
 only_column(const char *text, const struct table *table)
 {

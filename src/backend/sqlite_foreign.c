@@ -1,6 +1,6 @@
-/* sqlite_foreign.c - which side of a foreign key is broken. SQLite does not say: one code and one message for
- * both, without a name. So the parents of what was set are looked for, in the same transaction; how many there
- * are to ask is bounded by the table. */
+/* sqlite_foreign.c - which side of a foreign key is broken. SQLite does not say: one code and one
+ * message for both, without a name. So the parents of what was set are looked for, in the same
+ * transaction; how many there are to ask is bounded by the table. */
 #include "backend/sqlite_write.h"
 
 #include "base/macros.h"
@@ -69,7 +69,8 @@ parent_of(struct write_job *j, const struct foreign_key *key)
 	return set_count == key->count ? look_for(j, key) : PARENT_UNKNOWN;
 }
 
-/* A column of the table's key is not named: a frontend reads a conflict there as "this key is taken". */
+/* A column of the table's key is not named: a frontend reads a conflict there as "this key is
+ * taken". */
 static int
 column_to_blame(const struct table *table, const struct foreign_key *key)
 {
@@ -80,8 +81,8 @@ column_to_blame(const struct table *table, const struct foreign_key *key)
 	return key->columns[0];
 }
 
-/* The key whose parent is missing, or NULL. One into the table itself comes last: its parent may be the very
- * row of the statement, which was undone. */
+/* The key whose parent is missing, or NULL. One into the table itself comes last: its parent may be
+ * the very row of the statement, which was undone. */
 static const struct foreign_key *
 find_missing(struct write_job *j, bool *ret_unknown)
 {

@@ -1,11 +1,11 @@
 /* sqlite_read.c - LIST and READ.
  *
- * A read first runs on the loop, where most end within microseconds. One row by key is stepped once and
- * its values borrowed from SQLite: nothing is copied. A list is gathered into a batch, so no statement
- * stays open on the loop's connection between two turns (an open one would pin an old view of the data
- * for all that come after). What exceeds its budget of time or bytes there is dropped before anything
- * was given out, and starts over as a job on a pool thread: it fills a batch, hands it to the loop, and
- * goes on when the consumer has read it. */
+ * A read first runs on the loop, where most end within microseconds. One row by key is stepped once
+ * and its values borrowed from SQLite: nothing is copied. A list is gathered into a batch, so no
+ * statement stays open on the loop's connection between two turns (an open one would pin an old
+ * view of the data for all that come after). What exceeds its budget of time or bytes there is
+ * dropped before anything was given out, and starts over as a job on a pool thread: it fills a
+ * batch, hands it to the loop, and goes on when the consumer has read it. */
 #include "backend/sqlite.h"
 
 #include <stdlib.h>
@@ -19,7 +19,8 @@
 enum {
 	LOOP_BATCH_BYTES = 256 << 10,
 	JOB_BATCH_BYTES = 64 << 10,
-	SLOW_RUNS = 16, /* this often a statement that was slow on the loop is not tried there again */
+	SLOW_RUNS =
+		16, /* this often a statement that was slow on the loop is not tried there again */
 };
 
 enum read_state {
@@ -70,8 +71,8 @@ struct read_job {
 
 /* Copies rows until `bytes` are there. SQLITE_ROW: there may be more; SQLITE_DONE: that was all. */
 static int
-gather(sqlite3_stmt *st, const enum value_type *types, size_t count, size_t bytes, struct arena *scratch,
-       struct batch *batch)
+gather(sqlite3_stmt *st, const enum value_type *types, size_t count, size_t bytes,
+       struct arena *scratch, struct batch *batch)
 {
 	char digits[DIGITS_ROOM];
 
@@ -99,7 +100,8 @@ read_error(sqlite3 *db, int result)
 	return sqlite_error(db, result);
 }
 
-/* --- the job -------------------------------------------------------------------------------------- */
+/* --- the job
+ * -------------------------------------------------------------------------------------- */
 
 static void
 job_free(struct read_job *j)
@@ -136,7 +138,7 @@ job_work(uv_work_t *work)
 		result = sqlite_statement_start(&j->statement, c, &j->prepared);
 	if (result == SQLITE_OK)
 		result = gather(j->prepared->statement, j->types, j->column_count, JOB_BATCH_BYTES,
-				&j->scratch, &j->batch);
+		                &j->scratch, &j->batch);
 	j->used_us += clock_monotonic_us() - start;
 	if (result == SQLITE_ROW)
 		return;
@@ -206,7 +208,7 @@ job_run(struct read_job *j)
 	atomic_store(&j->connection->watch.is_cancelled, false);
 	connection_watch(j->connection, job_limit_us(j));
 	(void)uv_queue_work(j->backend->loop, &j->work, job_work,
-			    job_after); /* fails only without a function */
+	                    job_after); /* fails only without a function */
 }
 
 static struct err
@@ -285,7 +287,8 @@ sqlite_read_sweep(struct backend *b, uint64_t before_us)
 	return !list_is_empty(&b->readers.held);
 }
 
-/* --- on the loop ---------------------------------------------------------------------------------- */
+/* --- on the loop
+ * ---------------------------------------------------------------------------------- */
 
 static struct err
 read_fail(struct read_stream *s, struct err e)
@@ -374,7 +377,7 @@ borrow_row(struct read_stream *s, struct prepared *p, enum step *step, const str
 {
 	for (size_t i = 0; i < s->rows.column_count; i++)
 		s->row[i] = sqlite_value_column(p->statement, (int)i, s->types[i], &s->scratch,
-						s->digits + i * DIGITS_ROOM);
+		                                s->digits + i * DIGITS_ROOM);
 	s->prepared = p;
 	s->backend->direct_rows++;
 	s->state = READ_ROW;
@@ -384,7 +387,8 @@ borrow_row(struct read_stream *s, struct prepared *p, enum step *step, const str
 static bool
 belongs_on_a_thread(int result)
 {
-	/* ROW: too many bytes. INTERRUPT: the budget is used up. BUSY: a lock, for which a thread may sleep.
+	/* ROW: too many bytes. INTERRUPT: the budget is used up. BUSY: a lock, for which a thread
+	 * may sleep.
 	 */
 	return result == SQLITE_ROW || result == SQLITE_INTERRUPT || (result & 0xff) == SQLITE_BUSY;
 }
@@ -404,8 +408,9 @@ next_direct(struct read_stream *s, enum step *step, const struct value **row)
 
 	int result = sqlite_statement_start(&s->statement, &b->direct, &p);
 	if (result != SQLITE_OK)
-		return (result & 0xff) == SQLITE_BUSY ? read_move(s, step)
-						      : read_fail(s, read_error(b->direct.db, result));
+		return (result & 0xff) == SQLITE_BUSY
+		               ? read_move(s, step)
+		               : read_fail(s, read_error(b->direct.db, result));
 	if (p->slow > 0) {
 		p->slow--;
 		connection_give(&b->direct, p);
@@ -481,7 +486,7 @@ build(const struct operation *op, struct arena *arena, struct statement *ret)
 
 	sql_init(&sql, DIALECT_SQLITE, arena);
 	TRY(op->kind == OPERATION_LIST ? statement_list(op, &sql)
-				       : statement_read(op, op->grant, op->key, &sql));
+	                               : statement_read(op, op->grant, op->key, &sql));
 	return sqlite_statement_keep(&sql, arena, ret);
 }
 
@@ -500,8 +505,8 @@ make_room(struct read_stream *s, struct arena *arena)
 }
 
 struct err
-sqlite_read_start(struct backend *b, const struct operation *op, struct arena *arena, struct rows **ret,
-		  struct bytes *sql_text)
+sqlite_read_start(struct backend *b, const struct operation *op, struct arena *arena,
+                  struct rows **ret, struct bytes *sql_text)
 {
 	static const struct rows_ops ops = { read_next, read_commit, read_close };
 	struct read_stream *s = arena_alloc(arena, sizeof *s);

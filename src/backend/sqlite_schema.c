@@ -1,5 +1,5 @@
-/* sqlite_schema.c - what PRAGMA table_list, table_xinfo and foreign_key_list say, asked as table-valued
- * functions so that the name is a bound value. */
+/* sqlite_schema.c - what PRAGMA table_list, table_xinfo and foreign_key_list say, asked as
+ * table-valued functions so that the name is a bound value. */
 #include "backend/sqlite_schema.h"
 
 #include "backend/sqlite_error.h"
@@ -42,7 +42,8 @@ copy_text(sqlite3_stmt *st, int column, struct arena *arena, struct bytes *ret)
 	struct bytes text = { at, at != NULL ? (size_t)sqlite3_column_bytes(st, column) : 0 };
 
 	*ret = arena_copy(arena, text);
-	return ret->len == text.len ? OK : fail(ERR_LIMIT, "no memory for the schema of the database");
+	return ret->len == text.len ? OK
+	                            : fail(ERR_LIMIT, "no memory for the schema of the database");
 }
 
 static struct err
@@ -50,7 +51,8 @@ read_table(struct schema_reader *s, sqlite3 *db, const char *name)
 {
 	CLEANUP(finalize) sqlite3_stmt *st = NULL;
 
-	TRY(prepare(db, "SELECT name, type, wr FROM pragma_table_list(?1) WHERE schema = 'main'", name, &st));
+	TRY(prepare(db, "SELECT name, type, wr FROM pragma_table_list(?1) WHERE schema = 'main'",
+	            name, &st));
 	int result = sqlite3_step(st);
 	if (result == SQLITE_DONE)
 		return fail(ERR_CONFIG, "the database has no such table or view");
@@ -59,7 +61,7 @@ read_table(struct schema_reader *s, sqlite3 *db, const char *name)
 	TRY(copy_text(st, 0, s->arena, &s->table->name));
 	s->table->is_view = strcmp((const char *)sqlite3_column_text(st, 1), "view") == 0;
 	s->has_rowid = strcmp((const char *)sqlite3_column_text(st, 1), "table") == 0 &&
-		       sqlite3_column_int(st, 2) == 0;
+	               sqlite3_column_int(st, 2) == 0;
 	return OK;
 }
 
@@ -107,11 +109,11 @@ read_columns(struct schema_reader *s, sqlite3 *db, const char *name)
 	CLEANUP(finalize) sqlite3_stmt *st = NULL;
 	int result;
 
-	TRY(prepare(
-		db,
-		"SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main')"
-		" ORDER BY cid",
-		name, &st));
+	TRY(prepare(db,
+	            "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM "
+	            "pragma_table_xinfo(?1, 'main')"
+	            " ORDER BY cid",
+	            name, &st));
 	while ((result = sqlite3_step(st)) == SQLITE_ROW)
 		TRY(read_column(s, st));
 	if (result != SQLITE_DONE)
@@ -121,8 +123,9 @@ read_columns(struct schema_reader *s, sqlite3 *db, const char *name)
 	return OK;
 }
 
-/* Row of foreign_key_list: is_first, table, is_self, from, to. A key that explains nothing (it is wider than
- * a struct foreign_key, or its parent has no such column) keeps count 0 from there on. */
+/* Row of foreign_key_list: is_first, table, is_self, from, to. A key that explains nothing (it is
+ * wider than a struct foreign_key, or its parent has no such column) keeps count 0 from there on.
+ */
 static struct err
 read_foreign_column(struct schema_reader *s, sqlite3_stmt *st, struct foreign_key *key)
 {
@@ -156,10 +159,12 @@ read_foreign_keys(struct schema_reader *s, sqlite3 *db, const char *name)
 	if (keys == NULL)
 		return fail(ERR_LIMIT, "no memory for the schema of the database");
 	TRY(prepare(db,
-		    "SELECT f.seq, f.\"table\", f.\"table\" = ?1 COLLATE NOCASE, f.\"from\", coalesce(f.\"to\","
-		    " (SELECT p.name FROM pragma_table_xinfo(f.\"table\", 'main') AS p WHERE p.pk = f.seq + 1))"
-		    " FROM pragma_foreign_key_list(?1, 'main') AS f ORDER BY f.id, f.seq",
-		    name, &st));
+	            "SELECT f.seq, f.\"table\", f.\"table\" = ?1 COLLATE NOCASE, f.\"from\", "
+	            "coalesce(f.\"to\","
+	            " (SELECT p.name FROM pragma_table_xinfo(f.\"table\", 'main') AS p WHERE p.pk "
+	            "= f.seq + 1))"
+	            " FROM pragma_foreign_key_list(?1, 'main') AS f ORDER BY f.id, f.seq",
+	            name, &st));
 	while ((result = sqlite3_step(st)) == SQLITE_ROW) {
 		count += sqlite3_column_int(st, 0) == 0;
 		if (count > FOREIGN_MAX)
@@ -177,9 +182,10 @@ struct err
 sqlite_schema_read(sqlite3 *db, const char *name, struct arena *arena, const struct table **ret)
 {
 	struct schema_reader s = { .table = arena_alloc(arena, sizeof *s.table),
-				   .columns = arena_array(arena, TABLE_COLUMNS_MAX, sizeof *s.columns),
-				   .arena = arena,
-				   .rowid_alias = -1 };
+		                   .columns =
+		                           arena_array(arena, TABLE_COLUMNS_MAX, sizeof *s.columns),
+		                   .arena = arena,
+		                   .rowid_alias = -1 };
 
 	if (s.table == NULL || s.columns == NULL)
 		return fail(ERR_LIMIT, "no memory for the schema of the database");

@@ -1,4 +1,5 @@
-/* sqlite_value.c - between struct value and SQLite's storage classes (sqlite.org/datatype3.html). */
+/* sqlite_value.c - between struct value and SQLite's storage classes (sqlite.org/datatype3.html).
+ */
 #include "backend/sqlite_value.h"
 
 #include <math.h>
@@ -168,9 +169,9 @@ put_digits(int64_t n, unsigned scale, char *digits)
 	return (struct bytes){ (const uint8_t *)digits + at, DIGITS_ROOM - at };
 }
 
-/* SQLite keeps a decimal with a fraction as the nearest double. A whole number below 2^53 and a small
- * power of ten are exact, so their quotient is the double nearest to that decimal: when it is `real`,
- * the decimal is what was meant. Ten times as fast as printing and reading back. */
+/* SQLite keeps a decimal with a fraction as the nearest double. A whole number below 2^53 and a
+ * small power of ten are exact, so their quotient is the double nearest to that decimal: when it is
+ * `real`, the decimal is what was meant. Ten times as fast as printing and reading back. */
 static bool
 put_short_decimal(double real, char *digits, struct bytes *ret)
 {
@@ -201,8 +202,8 @@ integer_value(sqlite3_value *stored, enum value_type declared, char *digits)
 	return (struct value){ .type = VALUE_INT64, .int64 = n };
 }
 
-/* SQLite's own text of a double has 15 digits; where they do not give the same double again, or need an
- * exponent, the double itself is the exact answer. */
+/* SQLite's own text of a double has 15 digits; where they do not give the same double again, or
+ * need an exponent, the double itself is the exact answer. */
 static struct value
 real_value(sqlite3_value *stored, enum value_type declared, char *digits)
 {
@@ -221,10 +222,10 @@ real_value(sqlite3_value *stored, enum value_type declared, char *digits)
 
 struct value
 sqlite_value_column(sqlite3_stmt *st, int column, enum value_type declared, struct arena *scratch,
-		    char *digits)
+                    char *digits)
 {
-	/* One call per value that locks: our connections have no mutex (SQLITE_OPEN_NOMUTEX), so the value
-	 * may be asked directly, which costs a third of sqlite3_column_*(). */
+	/* One call per value that locks: our connections have no mutex (SQLITE_OPEN_NOMUTEX), so
+	 * the value may be asked directly, which costs a third of sqlite3_column_*(). */
 	sqlite3_value *stored = sqlite3_column_value(st, column);
 
 	switch (sqlite3_value_type(stored)) {
@@ -236,7 +237,8 @@ sqlite_value_column(sqlite3_stmt *st, int column, enum value_type declared, stru
 		return text_value(stored, declared, scratch);
 	case SQLITE_BLOB: {
 		const uint8_t *at = sqlite3_value_blob(stored);
-		return (struct value){ .type = VALUE_BYTES, .bytes = { at, (size_t)sqlite3_value_bytes(stored) } };
+		return (struct value){ .type = VALUE_BYTES,
+			               .bytes = { at, (size_t)sqlite3_value_bytes(stored) } };
 	}
 	}
 	return (struct value){ .type = VALUE_NULL };

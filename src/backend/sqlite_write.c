@@ -1,5 +1,5 @@
-/* sqlite_write.c - INSERT, UPDATE, DELETE: one write at a time on the worker's one writing connection.
- * This is the half that runs on the loop: the queue, the phases, the stream. */
+/* sqlite_write.c - INSERT, UPDATE, DELETE: one write at a time on the worker's one writing
+ * connection. This is the half that runs on the loop: the queue, the phases, the stream. */
 #include "backend/sqlite_write.h"
 
 #include <stdlib.h>
@@ -61,8 +61,9 @@ job_run(struct write_job *j, enum write_phase phase)
 	j->is_busy = false;
 	atomic_store(&b->writer.connection.watch.is_cancelled, false);
 	connection_watch(&b->writer.connection,
-			 is_limited ? b->settings->statement_timeout_ms * UINT64_C(1000) : 0);
-	(void)uv_queue_work(b->loop, &j->work, write_work, job_after); /* fails only without a function */
+	                 is_limited ? b->settings->statement_timeout_ms * UINT64_C(1000) : 0);
+	(void)uv_queue_work(b->loop, &j->work, write_work,
+	                    job_after); /* fails only without a function */
 }
 
 static void
@@ -118,7 +119,8 @@ job_finish(struct write_job *j)
 		s->job = NULL;
 		s->error = j->error;
 		s->state = failed(j->error) ? WRITE_FAILED : WRITE_COMMITTED;
-		if (j->fault_column >= 0 && s->fault != NULL && is_known(&s->op, (size_t)j->fault_column))
+		if (j->fault_column >= 0 && s->fault != NULL &&
+		    is_known(&s->op, (size_t)j->fault_column))
 			s->fault->column = j->table->columns[j->fault_column].name;
 	}
 	job_free(j);
@@ -159,8 +161,8 @@ static void
 job_wait_for_lock(struct write_job *j)
 {
 	static const struct err locked = { .kind = ERR_UPSTREAM,
-					   .code = SQLITE_BUSY,
-					   .why = "the database is locked by another writer" };
+		                           .code = SQLITE_BUSY,
+		                           .why = "the database is locked by another writer" };
 	struct backend *b = j->backend;
 	uint64_t waited_ms = (clock_monotonic_us() - j->asked_us) / 1000,
 		 most_ms = b->settings->lock_timeout_ms;
@@ -174,7 +176,8 @@ job_wait_for_lock(struct write_job *j)
 		j->wait_ms = RETRY_MOST_MS;
 	if (j->wait_ms > most_ms - waited_ms)
 		j->wait_ms = (unsigned)(most_ms - waited_ms);
-	(void)uv_timer_start(&b->writer.retry, on_retry, j->wait_ms, 0); /* fails only while closing */
+	(void)uv_timer_start(&b->writer.retry, on_retry, j->wait_ms,
+	                     0); /* fails only while closing */
 }
 
 static struct err
@@ -229,7 +232,7 @@ job_after(uv_work_t *work, int status)
 {
 	struct write_job *j = container_of(work, struct write_job, work);
 
-	(void)status; /* other than 0 only after uv_cancel(), which nobody calls */
+	(void)status;                /* other than 0 only after uv_cancel(), which nobody calls */
 	sqlite_turn_end(j->backend); /* whoever reads from here on sees this change */
 	j->is_running = false;
 	if (j->is_busy) {
@@ -281,7 +284,8 @@ sqlite_write_sweep(struct backend *b, uint64_t before_us)
 	return true;
 }
 
-/* --- the stream ----------------------------------------------------------------------------------- */
+/* --- the stream
+ * ----------------------------------------------------------------------------------- */
 
 static struct err
 job_fill(struct write_job *j, const struct write_stream *s)
@@ -433,7 +437,7 @@ keep_operation(struct write_stream *s, const struct operation *op)
 {
 	static const struct column_set none = { 0 };
 	bool returns = op->kind != OPERATION_DELETE && op->read != NULL && op->columns != NULL &&
-		       op->grant->table->key_count > 0;
+	               op->grant->table->key_count > 0;
 	struct column_set *columns = arena_alloc(s->arena, sizeof *columns);
 
 	if (columns == NULL)
@@ -445,8 +449,8 @@ keep_operation(struct write_stream *s, const struct operation *op)
 }
 
 struct err
-sqlite_write_start(struct backend *b, const struct operation *op, struct arena *arena, struct rows **ret,
-		   struct operation_fault *fault, struct bytes *sql_text)
+sqlite_write_start(struct backend *b, const struct operation *op, struct arena *arena,
+                   struct rows **ret, struct operation_fault *fault, struct bytes *sql_text)
 {
 	static const struct rows_ops ops = { write_next, write_commit, write_close };
 	struct write_stream *s = arena_alloc(arena, sizeof *s);

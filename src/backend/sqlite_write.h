@@ -8,9 +8,9 @@
  *   COMMIT    or, when it closes the stream instead, for the
  *   ROLLBACK
  *
- * CHANGE and CHECK are apart because the second is built, on the loop, from the key that the first made.
- * A phase that fails has rolled back before it returns to the loop. A lock that another process holds is
- * waited for by a timer, never by sleeping. */
+ * CHANGE and CHECK are apart because the second is built, on the loop, from the key that the first
+ * made. A phase that fails has rolled back before it returns to the loop. A lock that another
+ * process holds is waited for by a timer, never by sleeping. */
 #ifndef BACKEND_SQLITE_WRITE_H
 #define BACKEND_SQLITE_WRITE_H
 
@@ -24,10 +24,10 @@ struct write_stream;
 struct write_job {
 	uv_work_t work;
 	struct backend *backend;
-	struct write_stream *stream;          /* NULL: closed; roll back */
-	struct list node;                     /* in writer.waiting */
-	struct arena memory;                  /* of all below */
-	const struct table *table;            /* of the configuration generation: immutable */
+	struct write_stream *stream; /* NULL: closed; roll back */
+	struct list node;            /* in writer.waiting */
+	struct arena memory;         /* of all below */
+	const struct table *table;   /* of the configuration generation: immutable */
 	enum operation_kind kind;
 	const uint16_t *set_columns; /* the first parameters of `change` are their values */
 	size_t set_count;
@@ -49,9 +49,10 @@ struct write_job {
 
 /* Does the phase, on a pool thread. Writes is_busy, error, fault_column, key, row. */
 void write_work(uv_work_t *work);
-/* A broken foreign key as the one of its two cases it is, where that can be found out: the row that is
- * referred to is missing (and fault_column names the column that refers), or others refer to this one. Any
- * other error as it is. On the thread, with the transaction of the failed statement still open. */
+/* A broken foreign key as the one of its two cases it is, where that can be found out: the row that
+ * is referred to is missing (and fault_column names the column that refers), or others refer to
+ * this one. Any other error as it is. On the thread, with the transaction of the failed statement
+ * still open. */
 struct err sqlite_foreign_explain(struct write_job *j, struct err e);
 
 #endif

@@ -13,7 +13,8 @@ roll_back(struct write_job *j)
 	/* Some errors end the transaction by themselves. */
 	if (sqlite3_get_autocommit(c->db) == 0)
 		(void)connection_run(
-			c, "ROLLBACK"); /* what is left open is rolled back before the next begins */
+			c,
+			"ROLLBACK"); /* what is left open is rolled back before the next begins */
 }
 
 static int
@@ -25,10 +26,11 @@ begin(struct write_job *j)
 	return connection_run(c, "BEGIN IMMEDIATE");
 }
 
-/* Runs to its end; the first row goes into `batch`. `types` may be NULL when the row does not matter. */
+/* Runs to its end; the first row goes into `batch`. `types` may be NULL when the row does not
+ * matter. */
 static int
-run_for_row(struct write_job *j, const struct statement *st, const enum value_type *types, size_t count,
-	    struct batch *batch, bool *ret_found)
+run_for_row(struct write_job *j, const struct statement *st, const enum value_type *types,
+            size_t count, struct batch *batch, bool *ret_found)
 {
 	struct connection *c = &j->backend->writer.connection;
 	struct prepared *p;
@@ -40,8 +42,8 @@ run_for_row(struct write_job *j, const struct statement *st, const enum value_ty
 		return result;
 	while ((result = sqlite3_step(p->statement)) == SQLITE_ROW) {
 		for (size_t i = 0; i < count && !*ret_found; i++) {
-			struct value v =
-				sqlite_value_column(p->statement, (int)i, types[i], &j->scratch, digits);
+			struct value v = sqlite_value_column(p->statement, (int)i, types[i],
+			                                     &j->scratch, digits);
 			batch_put(batch, &v);
 		}
 		*ret_found = true;
@@ -75,7 +77,8 @@ work_change(struct write_job *j)
 		j->is_busy = true;
 		return OK;
 	}
-	/* Every time: writing into a file that no longer has the name would be lost without a word. */
+	/* Every time: writing into a file that no longer has the name would be lost without a word.
+	 */
 	if (result == SQLITE_OK && sqlite_has_moved(j->backend->writer.connection.db))
 		return sqlite_error(NULL, SQLITE_READONLY_DBMOVED);
 	if (result == SQLITE_OK)

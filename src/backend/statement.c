@@ -1,5 +1,5 @@
-/* statement.c - see statement.h. The condition of the grant is part of every statement but the INSERT,
- * which has no row to look at yet. */
+/* statement.c - see statement.h. The condition of the grant is part of every statement but the
+ * INSERT, which has no row to look at yet. */
 #include "backend/statement.h"
 
 /* Grants */
@@ -50,8 +50,8 @@ put_row_condition(struct sql *out, const struct grant *grant)
 /* Returned columns */
 
 enum column_sight {
-	SIGHT_NONE,  /* no view has the column */
-	SIGHT_SOME,  /* only rows of some views show it */
+	SIGHT_NONE, /* no view has the column */
+	SIGHT_SOME, /* only rows of some views show it */
 	SIGHT_ALWAYS,
 };
 
@@ -78,7 +78,8 @@ static void
 check_named(struct sql *out, const struct grant *grant, size_t column)
 {
 	if (column >= TABLE_COLUMNS_MAX || column_sight(grant, column) != SIGHT_ALWAYS)
-		sql_fail(out, fail(ERR_DENIED, "a column is named that the grant does not have for every row"));
+		sql_fail(out, fail(ERR_DENIED,
+		                   "a column is named that the grant does not have for every row"));
 }
 
 static void
@@ -86,7 +87,8 @@ put_seen_column(struct sql *out, const struct grant *grant, size_t column)
 {
 	switch (column_sight(grant, column)) {
 	case SIGHT_NONE:
-		sql_fail(out, fail(ERR_DENIED, "a column is asked for that the grant does not show"));
+		sql_fail(out,
+		         fail(ERR_DENIED, "a column is asked for that the grant does not show"));
 		return;
 	case SIGHT_SOME:
 		sql_put(out, "CASE WHEN ");
@@ -184,8 +186,9 @@ statement_list(const struct operation *op, struct sql *out)
 		select_put_order(out, grant->table, op->order, op->order_count);
 	}
 	sql_put(out, " LIMIT ");
-	sql_bind(out, (struct value){ .type = VALUE_INT64,
-	                              .int64 = op->limit > INT32_MAX ? INT32_MAX : (int64_t)op->limit });
+	sql_bind(out,
+	         (struct value){ .type = VALUE_INT64,
+	                         .int64 = op->limit > INT32_MAX ? INT32_MAX : (int64_t)op->limit });
 	return sql_check(out);
 }
 
@@ -201,7 +204,8 @@ put_where_row(struct sql *out, const struct grant *grant, const struct value *ke
 }
 
 struct err
-statement_read(const struct operation *op, const struct grant *grant, const struct value *key, struct sql *out)
+statement_read(const struct operation *op, const struct grant *grant, const struct value *key,
+               struct sql *out)
 {
 	put_select(out, grant, op);
 	put_where_row(out, grant, key);

@@ -27,7 +27,8 @@ void buf_wipe(struct buf *b);
 /* ERR_LIMIT when anything written was lost. */
 struct err buf_check(const struct buf *b);
 
-/* Room for `len` more bytes; NULL (and overflow) when there is none. buf_commit() makes them count. */
+/* Room for `len` more bytes; NULL (and overflow) when there is none. buf_commit() makes them count.
+ */
 uint8_t *buf_reserve(struct buf *b, size_t len);
 void buf_commit(struct buf *b, size_t len);
 /* Drops the first `len` bytes. */

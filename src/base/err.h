@@ -54,11 +54,11 @@ fail(enum err_kind kind, const char *why)
 }
 
 /* The only macro in this code base that hides control flow. */
-#define TRY(expr)                             \
-	do {                                  \
-		struct err try_err_ = (expr); \
-		if (failed(try_err_))         \
-			return try_err_;      \
+#define TRY(expr)                                                                                  \
+	do {                                                                                       \
+		struct err try_err_ = (expr);                                                      \
+		if (failed(try_err_))                                                              \
+			return try_err_;                                                           \
 	} while (0)
 
 #endif

@@ -46,13 +46,14 @@ uint64_t
 bytes_hash(struct bytes a, const uint8_t key[16])
 {
 	uint64_t low = load_le(key, 8), high = load_le(key + 8, 8);
-	struct sip s = { low ^ 0x736f6d6570736575u, high ^ 0x646f72616e646f6du, low ^ 0x6c7967656e657261u,
-		         high ^ 0x7465646279746573u };
+	struct sip s = { low ^ 0x736f6d6570736575u, high ^ 0x646f72616e646f6du,
+		         low ^ 0x6c7967656e657261u, high ^ 0x7465646279746573u };
 	size_t whole = a.len & ~(size_t)7;
 
 	for (size_t i = 0; i < whole; i += 8)
 		sip_word(&s, load_le(a.at + i, 8));
-	sip_word(&s, (uint64_t)(a.len & 0xff) << 56 | (a.len == whole ? 0 : load_le(a.at + whole, a.len - whole)));
+	sip_word(&s, (uint64_t)(a.len & 0xff) << 56 |
+	                     (a.len == whole ? 0 : load_le(a.at + whole, a.len - whole)));
 	s.c ^= 0xff;
 	sip_round(&s), sip_round(&s), sip_round(&s);
 	return s.a ^ s.b ^ s.c ^ s.d;

@@ -18,12 +18,15 @@ struct log_field {
 
 /* The name every line carries, e.g. "worker/1". Borrowed for the life of the process. */
 void log_init(const char *role, enum log_level least);
-void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
+void log_write(enum log_level level, const char *message, const struct log_field *fields,
+               size_t count);
 /* The usual case: a failed operation. Adds why and errno. */
 void log_err(enum log_level level, const char *message, struct err e);
 
-#define LOG(level, message, ...)                                                             \
-	log_write(level, message, (const struct log_field[]){ { 0 }, ##__VA_ARGS__ } + 1,       \
-	          sizeof((const struct log_field[]){ { 0 }, ##__VA_ARGS__ }) / sizeof(struct log_field) - 1)
+#define LOG(level, message, ...)                                                                   \
+	log_write(level, message, (const struct log_field[]){ { 0 }, ##__VA_ARGS__ } + 1,          \
+	          sizeof((const struct log_field[]){ { 0 }, ##__VA_ARGS__ }) /                     \
+	                          sizeof(struct log_field) -                                       \
+	                  1)
 
 #endif

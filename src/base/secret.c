@@ -11,7 +11,8 @@ void
 secret_heap_init(void)
 {
 	if (!CRYPTO_secure_malloc_initialized())
-		(void)CRYPTO_secure_malloc_init(SECRET_HEAP_SIZE, SECRET_MIN); /* ordinary memory otherwise */
+		(void)CRYPTO_secure_malloc_init(SECRET_HEAP_SIZE,
+		                                SECRET_MIN); /* ordinary memory otherwise */
 }
 
 static struct err

@@ -22,7 +22,8 @@ config_errors_done(struct config_errors *e)
 }
 
 void
-config_error_add(struct config_errors *e, const char *file, struct place at, const char *format, ...)
+config_error_add(struct config_errors *e, const char *file, struct place at, const char *format,
+                 ...)
 {
 	char text[4096];
 	va_list args;
@@ -37,12 +38,14 @@ config_error_add(struct config_errors *e, const char *file, struct place at, con
 	e->count++;
 }
 
-/* The absolute folder of `file`: by its text, so that a link to the file does not move what is beside it. */
+/* The absolute folder of `file`: by its text, so that a link to the file does not move what is
+ * beside it. */
 static const char *
 directory_of(struct config_reader *r, const char *file)
 {
 	const char *slash = strrchr(file, '/');
-	struct bytes folder = bytes_slice(bytes_text(file), 0, slash == NULL ? 0 : (size_t)(slash - file));
+	struct bytes folder =
+		bytes_slice(bytes_text(file), 0, slash == NULL ? 0 : (size_t)(slash - file));
 	struct buf path = { 0 };
 	char *current = file[0] != '/' ? getcwd(NULL, 0) : NULL;
 
@@ -63,7 +66,7 @@ directory_of(struct config_reader *r, const char *file)
 
 struct err
 config_parse(struct bytes text, const char *file, struct arena *arena, const struct settings **ret,
-	     struct config_errors *errors)
+             struct config_errors *errors)
 {
 	struct config_reader r = { .arena = arena, .scratch = { .limit = SCRATCH_MAX } };
 
@@ -77,7 +80,7 @@ config_parse(struct bytes text, const char *file, struct arena *arena, const str
 	const struct node *root = yaml_parse(text, &r.problems);
 	if (root != NULL && root->kind != NODE_MAP)
 		problem_add(&r.problems, root->place,
-			    "the file is no mapping; expected settings such as `listen:`");
+		            "the file is no mapping; expected settings such as `listen:`");
 	else if (root != NULL) {
 		section_read(&r, &config_root, root, NULL, r.settings);
 		settings_check(&r, root);
@@ -111,7 +114,8 @@ file_read(int fd, struct buf *out)
 }
 
 struct err
-config_load(const char *file, struct arena *arena, const struct settings **ret, struct config_errors *errors)
+config_load(const char *file, struct arena *arena, const struct settings **ret,
+            struct config_errors *errors)
 {
 	struct buf text CLEANUP(buf_done) = { 0 };
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -122,8 +126,11 @@ config_load(const char *file, struct arena *arena, const struct settings **ret, 
 		close(fd);
 	if (!read) {
 		config_error_add(errors, file, (struct place){ 0 },
-				 "cannot be read (%s); expected a YAML or JSON file", strerror(why));
-		return (struct err){ .kind = ERR_CONFIG, .sys = why, .why = "the configuration cannot be read" };
+		                 "cannot be read (%s); expected a YAML or JSON file",
+		                 strerror(why));
+		return (struct err){ .kind = ERR_CONFIG,
+			             .sys = why,
+			             .why = "the configuration cannot be read" };
 	}
 	return config_parse(buf_bytes(&text), file, arena, ret, errors);
 }

@@ -17,18 +17,18 @@ struct config_errors {
 };
 void config_errors_done(struct config_errors *e);
 /* For later stages that find an error in a setting (unknown column in a `where`). */
-void config_error_add(struct config_errors *e, const char *file, struct place at, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void config_error_add(struct config_errors *e, const char *file, struct place at,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* `file` names the text in messages; relative paths resolve against its directory.
  * ERR_CONFIG when there is any error; *ret is then untouched. */
-struct err config_parse(struct bytes text, const char *file, struct arena *arena, const struct settings **ret,
-                        struct config_errors *errors);
+struct err config_parse(struct bytes text, const char *file, struct arena *arena,
+                        const struct settings **ret, struct config_errors *errors);
 /* Reads the file first; `sys` of the error is set when that is what failed. */
 struct err config_load(const char *file, struct arena *arena, const struct settings **ret,
                        struct config_errors *errors);
 
-void config_put_schema(struct buf *out);  /* JSON Schema 2020-12 */
-void config_put_manual(struct buf *out);  /* docs/configuration.md */
+void config_put_schema(struct buf *out); /* JSON Schema 2020-12 */
+void config_put_manual(struct buf *out); /* docs/configuration.md */
 
 #endif

@@ -1,5 +1,5 @@
-/* config_check.c - what no single row can say: settings that must differ or fit together, and those that
- * follow from others. */
+/* config_check.c - what no single row can say: settings that must differ or fit together, and those
+ * that follow from others. */
 #include "config/config_reader.h"
 
 #include <unistd.h>
@@ -19,9 +19,10 @@ check_listeners(struct config_reader *r)
 
 	if (http->port == 0 || admin->port != http->port)
 		return;
-	if (strcmp(http->host, admin->host) == 0 || is_wildcard(http->host) || is_wildcard(admin->host))
+	if (strcmp(http->host, admin->host) == 0 || is_wildcard(http->host) ||
+	    is_wildcard(admin->host))
 		problem_add(&r->problems, admin->place,
-			    "admin is the same address as http; expected another port");
+		            "admin is the same address as http; expected another port");
 }
 
 static void
@@ -33,7 +34,8 @@ derive_public_url(struct config_reader *r)
 	if (r->settings->public_url != NULL || http->host == NULL)
 		return;
 	bool six = strchr(http->host, ':') != NULL;
-	buf_printf(&url, "http://%s%s%s:%u", six ? "[" : "", http->host, six ? "]" : "", http->port);
+	buf_printf(&url, "http://%s%s%s:%u", six ? "[" : "", http->host, six ? "]" : "",
+	           http->port);
 	r->settings->public_url = reader_text(r, buf_bytes(&url));
 	buf_done(&url);
 }
@@ -67,19 +69,21 @@ check_issuers(struct config_reader *r, struct issuer_settings *issuers, size_t c
 			continue; /* broken, and said so */
 		if (issuers[i].type == ISSUER_LOCAL && local != NULL)
 			problem_add(&r->problems, issuers[i].place,
-				    "a second issuer of type local; expected at most one (the first is on "
-				    "line %u)",
-				    local->place.line);
+			            "a second issuer of type local; expected at most one (the "
+			            "first is on "
+			            "line %u)",
+			            local->place.line);
 		if (issuers[i].type == ISSUER_LOCAL) {
 			local = local == NULL ? &issuers[i] : local;
 			derive_local(r, &issuers[i]);
 		}
 		for (size_t j = 0; j < i && issuers[i].issuer != NULL; j++)
-			if (issuers[j].issuer != NULL && strcmp(issuers[i].issuer, issuers[j].issuer) == 0 &&
+			if (issuers[j].issuer != NULL &&
+			    strcmp(issuers[i].issuer, issuers[j].issuer) == 0 &&
 			    (issuers[i].type != ISSUER_LOCAL || issuers[j].type != ISSUER_LOCAL))
 				problem_add(&r->problems, issuers[i].place,
-					    "the issuer of \"%s\" again; expected each once",
-					    issuers[j].name);
+				            "the issuer of \"%s\" again; expected each once",
+				            issuers[j].name);
 	}
 }
 
@@ -90,8 +94,8 @@ check_pages(struct config_reader *r)
 		const struct resource_settings *s = &r->settings->resources[i];
 		if (s->page_size > s->page_max)
 			problem_add(&r->problems, s->place,
-				    "page_size %u is above page_max %u; expected it at most equal",
-				    s->page_size, s->page_max);
+			            "page_size %u is above page_max %u; expected it at most equal",
+			            s->page_size, s->page_max);
 	}
 }
 
@@ -104,7 +108,8 @@ check_folders(struct config_reader *r, const struct node *root)
 	struct place at = section != NULL ? section->key_place : (struct place){ 1, 1 };
 
 	if (audit != NULL && state != NULL && strcmp(audit, state) == 0)
-		problem_add(&r->problems, at, "audit and state have the same path; expected two folders");
+		problem_add(&r->problems, at,
+		            "audit and state have the same path; expected two folders");
 }
 
 void

@@ -64,7 +64,8 @@ url_fault(struct bytes text, bool origin)
 	if (!secure && !bytes_starts(text, BYTES("http://")))
 		return "is no http(s) URL";
 	for (size_t i = 0; i < text.len; i++)
-		if (text.at[i] <= ' ' || text.at[i] >= 0x7f || strchr("\"<>\\^`{|}@?#", text.at[i]) != NULL)
+		if (text.at[i] <= ' ' || text.at[i] >= 0x7f ||
+		    strchr("\"<>\\^`{|}@?#", text.at[i]) != NULL)
 			return "has a byte that may not stand here";
 
 	struct bytes rest = bytes_slice(text, secure ? 8 : 7, text.len);

@@ -6,25 +6,34 @@
 static const char preamble[] =
 	"# Configuration\n"
 	"\n"
-	"This page is made from the tables that the loader reads (`src/config/config_tables.c`); change it\n"
+	"This page is made from the tables that the loader reads (`src/config/config_tables.c`); "
+	"change it\n"
 	"there.\n"
 	"\n"
 	"One YAML file, `gatewarden.yaml` unless `-c` says otherwise; JSON is accepted too.\n"
 	"`gatewarden check` shows every error at once, each with its place:\n"
 	"\n"
-	"    gatewarden.yaml:3:10: workers is out of bounds: \"300\"; expected auto, or a whole number ...\n"
+	"    gatewarden.yaml:3:10: workers is out of bounds: \"300\"; expected auto, or a whole "
+	"number ...\n"
 	"\n"
-	"- **Units are mandatory.** Durations: `500ms`, `30s`, `15m`, `2h`, `30d`. Sizes: `512B`, `100KB`,\n"
+	"- **Units are mandatory.** Durations: `500ms`, `30s`, `15m`, `2h`, `30d`. Sizes: `512B`, "
+	"`100KB`,\n"
 	"  `64KiB`, `1MiB` (`KB` is 1000 bytes, `KiB` 1024).\n"
 	"- **Unknown keys are errors**, so a misspelt limit is never silently the default.\n"
-	"- **`${env:NAME}`** may stand in any value, whole or in part, so that one file serves staging and\n"
-	"  production. A variable that is not set is an error. Keys take no variables. Inside `{...}` and\n"
-	"  JSON, quote it: `\"${env:NAME}\"`. It is for plain values: secrets are never written here, and\n"
+	"- **`${env:NAME}`** may stand in any value, whole or in part, so that one file serves "
+	"staging and\n"
+	"  production. A variable that is not set is an error. Keys take no variables. Inside "
+	"`{...}` and\n"
+	"  JSON, quote it: `\"${env:NAME}\"`. It is for plain values: secrets are never written "
+	"here, and\n"
 	"  no setting of this version needs one.\n"
 	"- **Paths** that do not begin with `/` are relative to the folder of the file.\n"
-	"- **Refused**, so that what is read is what is seen: aliases, anchors and merge keys (`&a`, `*a`,\n"
-	"  `<<`), tags, directives, duplicate keys, several documents, quoted text over several lines (use\n"
-	"  a block, `|`), control characters, text that is not UTF-8, more than 1 MiB, 32 levels, 50,000\n"
+	"- **Refused**, so that what is read is what is seen: aliases, anchors and merge keys "
+	"(`&a`, `*a`,\n"
+	"  `<<`), tags, directives, duplicate keys, several documents, quoted text over several "
+	"lines (use\n"
+	"  a block, `|`), control characters, text that is not UTF-8, more than 1 MiB, 32 levels, "
+	"50,000\n"
 	"  values or 4,096 keys in one mapping.\n"
 	"- A changed file is taken up on SIGHUP. A file with errors changes nothing.\n"
 	"\n"
@@ -36,8 +45,10 @@ static const char preamble[] =
 	"  admin: 127.0.0.1:9090\n"
 	"workers: auto\n"
 	"issuers:\n"
-	"  local: {type: local, audience: \"api://books\", access_token_ttl: 15m, refresh_token_ttl: 30d}\n"
-	"  lab:   {type: oidc, issuer: \"https://idp.test.invalid/\", audience: \"api://books\", jwks: {file: jwks.json}}\n"
+	"  local: {type: local, audience: \"api://books\", access_token_ttl: 15m, "
+	"refresh_token_ttl: 30d}\n"
+	"  lab:   {type: oidc, issuer: \"https://idp.test.invalid/\", audience: \"api://books\", "
+	"jwks: {file: jwks.json}}\n"
 	"backends:\n"
 	"  books: {type: sqlite, path: data/books.db}\n"
 	"roles:\n"
@@ -104,7 +115,8 @@ path_end(enum setting_kind kind)
 	return kind == SETTING_MAP ? ".NAME" : kind == SETTING_RULES ? ".ROLE.ACTION" : "";
 }
 
-static void put_sections(struct buf *out, const char *path, const struct setting *settings, size_t count);
+static void put_sections(struct buf *out, const char *path, const struct setting *settings,
+                         size_t count);
 
 static void
 put_section(struct buf *out, const char *path, const struct setting *s)
@@ -149,6 +161,8 @@ config_put_manual(struct buf *out)
 	put_head(out);
 	put_rows(out, config_root.settings, config_root.count);
 	put_sections(out, "", config_root.settings, config_root.count);
-	buf_put_text(out, "\nActions are `read`, `create`, `update`, `delete` and `execute`; `all` stands "
-			  "for all five.\n");
+	buf_put_text(
+		out,
+		"\nActions are `read`, `create`, `update`, `delete` and `execute`; `all` stands "
+		"for all five.\n");
 }

@@ -53,8 +53,9 @@ problem_add(struct problems *p, struct place at, const char *format, ...)
 		return;
 	}
 	va_start(args, format);
-	p->rows[p->count] =
-		(struct problem){ .at = at, .order = p->count, .text = scratch_format(p, format, args) };
+	p->rows[p->count] = (struct problem){ .at = at,
+		                              .order = p->count,
+		                              .text = scratch_format(p, format, args) };
 	va_end(args);
 	p->count++;
 }
@@ -80,10 +81,12 @@ problems_report(struct problems *p, const char *file, struct config_errors *erro
 		config_error_add(errors, file, p->rows[i].at, "%s", p->rows[i].text);
 	if (p->cut)
 		config_error_add(errors, file, (struct place){ 0 },
-				 "more than %d errors; expected these to be corrected first", PROBLEMS_MAX);
+		                 "more than %d errors; expected these to be corrected first",
+		                 PROBLEMS_MAX);
 	if (p->no_memory)
-		config_error_add(errors, file, (struct place){ 0 },
-				 "the configuration is too large for its memory; expected fewer entries");
+		config_error_add(
+			errors, file, (struct place){ 0 },
+			"the configuration is too large for its memory; expected fewer entries");
 }
 
 const char *
@@ -113,7 +116,9 @@ problem_list(struct problems *p, const char *const *names, size_t count)
 {
 	struct buf b = { 0 };
 
-	buf_put_text(&b, count == 0 ? "one that is configured (there is none)" : count == 1 ? "" : "one of ");
+	buf_put_text(&b, count == 0   ? "one that is configured (there is none)"
+	                 : count == 1 ? ""
+	                              : "one of ");
 	for (size_t i = 0; i < count && i < LIST_MAX; i++)
 		buf_printf(&b, "%s%s", i == 0 ? "" : ", ", names[i]);
 	if (count > LIST_MAX)
@@ -136,7 +141,8 @@ problem_nearest(struct problems *p, struct bytes text, const char *const *names,
 		nearest_try(&nearest, bytes_text(names[i]));
 	if (nearest.name.len == 0)
 		return "";
-	buf_printf(&b, " (did you mean \"%.*s\"?)", (int)nearest.name.len, (const char *)nearest.name.at);
+	buf_printf(&b, " (did you mean \"%.*s\"?)", (int)nearest.name.len,
+	           (const char *)nearest.name.at);
 
 	const char *ret = scratch_text(p, &b);
 	buf_done(&b);

@@ -32,6 +32,7 @@ const char *problem_quote(struct problems *p, struct bytes text);
 /* `one of a, b, c`; the first 32. */
 const char *problem_list(struct problems *p, const char *const *names, size_t count);
 /* ` (did you mean "x"?)` for the name nearest to `text` by edit distance, or empty text. */
-const char *problem_nearest(struct problems *p, struct bytes text, const char *const *names, size_t count);
+const char *problem_nearest(struct problems *p, struct bytes text, const char *const *names,
+                            size_t count);
 
 #endif

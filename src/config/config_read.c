@@ -1,4 +1,5 @@
-/* config_read.c - mappings by their tables: unknown, missing and default keys, types, named entries.
+/* config_read.c - mappings by their tables: unknown, missing and default keys, types, named
+ * entries.
  *
  * The functions call one another as deep as the tables do, never as deep as the text does. */
 #include "config/config_reader.h"
@@ -35,16 +36,16 @@ rows_have(const struct rows *rows, struct bytes key)
 
 static void
 check_keys(struct config_reader *r, const struct section *section, const struct rows *rows,
-	   const struct node *n)
+           const struct node *n)
 {
 	struct problems *p = &r->problems;
 
 	for (const struct node *i = n->first; i != NULL; i = i->next)
 		if (!rows_have(rows, i->key) && !bytes_is(i->key, "<<"))
 			problem_add(p, i->key_place, "unknown key %s in %s%s; expected %s",
-				    problem_quote(p, i->key), section->title,
-				    problem_nearest(p, i->key, rows->names, rows->name_count),
-				    problem_list(p, rows->names, rows->name_count));
+			            problem_quote(p, i->key), section->title,
+			            problem_nearest(p, i->key, rows->names, rows->name_count),
+			            problem_list(p, rows->names, rows->name_count));
 }
 
 /* A missing key is reported where its mapping was named. */
@@ -55,10 +56,13 @@ place_of(const struct node *n)
 }
 
 static const struct variant *
-variant_read(struct config_reader *r, const struct section *section, const struct node *n, void *base)
+variant_read(struct config_reader *r, const struct section *section, const struct node *n,
+             void *base)
 {
 	struct problems *p = &r->problems;
-	struct setting type = { .name = "type", .kind = SETTING_TEXT, .min = 1, .max = NAME_BYTES_MAX };
+	struct setting type = {
+		.name = "type", .kind = SETTING_TEXT, .min = 1, .max = NAME_BYTES_MAX
+	};
 	const struct node *value = node_member(n, type.name);
 	const char *names[ROWS_MAX];
 	struct bytes text;
@@ -67,7 +71,7 @@ variant_read(struct config_reader *r, const struct section *section, const struc
 		names[i] = section->variants[i].name;
 	if (value == NULL) {
 		problem_add(p, place_of(n), "type is missing in %s; expected %s", section->title,
-			    problem_list(p, names, section->variant_count));
+		            problem_list(p, names, section->variant_count));
 		return NULL;
 	}
 	if (!value_text(r, &type, value, &text))
@@ -78,9 +82,10 @@ variant_read(struct config_reader *r, const struct section *section, const struc
 				section->variants[i].value;
 			return &section->variants[i];
 		}
-	problem_add(p, value->place, "unknown type %s of %s%s; expected %s", problem_quote(p, value->text),
-		    section->title, problem_nearest(p, text, names, section->variant_count),
-		    problem_list(p, names, section->variant_count));
+	problem_add(p, value->place, "unknown type %s of %s%s; expected %s",
+	            problem_quote(p, value->text), section->title,
+	            problem_nearest(p, text, names, section->variant_count),
+	            problem_list(p, names, section->variant_count));
 	return NULL;
 }
 
@@ -89,8 +94,8 @@ is_name(struct bytes name, bool lower_only)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		uint8_t c = name.at[i];
-		bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-			  (c >= 'A' && c <= 'Z' && !lower_only);
+		bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+		          c == '-' || (c >= 'A' && c <= 'Z' && !lower_only);
 		if (!ok)
 			return false;
 	}
@@ -103,9 +108,10 @@ entry_read(struct config_reader *r, const struct setting *s, const struct node *
 	const struct section *section = s->section;
 
 	if (!is_name(n->key, section->lower_names))
-		problem_add(&r->problems, n->key_place, "%s is no name for %s; expected 1 to %d of %s",
-			    problem_quote(&r->problems, n->key), section->title, NAME_BYTES_MAX,
-			    section->lower_names ? "a-z 0-9 _ -" : "A-Z a-z 0-9 _ -");
+		problem_add(&r->problems, n->key_place,
+		            "%s is no name for %s; expected 1 to %d of %s",
+		            problem_quote(&r->problems, n->key), section->title, NAME_BYTES_MAX,
+		            section->lower_names ? "a-z 0-9 _ -" : "A-Z a-z 0-9 _ -");
 	/* Set whatever follows: a reference to a broken entry is no second error. */
 	*(const char **)(void *)(entry + section->name_offset) = reader_text(r, n->key);
 	*(struct place *)(void *)(entry + section->place_offset) = n->key_place;
@@ -113,7 +119,8 @@ entry_read(struct config_reader *r, const struct setting *s, const struct node *
 }
 
 static void
-map_read(struct config_reader *r, const struct setting *s, const struct node *n, void **field, size_t *count)
+map_read(struct config_reader *r, const struct setting *s, const struct node *n, void **field,
+         size_t *count)
 {
 	const struct section *section = s->section;
 
@@ -160,7 +167,8 @@ setting_read(struct config_reader *r, const struct setting *s, const struct node
 static void
 default_read(struct config_reader *r, const struct setting *s, char *base)
 {
-	const struct node *n = s->fallback != NULL ? yaml_parse(bytes_text(s->fallback), &r->problems) : NULL;
+	const struct node *n =
+		s->fallback != NULL ? yaml_parse(bytes_text(s->fallback), &r->problems) : NULL;
 
 	if (n != NULL)
 		setting_read(r, s, n, base);
@@ -181,14 +189,15 @@ row_instead(const struct rows *rows, const struct setting *s, const struct node 
 }
 
 static void
-row_read(struct config_reader *r, const struct rows *rows, const struct setting *s, const struct node *n,
-	 char *base)
+row_read(struct config_reader *r, const struct rows *rows, const struct setting *s,
+         const struct node *n, char *base)
 {
 	const struct node *value = n != NULL ? node_member(n, s->name) : NULL;
 	const struct setting *other = n != NULL ? row_instead(rows, s, n) : NULL;
 
 	if (value != NULL && other != NULL)
-		value_refuse(r, s, value->key_place, "stands beside %s, which means the same", other->name);
+		value_refuse(r, s, value->key_place, "stands beside %s, which means the same",
+		             other->name);
 	else if (value != NULL)
 		setting_read(r, s, value, base);
 	else if (s->required && other == NULL && n != NULL)
@@ -199,7 +208,7 @@ row_read(struct config_reader *r, const struct rows *rows, const struct setting 
 
 void
 section_read(struct config_reader *r, const struct section *section, const struct node *n,
-	     const struct setting *of, void *base)
+             const struct setting *of, void *base)
 {
 	struct rows rows = { 0 };
 	struct node wrapped = { .kind = NODE_MAP, .count = 1 }, only;

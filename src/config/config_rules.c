@@ -11,13 +11,14 @@ struct names {
 };
 
 static void
-refuse_unknown(struct config_reader *r, const struct names *names, struct bytes name, struct place at)
+refuse_unknown(struct config_reader *r, const struct names *names, struct bytes name,
+               struct place at)
 {
 	struct problems *p = &r->problems;
 
 	problem_add(p, at, "unknown %s %s%s; expected %s", names->what, problem_quote(p, name),
-		    problem_nearest(p, name, names->at, names->count),
-		    problem_list(p, names->at, names->count));
+	            problem_nearest(p, name, names->at, names->count),
+	            problem_list(p, names->at, names->count));
 }
 
 static int
@@ -45,7 +46,7 @@ names_of(struct config_reader *r, const char *map, const char *what)
 	r->problems.no_memory |= at == NULL;
 	for (size_t i = 0; i < count && at != NULL; i++)
 		at[i] = *(const char *const *)(const void *)(entries + i * s->section->size +
-							     s->section->name_offset);
+		                                             s->section->name_offset);
 	return (struct names){ at, at != NULL ? count : 0, what };
 }
 
@@ -66,7 +67,7 @@ backend_read(struct config_reader *r, const struct setting *s, const struct node
 
 static void
 grant_read(struct config_reader *r, const struct setting *s, const struct node *n,
-	   const struct names *issuers, struct grant_source *ret)
+           const struct names *issuers, struct grant_source *ret)
 {
 	struct bytes text;
 
@@ -77,28 +78,30 @@ grant_read(struct config_reader *r, const struct setting *s, const struct node *
 	size_t colon = bytes_find(text, ':');
 	if (colon + 1 >= text.len) {
 		value_refuse(r, s, n->place, "has an entry that is no ISSUER:VALUE: %s",
-			     problem_quote(&r->problems, n->text));
+		             problem_quote(&r->problems, n->text));
 		return;
 	}
 	int issuer = names_find(issuers, bytes_slice(text, 0, colon));
 	if (issuer < 0) {
-		refuse_unknown(r, issuers, bytes_slice(n->text, 0, bytes_find(n->text, ':')), n->place);
+		refuse_unknown(r, issuers, bytes_slice(n->text, 0, bytes_find(n->text, ':')),
+		               n->place);
 		return;
 	}
 	*ret = (struct grant_source){ (unsigned)issuer,
-				      reader_text(r, bytes_slice(text, colon + 1, text.len)) };
+		                      reader_text(r, bytes_slice(text, colon + 1, text.len)) };
 }
 
 void
 grants_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
-	    size_t *count)
+            size_t *count)
 {
 	struct names issuers = names_of(r, "issuers", "issuer");
 
 	if (n->kind == NODE_REFUSED)
 		return;
 	if (n->kind != NODE_LIST || n->count == 0) {
-		value_refuse(r, s, n->place, "%s", n->kind == NODE_LIST ? "is an empty list" : "is no list");
+		value_refuse(r, s, n->place, "%s",
+		             n->kind == NODE_LIST ? "is an empty list" : "is no list");
 		return;
 	}
 
@@ -138,7 +141,7 @@ rule_add(struct config_reader *r, struct rules *rules, enum action action, struc
 {
 	if (rules->seen >> action & 1) {
 		problem_add(&r->problems, place, "action \"%s\" stands twice; expected it once",
-			    config_actions[action].name);
+		            config_actions[action].name);
 		return NULL;
 	}
 	rules->seen |= 1u << action;
@@ -157,20 +160,22 @@ rule_read(struct config_reader *r, struct rules *rules, const struct node *n)
 		action < 0 ? NULL : rule_add(r, rules, (enum action)action, n->key_place);
 	const struct node *fields = node_member(n, "fields");
 
-	if (rule == NULL || n->kind == NODE_REFUSED || (n->kind == NODE_SCALAR && bytes_is(n->text, "all")))
+	if (rule == NULL || n->kind == NODE_REFUSED ||
+	    (n->kind == NODE_SCALAR && bytes_is(n->text, "all")))
 		return;
 	if (n->kind != NODE_MAP || n->count == 0) {
 		problem_add(&r->problems, n->place,
-			    "not a rule for \"%s\"; expected all, or a mapping with %s",
-			    config_actions[action].name, section->count > 1 ? "fields or where" : "fields");
+		            "not a rule for \"%s\"; expected all, or a mapping with %s",
+		            config_actions[action].name,
+		            section->count > 1 ? "fields or where" : "fields");
 		return;
 	}
 	section_read(r, section, n, rules->setting, rule);
 	rule->has_include = rule->include != NULL;
 	if (fields != NULL && !action_has_fields(rule->action))
 		problem_add(&r->problems, fields->key_place,
-			    "fields does not go with \"%s\"; expected whole rows",
-			    config_actions[action].name);
+		            "fields does not go with \"%s\"; expected whole rows",
+		            config_actions[action].name);
 }
 
 static void
@@ -180,15 +185,16 @@ rules_of_role(struct config_reader *r, struct rules *rules, const struct node *n
 
 	if (n->kind == NODE_SCALAR && bytes_is(n->text, "all")) {
 		for (enum action a = 0; a < ACTION_COUNT; a++)
-			(void)rule_add(r, rules, a, n->place); /* NULL: a duplicate, which was said */
+			(void)rule_add(r, rules, a,
+			               n->place); /* NULL: a duplicate, which was said */
 		return;
 	}
 	if ((n->kind != NODE_LIST && n->kind != NODE_MAP) || n->count == 0) {
 		if (n->kind != NODE_REFUSED)
 			problem_add(&r->problems, n->place,
-				    "no actions; expected all, a list of actions, or a mapping "
-				    "from actions to all or %s",
-				    rules->setting->section->title);
+			            "no actions; expected all, a list of actions, or a mapping "
+			            "from actions to all or %s",
+			            rules->setting->section->title);
 		return;
 	}
 	for (const struct node *i = n->first; i != NULL; i = i->next) {
@@ -196,15 +202,17 @@ rules_of_role(struct config_reader *r, struct rules *rules, const struct node *n
 			rule_read(r, rules, i);
 			continue;
 		}
-		int action = value_text(r, rules->setting, i, &text) ? action_find(r, text, i->text, i->place)
-								     : -1;
+		int action = value_text(r, rules->setting, i, &text)
+		                     ? action_find(r, text, i->text, i->place)
+		                     : -1;
 		if (action >= 0)
 			(void)rule_add(r, rules, (enum action)action, i->place); /* as above */
 	}
 }
 
 void
-rules_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field, size_t *count)
+rules_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
+           size_t *count)
 {
 	struct names roles = names_of(r, "roles", "role");
 	struct rules rules = { .setting = s };
@@ -216,7 +224,7 @@ rules_read(struct config_reader *r, const struct setting *s, const struct node *
 		return;
 	}
 	rules.at = reader_array(r, (n->count < ROLES_MAX ? n->count : ROLES_MAX) * ACTION_COUNT,
-				sizeof *rules.at);
+	                        sizeof *rules.at);
 	for (const struct node *i = n->first; i != NULL && rules.at != NULL; i = i->next) {
 		int role = names_find(&roles, i->key);
 		if (role < 0)

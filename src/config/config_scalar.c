@@ -1,4 +1,5 @@
-/* config_scalar.c - the text of one scalar, ${env:NAME} put in, and the message where it will not do. */
+/* config_scalar.c - the text of one scalar, ${env:NAME} put in, and the message where it will not
+ * do. */
 #include "config/config_reader.h"
 
 #include <stdarg.h>
@@ -30,7 +31,8 @@ reader_text(struct config_reader *r, struct bytes text)
 }
 
 void
-value_refuse(struct config_reader *r, const struct setting *s, struct place at, const char *format, ...)
+value_refuse(struct config_reader *r, const struct setting *s, struct place at, const char *format,
+             ...)
 {
 	struct buf what CLEANUP(buf_done) = { 0 };
 	struct buf expected CLEANUP(buf_done) = { 0 };
@@ -42,7 +44,7 @@ value_refuse(struct config_reader *r, const struct setting *s, struct place at, 
 	va_end(args);
 	setting_put_expected(&expected, s);
 	buf_printf(&what, "%s %s; expected %.*s", s->name, text, (int)expected.len,
-		   (const char *)expected.at);
+	           (const char *)expected.at);
 	problem_add(&r->problems, at, "%.*s", (int)what.len, (const char *)what.at);
 }
 
@@ -61,7 +63,8 @@ is_env_name(struct bytes name)
 
 /* `rest` begins behind "${env:". */
 static bool
-env_put(struct config_reader *r, const struct setting *s, struct place at, struct bytes name, struct buf *out)
+env_put(struct config_reader *r, const struct setting *s, struct place at, struct bytes name,
+        struct buf *out)
 {
 	char text[ENV_NAME_MAX + 1] = { 0 };
 
@@ -78,7 +81,8 @@ env_put(struct config_reader *r, const struct setting *s, struct place at, struc
 		return false;
 	}
 	if (!bytes_is_utf8(bytes_text(value))) {
-		value_refuse(r, s, at, "names the environment variable %s, which is not UTF-8", text);
+		value_refuse(r, s, at, "names the environment variable %s, which is not UTF-8",
+		             text);
 		return false;
 	}
 	buf_put_text(out, value);
@@ -111,15 +115,16 @@ env_expand(struct config_reader *r, const struct setting *s, const struct node *
 }
 
 bool
-value_text(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes *ret)
+value_text(struct config_reader *r, const struct setting *s, const struct node *n,
+           struct bytes *ret)
 {
 	if (n->kind == NODE_REFUSED)
 		return false;
 	if (n->kind != NODE_SCALAR || node_is_null(n)) {
 		value_refuse(r, s, n->place, "%s",
-			     n->kind == NODE_MAP    ? "is a mapping"
-			     : n->kind == NODE_LIST ? "is a list"
-						    : "has no value");
+		             n->kind == NODE_MAP    ? "is a mapping"
+		             : n->kind == NODE_LIST ? "is a list"
+		                                    : "has no value");
 		return false;
 	}
 	if (bytes_find(n->text, '$') == n->text.len) {

@@ -82,7 +82,7 @@ put_required(struct buf *out, const struct setting *settings, size_t count, bool
 		bool alternative = false;
 		for (size_t j = 0; j < count; j++)
 			alternative |= settings[j].instead_of != NULL &&
-				       strcmp(settings[j].instead_of, settings[i].name) == 0;
+			               strcmp(settings[j].instead_of, settings[i].name) == 0;
 		if (!settings[i].required || alternative)
 			continue;
 		buf_put_text(out, *first ? "" : ",");
@@ -97,13 +97,15 @@ put_alternatives(struct buf *out, const struct section *section)
 	for (size_t i = 0; i < section->count; i++) {
 		const struct setting *s = &section->settings[i];
 		if (s->instead_of != NULL)
-			buf_printf(out, ",\"oneOf\":[{\"required\":[\"%s\"]},{\"required\":[\"%s\"]}]",
-				   s->instead_of, s->name);
+			buf_printf(out,
+			           ",\"oneOf\":[{\"required\":[\"%s\"]},{\"required\":[\"%s\"]}]",
+			           s->instead_of, s->name);
 	}
 }
 
 static void
-put_object(struct buf *out, const struct section *section, const struct variant *v, const char *without)
+put_object(struct buf *out, const struct section *section, const struct variant *v,
+           const char *without)
 {
 	bool first = true, first_required = true;
 
@@ -113,8 +115,8 @@ put_object(struct buf *out, const struct section *section, const struct variant 
 		first = false;
 	}
 	for (size_t i = 0; i < section->count + (v != NULL ? v->count : 0); i++) {
-		const struct setting *s =
-			i < section->count ? &section->settings[i] : &v->settings[i - section->count];
+		const struct setting *s = i < section->count ? &section->settings[i]
+		                                             : &v->settings[i - section->count];
 		if (without != NULL && strcmp(s->name, without) == 0)
 			continue;
 		buf_put_text(out, first ? "" : ",");
@@ -159,14 +161,12 @@ put_section(struct buf *out, const struct section *section, const char *without)
 static void
 put_rules(struct buf *out, const struct section *rule)
 {
-	buf_put_text(
-		out,
-		"\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{\"const\":\"all\"},"
-		"{\"type\":\"array\",\"minItems\":1,\"items\":");
+	buf_put_text(out, "\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{"
+	                  "\"const\":\"all\"},"
+	                  "{\"type\":\"array\",\"minItems\":1,\"items\":");
 	put_names(out, config_actions, ACTION_COUNT);
-	buf_put_text(
-		out,
-		"},{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":false,\"properties\":{");
+	buf_put_text(out, "},{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":"
+	                  "false,\"properties\":{");
 	for (enum action a = 0; a < ACTION_COUNT; a++) {
 		buf_put_text(out, a == 0 ? "" : ",");
 		json_put_name(out, config_actions[a].name);
@@ -181,9 +181,10 @@ static void
 put_map(struct buf *out, const struct setting *s)
 {
 	buf_printf(out,
-		   "\"type\":[\"object\",\"null\"],\"maxProperties\":%ju,\"propertyNames\":{\"pattern\":"
-		   "\"^[%sa-z0-9_-]{1,%d}$\"},\"additionalProperties\":{",
-		   (uintmax_t)s->max, s->section->lower_names ? "" : "A-Z", NAME_BYTES_MAX);
+	           "\"type\":[\"object\",\"null\"],\"maxProperties\":%ju,\"propertyNames\":{"
+	           "\"pattern\":"
+	           "\"^[%sa-z0-9_-]{1,%d}$\"},\"additionalProperties\":{",
+	           (uintmax_t)s->max, s->section->lower_names ? "" : "A-Z", NAME_BYTES_MAX);
 	put_section(out, s->section, NULL);
 	buf_put_u8(out, '}');
 }
@@ -192,7 +193,7 @@ static void
 put_number(struct buf *out, const struct setting *s)
 {
 	buf_printf(out, "\"anyOf\":[{\"type\":\"integer\",\"minimum\":%ju,\"maximum\":%ju},",
-		   (uintmax_t)s->min, (uintmax_t)s->max);
+	           (uintmax_t)s->min, (uintmax_t)s->max);
 	if (s->choice_count > 0) {
 		put_names(out, s->choices, s->choice_count);
 		buf_put_u8(out, ',');
@@ -204,10 +205,10 @@ static void
 put_texts(struct buf *out, const struct setting *s)
 {
 	buf_printf(out,
-		   "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},{\"type\":\"array\","
-		   "\"minItems\":%ju,"
-		   "\"maxItems\":%ju,\"items\":{\"type\":\"string\",\"minLength\":1}}]",
-		   (uintmax_t)s->min, (uintmax_t)s->max);
+	           "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},{\"type\":\"array\","
+	           "\"minItems\":%ju,"
+	           "\"maxItems\":%ju,\"items\":{\"type\":\"string\",\"minLength\":1}}]",
+	           (uintmax_t)s->min, (uintmax_t)s->max);
 }
 
 static void
@@ -215,8 +216,8 @@ put_type(struct buf *out, const struct setting *s)
 {
 	switch (s->kind) {
 	case SETTING_TEXT:
-		buf_printf(out, "\"type\":\"string\",\"minLength\":%ju,\"maxLength\":%ju", (uintmax_t)s->min,
-			   (uintmax_t)s->max);
+		buf_printf(out, "\"type\":\"string\",\"minLength\":%ju,\"maxLength\":%ju",
+		           (uintmax_t)s->min, (uintmax_t)s->max);
 		return;
 	case SETTING_TEXTS:
 		put_texts(out, s);
@@ -228,11 +229,12 @@ put_type(struct buf *out, const struct setting *s)
 	case SETTING_ISSUER:
 	case SETTING_ORIGIN:
 		buf_put_text(out, "\"type\":\"string\",");
-		put_pattern(out, s->kind == SETTING_ISSUER ? "https?://[^?#@]+" : "https?://[^/?#@]+");
+		put_pattern(out,
+		            s->kind == SETTING_ISSUER ? "https?://[^?#@]+" : "https?://[^/?#@]+");
 		return;
 	case SETTING_ADDRESS:
 		buf_put_text(out, "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},"
-				  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}]");
+		                  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}]");
 		return;
 	case SETTING_NUMBER:
 		put_number(out, s);
@@ -257,8 +259,9 @@ put_type(struct buf *out, const struct setting *s)
 		buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]}");
 		return;
 	case SETTING_GRANTS:
-		buf_put_text(out, "\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\","
-				  "\"pattern\":\"^[^:]+:.+$\"}");
+		buf_put_text(out,
+		             "\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\","
+		             "\"pattern\":\"^[^:]+:.+$\"}");
 		return;
 	case SETTING_RULES:
 		put_rules(out, s->section);
@@ -275,9 +278,11 @@ put_type(struct buf *out, const struct setting *s)
 void
 config_put_schema(struct buf *out)
 {
-	buf_put_text(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
-			  "\"title\":\"Gatewarden configuration\",\"$defs\":{\"env\":{\"type\":\"string\","
-			  "\"pattern\":\"\\\\$\\\\{env:[A-Za-z_][A-Za-z0-9_]*\\\\}\"}},");
+	buf_put_text(
+		out,
+		"{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
+		"\"title\":\"Gatewarden configuration\",\"$defs\":{\"env\":{\"type\":\"string\","
+		"\"pattern\":\"\\\\$\\\\{env:[A-Za-z_][A-Za-z0-9_]*\\\\}\"}},");
 	put_section(out, &config_root, NULL);
 	buf_put_text(out, "}\n");
 }

@@ -1,17 +1,25 @@
-/* config_tables.c - see config_tables.h. The order is that of reading: what a row refers to (issuers,
- * backends, roles) stands above it. */
+/* config_tables.c - see config_tables.h. The order is that of reading: what a row refers to
+ * (issuers, backends, roles) stands above it. */
 #include "config/config_tables.h"
 
 #include "base/macros.h"
 
 enum {
-	KIB = 1 << 10, MIB = 1 << 20, GIB = 1 << 30,
-	SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS,
-	MINUTE_S = 60, HOUR_S = 60 * MINUTE_S, DAY_S = 24 * HOUR_S,
+	KIB = 1 << 10,
+	MIB = 1 << 20,
+	GIB = 1 << 30,
+	SECOND_MS = 1000,
+	MINUTE_MS = 60 * SECOND_MS,
+	HOUR_MS = 60 * MINUTE_MS,
+	MINUTE_S = 60,
+	HOUR_S = 60 * MINUTE_S,
+	DAY_S = 24 * HOUR_S,
 };
 
 /* listen */
 
+/* Tables, read by the row. */
+/* clang-format off */
 static const struct setting http_rows[] = {
 	{ .name = "address", .kind = SETTING_ADDRESS, .required = true,
 	  .help = "Where data is served." },

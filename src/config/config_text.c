@@ -10,7 +10,8 @@ static const struct unit size_rows[] = {
 	{ "B", 1 },         { "KB", 1000 },       { "KiB", 1 << 10 }, { "MB", 1000000 },
 	{ "MiB", 1 << 20 }, { "GB", 1000000000 }, { "GiB", 1 << 30 },
 };
-const struct units units_duration = { "a duration", "30s", "s", duration_rows, ARRAY_LEN(duration_rows) };
+const struct units units_duration = { "a duration", "30s", "s", duration_rows,
+	                              ARRAY_LEN(duration_rows) };
 const struct units units_size = { "a size", "64KiB", "B", size_rows, ARRAY_LEN(size_rows) };
 
 const struct units *
@@ -85,7 +86,8 @@ put_quantity(struct buf *out, const struct setting *s)
 	uint64_t scale;
 	const struct units *units = setting_units(s, &scale);
 
-	buf_printf(out, "%s%s from ", units->what, s->kind == SETTING_RATE ? " for each second" : "");
+	buf_printf(out, "%s%s from ", units->what,
+	           s->kind == SETTING_RATE ? " for each second" : "");
 	quantity_put(out, s->min * scale, units);
 	buf_put_text(out, " to ");
 	quantity_put(out, s->max * scale, units);
@@ -104,6 +106,11 @@ put_section(struct buf *out, const struct setting *s)
 		buf_printf(out, "%s%s", i == 0 ? "" : ", ", s->section->settings[i].name);
 }
 
+static const char an_address[] = "an address such as 127.0.0.1:8080, [::1]:8080, localhost:8080, "
+				 "or 8080 for loopback";
+static const char some_rules[] = "a mapping from roles to `all`, a list of actions, or a mapping "
+				 "from actions to `all` or ";
+
 void
 setting_put_expected(struct buf *out, const struct setting *s)
 {
@@ -112,7 +119,8 @@ setting_put_expected(struct buf *out, const struct setting *s)
 		buf_printf(out, "text of %ju to %ju bytes", (uintmax_t)s->min, (uintmax_t)s->max);
 		return;
 	case SETTING_TEXTS:
-		buf_printf(out, "text, or a list of %ju to %ju texts", (uintmax_t)s->min, (uintmax_t)s->max);
+		buf_printf(out, "text, or a list of %ju to %ju texts", (uintmax_t)s->min,
+		           (uintmax_t)s->max);
 		return;
 	case SETTING_PATH:
 		buf_put_text(out, "a path");
@@ -124,8 +132,7 @@ setting_put_expected(struct buf *out, const struct setting *s)
 		buf_put_text(out, "http:// or https://, a host and perhaps a port, nothing more");
 		return;
 	case SETTING_ADDRESS:
-		buf_put_text(out, "an address such as 127.0.0.1:8080, [::1]:8080, localhost:8080, or 8080 "
-				  "for loopback");
+		buf_put_text(out, an_address);
 		return;
 	case SETTING_NUMBER:
 		put_number(out, s);
@@ -154,8 +161,7 @@ setting_put_expected(struct buf *out, const struct setting *s)
 		buf_put_text(out, "a list of ISSUER:VALUE");
 		return;
 	case SETTING_RULES:
-		buf_put_text(out, "a mapping from roles to `all`, a list of actions, or a mapping from "
-				  "actions to `all` or ");
+		buf_put_text(out, some_rules);
 		buf_put_text(out, s->section->title);
 		return;
 	case SETTING_SECTION:
@@ -163,7 +169,7 @@ setting_put_expected(struct buf *out, const struct setting *s)
 		return;
 	case SETTING_MAP:
 		buf_printf(out, "a mapping from names to %s each, at most %ju", s->section->title,
-			   (uintmax_t)s->max);
+		           (uintmax_t)s->max);
 		return;
 	}
 }

@@ -22,10 +22,17 @@ struct units {
 extern const struct units units_duration; /* in milliseconds */
 extern const struct units units_size;     /* in bytes */
 
-/* NULL for kinds that have no unit. *scale: one of the setting's own unit, in the units' smallest. */
+/* NULL for kinds that have no unit. *scale: one of the setting's own unit, in the units' smallest.
+ */
 const struct units *setting_units(const struct setting *s, uint64_t *scale);
 
-enum quantity { QUANTITY_OK, QUANTITY_NO_UNIT, QUANTITY_NO_NUMBER, QUANTITY_UNKNOWN_UNIT, QUANTITY_OVERFLOW };
+enum quantity {
+	QUANTITY_OK,
+	QUANTITY_NO_UNIT,
+	QUANTITY_NO_NUMBER,
+	QUANTITY_UNKNOWN_UNIT,
+	QUANTITY_OVERFLOW
+};
 /* "15m" -> 900000. Digits, then a unit, nothing else. */
 enum quantity quantity_parse(struct bytes text, const struct units *units, uint64_t *ret);
 /* In the largest unit that leaves no remainder: "15m". */

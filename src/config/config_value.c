@@ -16,7 +16,7 @@ value_bad(struct config_reader *r, const struct setting *s, const struct node *n
 
 static void
 read_text(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-	  const char **ret)
+          const char **ret)
 {
 	if (text.len < s->min || text.len > s->max)
 		value_refuse(r, s, n->place, "is %s", text.len < s->min ? "empty" : "too long");
@@ -26,7 +26,7 @@ read_text(struct config_reader *r, const struct setting *s, const struct node *n
 
 static void
 read_path(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-	  const char **ret)
+          const char **ret)
 {
 	struct buf path CLEANUP(buf_done) = { 0 };
 
@@ -45,8 +45,8 @@ read_path(struct config_reader *r, const struct setting *s, const struct node *n
 }
 
 static void
-read_address(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-	     struct address *ret)
+read_address(struct config_reader *r, const struct setting *s, const struct node *n,
+             struct bytes text, struct address *ret)
 {
 	char host[HOST_BYTES_MAX + 1];
 	uint64_t number;
@@ -62,10 +62,10 @@ read_address(struct config_reader *r, const struct setting *s, const struct node
 
 static void
 read_url(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-	 const char **ret)
+         const char **ret)
 {
-	const char *why =
-		text.len > SETTING_TEXT_MAX ? "is too long" : url_fault(text, s->kind == SETTING_ORIGIN);
+	const char *why = text.len > SETTING_TEXT_MAX ? "is too long"
+	                                              : url_fault(text, s->kind == SETTING_ORIGIN);
 
 	if (why != NULL)
 		value_bad(r, s, n, why);
@@ -83,8 +83,8 @@ find_choice(const struct setting *s, struct bytes text)
 }
 
 static void
-read_number(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-	    unsigned *ret)
+read_number(struct config_reader *r, const struct setting *s, const struct node *n,
+            struct bytes text, unsigned *ret)
 {
 	const struct choice *word = find_choice(s, text);
 	uint64_t number;
@@ -101,7 +101,7 @@ read_number(struct config_reader *r, const struct setting *s, const struct node 
 
 static void
 read_bool(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-	  bool *ret)
+          bool *ret)
 {
 	if (bytes_is(text, "true") || bytes_is(text, "false"))
 		*ret = bytes_is(text, "true");
@@ -110,8 +110,8 @@ read_bool(struct config_reader *r, const struct setting *s, const struct node *n
 }
 
 static bool
-read_quantity(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-	      uint64_t *ret)
+read_quantity(struct config_reader *r, const struct setting *s, const struct node *n,
+              struct bytes text, uint64_t *ret)
 {
 	static const char *const why[] = {
 		[QUANTITY_NO_UNIT] = "has no unit",
@@ -137,7 +137,8 @@ read_quantity(struct config_reader *r, const struct setting *s, const struct nod
 }
 
 static const struct choice *
-read_choice(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text)
+read_choice(struct config_reader *r, const struct setting *s, const struct node *n,
+            struct bytes text)
 {
 	const struct choice *found = find_choice(s, text);
 
@@ -151,8 +152,8 @@ read_choice(struct config_reader *r, const struct setting *s, const struct node 
 }
 
 static void
-read_scalar(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-	    void *field)
+read_scalar(struct config_reader *r, const struct setting *s, const struct node *n,
+            struct bytes text, void *field)
 {
 	const struct choice *choice;
 	uint64_t number;
@@ -207,8 +208,8 @@ read_scalar(struct config_reader *r, const struct setting *s, const struct node 
 
 /* One text stands for a list of one. */
 static void
-read_texts(struct config_reader *r, const struct setting *s, const struct node *n, const char *const **field,
-	   size_t *count)
+read_texts(struct config_reader *r, const struct setting *s, const struct node *n,
+           const char *const **field, size_t *count)
 {
 	const struct node *first = n->kind == NODE_LIST ? n->first : n;
 	size_t len = n->kind == NODE_LIST ? n->count : 1, used = 0;
@@ -234,7 +235,8 @@ read_texts(struct config_reader *r, const struct setting *s, const struct node *
 }
 
 static void
-read_choices(struct config_reader *r, const struct setting *s, const struct node *n, unsigned *field)
+read_choices(struct config_reader *r, const struct setting *s, const struct node *n,
+             unsigned *field)
 {
 	struct bytes text;
 
@@ -247,7 +249,8 @@ read_choices(struct config_reader *r, const struct setting *s, const struct node
 }
 
 void
-value_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field, size_t *count)
+value_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
+           size_t *count)
 {
 	struct bytes text;
 

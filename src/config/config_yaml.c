@@ -34,7 +34,8 @@ node_is_null(const struct node *n)
 const struct node *
 node_member(const struct node *map, const char *key)
 {
-	for (const struct node *n = map->kind == NODE_MAP ? map->first : NULL; n != NULL; n = n->next)
+	for (const struct node *n = map->kind == NODE_MAP ? map->first : NULL; n != NULL;
+	     n = n->next)
 		if (bytes_is(n->key, key))
 			return n;
 	return NULL;
@@ -45,7 +46,8 @@ static struct place
 mark_place(struct builder *b, const struct fy_mark *mark, unsigned back)
 {
 	if (mark != NULL && mark->line >= 0 && mark->column >= (int)back)
-		b->last = (struct place){ (unsigned)mark->line + 1, (unsigned)mark->column + 1 - back };
+		b->last = (struct place){ (unsigned)mark->line + 1,
+			                  (unsigned)mark->column + 1 - back };
 	return b->last;
 }
 
@@ -55,8 +57,8 @@ token_place(struct builder *b, struct fy_token *token, unsigned back)
 	return mark_place(b, token == NULL ? NULL : fy_token_start_mark(token), back);
 }
 
-/* libfyaml 0.7.12 reads 'a''''b' as a'''b, and a row condition may well hold such quotes: what stands between
- * single quotes is decoded here, each pair to one (YAML 1.2.2, 7.3.2). */
+/* libfyaml 0.7.12 reads 'a''''b' as a'''b, and a row condition may well hold such quotes: what
+ * stands between single quotes is decoded here, each pair to one (YAML 1.2.2, 7.3.2). */
 static void
 put_single_quoted(struct buf *out, struct bytes raw)
 {
@@ -67,7 +69,8 @@ put_single_quoted(struct buf *out, struct bytes raw)
 	}
 }
 
-/* Piece by piece, because version 0.7.12's fy_token_get_text() leaks 1 KiB for a text of many pieces. */
+/* Piece by piece, because version 0.7.12's fy_token_get_text() leaks 1 KiB for a text of many
+ * pieces. */
 static bool
 put_token(struct buf *out, struct fy_token *token)
 {
@@ -110,7 +113,8 @@ static bool
 text_is_clean(struct bytes text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if ((text.at[i] < 0x20 && text.at[i] != '\t' && text.at[i] != '\n') || text.at[i] == 0x7f)
+		if ((text.at[i] < 0x20 && text.at[i] != '\t' && text.at[i] != '\n') ||
+		    text.at[i] == 0x7f)
 			return false;
 	return bytes_is_utf8(text);
 }
@@ -128,10 +132,12 @@ static struct node *
 builder_add(struct builder *b, enum node_kind kind, struct place place)
 {
 	struct frame *top = b->depth == 0 ? NULL : &b->stack[b->depth - 1];
-	struct node *n = b->nodes == YAML_NODES_MAX ? NULL : arena_alloc(b->problems->scratch, sizeof *n);
+	struct node *n =
+		b->nodes == YAML_NODES_MAX ? NULL : arena_alloc(b->problems->scratch, sizeof *n);
 
 	if (n == NULL) {
-		problem_add(b->problems, place, "too many values; expected at most %d", YAML_NODES_MAX);
+		problem_add(b->problems, place, "too many values; expected at most %d",
+		            YAML_NODES_MAX);
 		return NULL;
 	}
 	b->nodes++;
@@ -159,12 +165,12 @@ builder_open(struct builder *b, enum node_kind kind, struct place place)
 {
 	if (builder_is_key(b)) {
 		problem_add(b->problems, place, "a key is a %s; expected text",
-			    kind == NODE_MAP ? "mapping" : "list");
+		            kind == NODE_MAP ? "mapping" : "list");
 		return false;
 	}
 	if (b->depth == YAML_DEPTH_MAX) {
 		problem_add(b->problems, place, "nested too deep; expected at most %d levels",
-			    YAML_DEPTH_MAX);
+		            YAML_DEPTH_MAX);
 		return false;
 	}
 
@@ -181,16 +187,17 @@ builder_key(struct builder *b, struct bytes text, struct place place)
 
 	if (top->node->count == YAML_KEYS_MAX) {
 		problem_add(b->problems, place, "too many keys; expected at most %d in one mapping",
-			    YAML_KEYS_MAX);
+		            YAML_KEYS_MAX);
 		return false;
 	}
 	for (const struct node *n = top->node->first; n != NULL; n = n->next)
 		if (bytes_equal(n->key, text))
 			problem_add(b->problems, place,
-				    "duplicate key %s; expected it once (first on line %u)",
-				    problem_quote(b->problems, text), n->key_place.line);
+			            "duplicate key %s; expected it once (first on line %u)",
+			            problem_quote(b->problems, text), n->key_place.line);
 	if (bytes_is(text, "<<"))
-		problem_add(b->problems, place, "merge keys (<<) are refused; expected the keys themselves");
+		problem_add(b->problems, place,
+		            "merge keys (<<) are refused; expected the keys themselves");
 	top->has_key = true;
 	top->key = text;
 	top->key_place = place;
@@ -217,10 +224,12 @@ builder_scalar(struct builder *b, struct fy_token *token)
 	bool clean = text_is_clean(text);
 
 	if (spans)
-		problem_add(b->problems, place,
-			    "quoted text over several lines; expected one line, or a block after |");
+		problem_add(
+			b->problems, place,
+			"quoted text over several lines; expected one line, or a block after |");
 	if (!clean)
-		problem_add(b->problems, place, "control characters in a value; expected printable text");
+		problem_add(b->problems, place,
+		            "control characters in a value; expected printable text");
 	if (builder_is_key(b))
 		return builder_key(b, text, place);
 
@@ -247,16 +256,17 @@ builder_alias(struct builder *b, struct fy_token *token)
 static void
 builder_properties(struct builder *b, struct fy_event *event)
 {
-	struct fy_token *anchor = fy_event_get_anchor_token(event), *tag = fy_event_get_tag_token(event);
+	struct fy_token *anchor = fy_event_get_anchor_token(event),
+			*tag = fy_event_get_tag_token(event);
 
 	if (event->type == FYET_ALIAS)
 		return;
 	if (anchor != NULL)
 		problem_add(b->problems, token_place(b, anchor, 1),
-			    "anchors are refused; expected the value alone");
+		            "anchors are refused; expected the value alone");
 	if (tag != NULL)
 		problem_add(b->problems, token_place(b, tag, 0),
-			    "tags are refused; expected the value alone");
+		            "tags are refused; expected the value alone");
 }
 
 static bool
@@ -265,7 +275,7 @@ builder_document(struct builder *b, struct fy_event *event)
 	if (b->documents++ == 0)
 		return true;
 	problem_add(b->problems, mark_place(b, fy_event_start_mark(event), 0),
-		    "a second document begins; expected one only");
+	            "a second document begins; expected one only");
 	return false;
 }
 
@@ -278,9 +288,11 @@ builder_event(struct builder *b, struct fy_event *event)
 	case FYET_DOCUMENT_START:
 		return builder_document(b, event);
 	case FYET_MAPPING_START:
-		return builder_open(b, NODE_MAP, token_place(b, event->mapping_start.mapping_start, 0));
+		return builder_open(b, NODE_MAP,
+		                    token_place(b, event->mapping_start.mapping_start, 0));
 	case FYET_SEQUENCE_START:
-		return builder_open(b, NODE_LIST, token_place(b, event->sequence_start.sequence_start, 0));
+		return builder_open(b, NODE_LIST,
+		                    token_place(b, event->sequence_start.sequence_start, 0));
 	case FYET_MAPPING_END:
 	case FYET_SEQUENCE_END:
 		b->depth--;
@@ -318,14 +330,15 @@ builder_run(struct builder *b, struct fy_parser *parser, struct fy_diag *diag)
 	void *previous = NULL;
 	const struct fy_diag_error *e = fy_diag_errors_iterate(diag, &previous);
 	bool placed = e != NULL && e->line > 0 && e->column > 0;
-	struct place at = placed ? (struct place){ (unsigned)e->line, (unsigned)e->column } : b->last;
+	struct place at =
+		placed ? (struct place){ (unsigned)e->line, (unsigned)e->column } : b->last;
 	problem_add(b->problems, at, "not YAML: %s; expected YAML 1.2 or JSON",
-		    e != NULL && e->msg != NULL ? e->msg : "it cannot be read on from here");
+	            e != NULL && e->msg != NULL ? e->msg : "it cannot be read on from here");
 	b->root = NULL;
 }
 
-/* The library takes time that grows with the square of a directive's or a tag's escapes. Both are refused
- * anyway, so they are refused before it looks at them. */
+/* The library takes time that grows with the square of a directive's or a tag's escapes. Both are
+ * refused anyway, so they are refused before it looks at them. */
 struct slow_text {
 	bool in_tag; /* since a `!` without white space */
 	unsigned escapes;
@@ -343,12 +356,13 @@ slow_text_fault(struct slow_text *s, uint8_t c, bool starts_line)
 	return s->escapes > TAG_ESCAPES_MAX ? "tags are refused; expected the value alone" : NULL;
 }
 
-/* `? key` at the start of a line: with tabs behind it the library frees what it does not own. Only mappings
- * with odd keys need it. */
+/* `? key` at the start of a line: with tabs behind it the library frees what it does not own. Only
+ * mappings with odd keys need it. */
 static bool
 is_explicit_key(struct bytes text, size_t at)
 {
-	return text.at[at] == '?' && (at + 1 == text.len || strchr(" \t\r\n", text.at[at + 1]) != NULL);
+	return text.at[at] == '?' &&
+	       (at + 1 == text.len || strchr(" \t\r\n", text.at[at + 1]) != NULL);
 }
 
 static bool
@@ -375,7 +389,8 @@ text_check(struct bytes text, struct problems *p)
 		const char *fault = slow_text_fault(&slow, c, i == start);
 		at.column = (unsigned)(i - start) + 1;
 		if (is_control(c)) {
-			problem_add(p, at, "byte 0x%02x; expected text without control characters", c);
+			problem_add(p, at, "byte 0x%02x; expected text without control characters",
+			            c);
 			return false;
 		}
 		if (is_indent && is_explicit_key(text, i))
@@ -414,7 +429,7 @@ yaml_parse(struct bytes text, struct problems *p)
 	diag_cfg.fp = NULL; /* errors are collected, never printed */
 	struct fy_diag *diag = fy_diag_create(&diag_cfg);
 	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE,
-				    .diag = diag };
+		                    .diag = diag };
 	struct fy_parser *parser = diag == NULL ? NULL : fy_parser_create(&cfg);
 	if (parser == NULL || fy_parser_set_string(parser, (const char *)text.at, text.len) != 0) {
 		p->no_memory = true;

@@ -22,9 +22,10 @@ struct node {
 	enum node_kind kind;
 	bool plain; /* scalar without quotes: may be null */
 	struct place place;
-	struct bytes text;      /* scalar */
-	struct bytes key;       /* as a member of a map */
-	struct place key_place; /* where a message about the whole member points; == place in a list */
+	struct bytes text; /* scalar */
+	struct bytes key;  /* as a member of a map */
+	struct place
+		key_place; /* where a message about the whole member points; == place in a list */
 	struct node *first, *next;
 	size_t count; /* children */
 };

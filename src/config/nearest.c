@@ -33,7 +33,8 @@ struct nearest
 nearest_to(struct bytes text)
 {
 	/* A third of the letters may differ: more is no spelling mistake. */
-	return (struct nearest){ .text = text, .distance = (unsigned)(text.len < 6 ? 2 : text.len / 3) + 1 };
+	return (struct nearest){ .text = text,
+		                 .distance = (unsigned)(text.len < 6 ? 2 : text.len / 3) + 1 };
 }
 
 void

@@ -1,4 +1,5 @@
-/* nearest.h - the name somebody meant when a text is no name: by edit distance, fed one name at a time. Pure. */
+/* nearest.h - the name somebody meant when a text is no name: by edit distance, fed one name at a
+ * time. Pure. */
 #ifndef CONFIG_NEAREST_H
 #define CONFIG_NEAREST_H
 

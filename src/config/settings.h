@@ -20,28 +20,37 @@ struct address {
 
 enum issuer_type { ISSUER_LOCAL, ISSUER_OIDC };
 enum jws_alg_bit {
-	ALG_RS256 = 1, ALG_RS384 = 2, ALG_RS512 = 4, ALG_PS256 = 8, ALG_PS384 = 16, ALG_PS512 = 32,
-	ALG_ES256 = 64, ALG_ES384 = 128, ALG_ES512 = 256, ALG_EDDSA = 512,
+	ALG_RS256 = 1,
+	ALG_RS384 = 2,
+	ALG_RS512 = 4,
+	ALG_PS256 = 8,
+	ALG_PS384 = 16,
+	ALG_PS512 = 32,
+	ALG_ES256 = 64,
+	ALG_ES384 = 128,
+	ALG_ES512 = 256,
+	ALG_EDDSA = 512,
 };
 
 struct issuer_settings {
 	const char *name;
 	struct place place;
 	enum issuer_type type;
-	const char *issuer;            /* exact `iss` */
-	const char *tenant;            /* oidc: exact `tid`, or NULL: not looked at */
-	const char *const *audience;   /* any one of these */
+	const char *issuer;          /* exact `iss` */
+	const char *tenant;          /* oidc: exact `tid`, or NULL: not looked at */
+	const char *const *audience; /* any one of these */
 	size_t audience_count;
-	unsigned algorithms;           /* enum jws_alg_bit */
-	const char *roles_claim;       /* dotted path or one URI name; default "roles" */
-	unsigned leeway_s;             /* at most 60 */
-	const char *jwks_file;         /* oidc: absolute path */
+	unsigned algorithms;     /* enum jws_alg_bit */
+	const char *roles_claim; /* dotted path or one URI name; default "roles" */
+	unsigned leeway_s;       /* at most 60 */
+	const char *jwks_file;   /* oidc: absolute path */
 	/* local only */
-	unsigned access_token_ttl_s;   /* at most 900 */
-	unsigned refresh_token_ttl_s;  /* absolute life of a family */
+	unsigned access_token_ttl_s;  /* at most 900 */
+	unsigned refresh_token_ttl_s; /* absolute life of a family */
 	unsigned refresh_idle_ttl_s;
 	enum jws_alg_bit signing_algorithm; /* ES256, RS256 or EdDSA */
-	unsigned key_rotation_s;       /* a new signing key this often; the old one verifies while its tokens live */
+	unsigned key_rotation_s; /* a new signing key this often; the old one verifies while its
+	                            tokens live */
 };
 
 enum backend_type { BACKEND_SQLITE };
@@ -49,13 +58,13 @@ struct backend_settings {
 	const char *name;
 	struct place place;
 	enum backend_type type;
-	const char *path;              /* sqlite: absolute */
+	const char *path; /* sqlite: absolute */
 	unsigned statement_timeout_ms;
-	unsigned lock_timeout_ms;      /* how long a write waits for another writer */
+	unsigned lock_timeout_ms; /* how long a write waits for another writer */
 };
 
-struct grant_source {              /* "local:reader": claim value `reader` of issuer `local` */
-	unsigned issuer;           /* index in issuers */
+struct grant_source {    /* "local:reader": claim value `reader` of issuer `local` */
+	unsigned issuer; /* index in issuers */
 	const char *value;
 };
 enum { ROLES_MAX = 64 };
@@ -66,27 +75,34 @@ struct role_settings {
 	size_t granted_by_count;
 };
 
-enum action { ACTION_READ, ACTION_CREATE, ACTION_UPDATE, ACTION_DELETE, ACTION_EXECUTE, ACTION_COUNT };
+enum action {
+	ACTION_READ,
+	ACTION_CREATE,
+	ACTION_UPDATE,
+	ACTION_DELETE,
+	ACTION_EXECUTE,
+	ACTION_COUNT
+};
 /* What one role may (or may not) do on one resource. */
 struct rule_settings {
-	unsigned role;                 /* index in roles */
+	unsigned role; /* index in roles */
 	enum action action;
-	struct place place;            /* of the action, for `explain` */
+	struct place place; /* of the action, for `explain` */
 	bool has_include;
-	const char *const *include;    /* column names; without: all */
+	const char *const *include; /* column names; without: all */
 	size_t include_count;
 	const char *const *exclude;
 	size_t exclude_count;
-	const char *where;             /* row condition, or NULL */
-	struct place where_place;      /* of the text, to report an error inside it */
+	const char *where;        /* row condition, or NULL */
+	struct place where_place; /* of the text, to report an error inside it */
 };
 struct resource_settings {
 	const char *name;
 	struct place place;
-	unsigned backend;              /* index in backends */
-	const char *table;             /* table or view in the backend */
+	unsigned backend;  /* index in backends */
+	const char *table; /* table or view in the backend */
 	struct place table_place;
-	unsigned page_size, page_max;  /* default and largest $first */
+	unsigned page_size, page_max; /* default and largest $first */
 	const struct rule_settings *allow;
 	size_t allow_count;
 	const struct rule_settings *deny; /* role + action only, or with include: these columns */
@@ -98,7 +114,7 @@ enum audit_durability {
 	AUDIT_FSYNC, /* on the disk before the answer (group commit) */
 };
 struct audit_settings {
-	const char *path;              /* absolute directory */
+	const char *path; /* absolute directory */
 	enum audit_durability durability;
 	uint64_t segment_bytes;
 	unsigned checkpoint_records;
@@ -106,25 +122,29 @@ struct audit_settings {
 };
 
 struct limit_settings {
-	unsigned connections;          /* per worker */
+	unsigned connections; /* per worker */
 	unsigned connections_per_address;
 	unsigned head_timeout_ms, idle_timeout_ms, write_timeout_ms;
-	unsigned body_rate_min;        /* bytes a second, after a grace of 5 s */
+	unsigned body_rate_min; /* bytes a second, after a grace of 5 s */
 	uint64_t body_bytes;
 	uint64_t response_bytes;
 	unsigned drain_timeout_ms;
 };
 
 struct login_settings {
-	unsigned hash_workers, hash_queue; /* concurrent argon2 computations and how many may wait */
+	unsigned hash_workers,
+		hash_queue; /* concurrent argon2 computations and how many may wait */
 };
 
 struct settings {
-	const char *file;              /* as given; for messages */
-	const char *directory;         /* absolute: what relative paths are relative to */
-	struct { struct address http, admin; } listen;
-	const char *public_url;        /* how callers reach us, e.g. http://127.0.0.1:8080: the local `iss`, nextLink */
-	unsigned workers;              /* already resolved: at least 1 */
+	const char *file;      /* as given; for messages */
+	const char *directory; /* absolute: what relative paths are relative to */
+	struct {
+		struct address http, admin;
+	} listen;
+	const char *public_url; /* how callers reach us, e.g. http://127.0.0.1:8080: the local
+	                           `iss`, nextLink */
+	unsigned workers;       /* already resolved: at least 1 */
 	const struct issuer_settings *issuers;
 	size_t issuer_count;
 	const struct backend_settings *backends;
@@ -134,10 +154,10 @@ struct settings {
 	const struct resource_settings *resources;
 	size_t resource_count;
 	struct audit_settings audit;
-	const char *state_path;        /* absolute directory */
+	const char *state_path; /* absolute directory */
 	struct limit_settings limits;
 	struct login_settings login;
-	bool sandbox_required;         /* refuse to start where the kernel lacks a part of the sandbox */
+	bool sandbox_required; /* refuse to start where the kernel lacks a part of the sandbox */
 };
 
 #endif

@@ -10,7 +10,8 @@
 struct err base64url_decode(struct bytes text, uint8_t *out, size_t room, size_t *ret_len);
 void base64url_put(struct buf *out, struct bytes from);
 /* Standard alphabet. `padded` says whether `=` is required, else forbidden (PHC strings). */
-struct err base64_decode(struct bytes text, bool padded, uint8_t *out, size_t room, size_t *ret_len);
+struct err base64_decode(struct bytes text, bool padded, uint8_t *out, size_t room,
+                         size_t *ret_len);
 void base64_put(struct buf *out, struct bytes from, bool padded);
 
 #endif

@@ -8,7 +8,15 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 /* One value. Values stand in one array in document order: an array's items, or an object's
  * name and value pairs, follow it. Lives in the arena given to json_parse(); `text` borrows
@@ -31,7 +39,7 @@ struct json_error {
  * names, a BOM and trailing bytes are refused. `error` may be NULL. Errors: ERR_PEER; ERR_LIMIT
  * for depth, number of values, memory. */
 struct err json_parse(struct bytes text, struct arena *arena, const struct json **ret,
-		      struct json_error *error);
+                      struct json_error *error);
 
 /* The value of a member, or NULL when there is none or `object` is no object (or NULL). */
 const struct json *json_member(const struct json *object, const char *name);

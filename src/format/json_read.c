@@ -1,5 +1,5 @@
-/* json_read.c - see json.h. A state machine over the bytes with an explicit stack: what a peer nests
- * costs a table entry, never a stack frame. RFC 8259. */
+/* json_read.c - see json.h. A state machine over the bytes with an explicit stack: what a peer
+ * nests costs a table entry, never a stack frame. RFC 8259. */
 #include "format/json.h"
 
 #include <stdlib.h>
@@ -193,7 +193,8 @@ check_names_sorted(struct parse *p, const struct json *object)
 
 	if (names == NULL)
 		return refuse_limit(p, "JSON needs more memory than it may use");
-	for (const struct json *name = json_first(object); name != NULL; name = json_next(object, name))
+	for (const struct json *name = json_first(object); name != NULL;
+	     name = json_next(object, name))
 		names[count++] = name;
 	qsort(names, count, sizeof *names, compare_names);
 	for (size_t i = 1; i < count; i++)
@@ -210,9 +211,11 @@ check_names(struct parse *p, const struct json *object)
 	if (object->count > FEW)
 		return check_names_sorted(p, object);
 	for (const struct json *a = json_first(object); a != NULL; a = json_next(object, a))
-		for (const struct json *b = json_next(object, a); b != NULL; b = json_next(object, b))
+		for (const struct json *b = json_next(object, a); b != NULL;
+		     b = json_next(object, b))
 			if (bytes_equal(a->text, b->text))
-				return refuse(p, p->in.at, "JSON: an object has two members of one name");
+				return refuse(p, p->in.at,
+				              "JSON: an object has two members of one name");
 	return OK;
 }
 
@@ -281,7 +284,8 @@ read_comma_or_end(struct parse *p)
 		return end(p);
 	if (peek(p) != ',')
 		return refuse(p, p->in.at,
-			      in_object ? "JSON: expected a comma or }" : "JSON: expected a comma or ]");
+		              in_object ? "JSON: expected a comma or }"
+		                        : "JSON: expected a comma or ]");
 	p->in.at++;
 	p->expect = in_object ? EXPECT_NAME : EXPECT_VALUE;
 	return OK;
@@ -324,7 +328,8 @@ parse_all(struct parse *p)
 }
 
 struct err
-json_parse(struct bytes text, struct arena *arena, const struct json **ret, struct json_error *error)
+json_parse(struct bytes text, struct arena *arena, const struct json **ret,
+           struct json_error *error)
 {
 	struct parse p = { .in = reader_of(text), .start = text.at, .arena = arena };
 

@@ -58,8 +58,8 @@ encode_utf8(uint32_t point, uint8_t *to)
 	return len;
 }
 
-/* `\uXXXX`, or two of them for a surrogate pair; *at stands behind the 'u'. NUL and lone surrogates are
- * refused: what a C library or another reader makes of them differs. */
+/* `\uXXXX`, or two of them for a surrogate pair; *at stands behind the 'u'. NUL and lone surrogates
+ * are refused: what a C library or another reader makes of them differs. */
 static struct err
 unescape_unit(const uint8_t **at, const uint8_t *end, uint8_t **to, const uint8_t **fault)
 {
@@ -72,7 +72,8 @@ unescape_unit(const uint8_t **at, const uint8_t *end, uint8_t **to, const uint8_
 	uint32_t point = (uint32_t)unit;
 	*at += 4;
 	if (unit >= 0xd800 && unit <= 0xdfff) {
-		bool has_pair = unit < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u';
+		bool has_pair =
+			unit < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u';
 		int32_t low = has_pair ? hex_unit(*at + 2, end) : -1;
 
 		if (low < 0xdc00 || low > 0xdfff)

@@ -4,9 +4,10 @@
 
 #include "base/arena.h"
 
-/* `in` stands on the opening quote, and afterwards behind the closing one. *ret borrows the input, or the
- * arena where something was escaped. On failure *fault is the byte that is wrong. Errors: ERR_PEER; ERR_LIMIT
- * for memory. */
-struct err json_text_read(struct reader *in, struct arena *arena, struct bytes *ret, const uint8_t **fault);
+/* `in` stands on the opening quote, and afterwards behind the closing one. *ret borrows the input,
+ * or the arena where something was escaped. On failure *fault is the byte that is wrong. Errors:
+ * ERR_PEER; ERR_LIMIT for memory. */
+struct err json_text_read(struct reader *in, struct arena *arena, struct bytes *ret,
+                          const uint8_t **fault);
 
 #endif

@@ -57,8 +57,12 @@ static void
 put_escape(struct buf *out, uint8_t c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char shorts[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
-	const uint8_t unicode[] = { '\\', 'u', '0', '0', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 15] };
+	static const char shorts[] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
+	};
+	const uint8_t unicode[] = {
+		'\\', 'u', '0', '0', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 15]
+	};
 
 	if (c == '"' || c == '\\')
 		buf_put(out, (struct bytes){ (const uint8_t[]){ '\\', c }, 2 });
@@ -154,9 +158,9 @@ put_scaled(struct buf *out, uint64_t scaled, size_t decimals)
 		buf_put(out, (struct bytes){ digits, decimals + 1 });
 }
 
-/* Prices, counts and ratings: at most 15 digits, at most six of them after the point. Two decimals of 15
- * digits never mean the same double, so what reads back is the shortest. Numerator and scale are exact, and
- * division rounds as reading does. */
+/* Prices, counts and ratings: at most 15 digits, at most six of them after the point. Two decimals
+ * of 15 digits never mean the same double, so what reads back is the shortest. Numerator and scale
+ * are exact, and division rounds as reading does. */
 static bool
 put_short_decimal(struct buf *out, double value)
 {
@@ -191,8 +195,10 @@ json_put_double(struct buf *out, double value)
 		return;
 	/* DBL_DIG digits are always the shortest when they suffice, except for subnormal numbers.
 	 * The program never leaves the C locale, so the point is a point. */
-	for (int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
-		(void)snprintf(text, sizeof text, "%.*g", digits, value); /* 24 characters at most */
+	for (int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG; digits <= DBL_DECIMAL_DIG;
+	     digits++) {
+		(void)snprintf(text, sizeof text, "%.*g", digits,
+		               value); /* 24 characters at most */
 		if (strtod(text, NULL) == value)
 			break;
 	}

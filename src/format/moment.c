@@ -1,5 +1,5 @@
-/* moment.c - see moment.h. RFC 3339 section 5.6; the proleptic Gregorian calendar, by arithmetic: no
- * libc time zone or locale takes part. ULID as in its public specification. */
+/* moment.c - see moment.h. RFC 3339 section 5.6; the proleptic Gregorian calendar, by arithmetic:
+ * no libc time zone or locale takes part. ULID as in its public specification. */
 #include "format/moment.h"
 
 enum { DAY_S = 86400 };
@@ -11,8 +11,8 @@ take_number(struct bytes *text, size_t width, unsigned min, unsigned max, unsign
 {
 	uint64_t value;
 
-	if (text->len < width || failed(bytes_to_u64(bytes_slice(*text, 0, width), &value)) || value < min ||
-	    value > max)
+	if (text->len < width || failed(bytes_to_u64(bytes_slice(*text, 0, width), &value)) ||
+	    value < min || value > max)
 		return false;
 	*ret = (unsigned)value;
 	*text = bytes_slice(*text, width, text->len);
@@ -37,12 +37,13 @@ days_of_month(unsigned year, unsigned month)
 	return month == 2 && leap ? 29 : days[month - 1];
 }
 
-/* Days since 1970-01-01. Counting years from March puts the leap day last, so that the days before a month
- * are a linear formula: (153 m + 2) / 5. */
+/* Days since 1970-01-01. Counting years from March puts the leap day last, so that the days before
+ * a month are a linear formula: (153 m + 2) / 5. */
 static int64_t
 days_from_date(unsigned year, unsigned month, unsigned day)
 {
-	int64_t y = (int64_t)year - (month <= 2), m = month > 2 ? (int64_t)month - 3 : (int64_t)month + 9;
+	int64_t y = (int64_t)year - (month <= 2),
+		m = month > 2 ? (int64_t)month - 3 : (int64_t)month + 9;
 
 	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + (int64_t)day - 1 - 719468;
 }

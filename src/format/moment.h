@@ -5,8 +5,8 @@
 #include "base/buf.h"
 
 /* "2026-11-22", "13:04:05[.ffffff]", "2026-11-22T13:04:05[.ffffff](Z|+01:00)". Calendar checked
- * (years 0001 to 9999, 29 February, hours, offsets); one to six digits of fraction; a leap second is
- * refused. */
+ * (years 0001 to 9999, 29 February, hours, offsets); one to six digits of fraction; a leap second
+ * is refused. */
 bool moment_is_date(struct bytes text);
 bool moment_is_time(struct bytes text);
 /* The zone may be missing, which means UTC; a space may stand for the T, as SQL writes it. *ret is

@@ -1,6 +1,6 @@
-/* url.c - see url.h. The one place where percent-encoding is undone: what is matched against policy and
- * what is used behind it are the same decoded segments. RFC 3986 sections 2.1 and 3.3; WHATWG URL,
- * application/x-www-form-urlencoded. */
+/* url.c - see url.h. The one place where percent-encoding is undone: what is matched against policy
+ * and what is used behind it are the same decoded segments. RFC 3986 sections 2.1 and 3.3; WHATWG
+ * URL, application/x-www-form-urlencoded. */
 #include "format/url.h"
 
 static int
@@ -40,7 +40,8 @@ check_decoded(uint8_t c)
 {
 	/* An encoded percent sign would let the next reader decode once more. */
 	if (c == '/' || c == '\\' || c == '%')
-		return fail(ERR_PEER, "URL: the path holds an encoded slash, backslash or percent sign");
+		return fail(ERR_PEER,
+		            "URL: the path holds an encoded slash, backslash or percent sign");
 	if (c < 0x20 || c == 0x7f)
 		return fail(ERR_PEER, "URL: the path holds an encoded control byte");
 	return OK;
@@ -88,7 +89,7 @@ take_segment(struct bytes raw, struct arena *arena, struct bytes *ret)
 
 struct err
 url_path_split(struct bytes path, struct arena *arena, struct bytes segments[URL_SEGMENTS_MAX],
-	       size_t *ret_count)
+               size_t *ret_count)
 {
 	size_t count = 0;
 
@@ -135,8 +136,8 @@ decode_part(struct bytes raw, struct arena *arena, struct bytes *ret)
 }
 
 struct err
-url_form_split(struct bytes form, struct arena *arena, struct url_parameter params[URL_PARAMETERS_MAX],
-	       size_t *ret_count)
+url_form_split(struct bytes form, struct arena *arena,
+               struct url_parameter params[URL_PARAMETERS_MAX], size_t *ret_count)
 {
 	size_t count = 0;
 
@@ -150,7 +151,8 @@ url_form_split(struct bytes form, struct arena *arena, struct url_parameter para
 		if (count == URL_PARAMETERS_MAX)
 			return fail(ERR_PEER, "URL: too many parameters");
 		TRY(decode_part(bytes_slice(pair, 0, sign), arena, &params[count].name));
-		TRY(decode_part(bytes_slice(pair, sign + 1, pair.len), arena, &params[count].value));
+		TRY(decode_part(bytes_slice(pair, sign + 1, pair.len), arena,
+		                &params[count].value));
 		count++;
 	}
 	*ret_count = count;

@@ -12,8 +12,8 @@ enum { URL_SEGMENTS_MAX = 32, URL_PARAMETERS_MAX = 64 };
  * followed by two hex digits, encoded slash, backslash, percent, NUL or control, raw backslash,
  * bytes above 0x7e, decoded text that is not UTF-8, more than URL_SEGMENTS_MAX segments.
  * Segments are copied into `arena` only where decoding changed them. */
-struct err url_path_split(struct bytes path, struct arena *arena, struct bytes segments[URL_SEGMENTS_MAX],
-			  size_t *ret_count);
+struct err url_path_split(struct bytes path, struct arena *arena,
+                          struct bytes segments[URL_SEGMENTS_MAX], size_t *ret_count);
 
 struct url_parameter {
 	struct bytes name, value; /* decoded, UTF-8 */
@@ -23,7 +23,7 @@ struct url_parameter {
  * Refused: bad escapes, NUL, invalid UTF-8, too many parameters. Order and duplicates are kept:
  * what a duplicate means is the caller's to say. */
 struct err url_form_split(struct bytes form, struct arena *arena,
-			  struct url_parameter params[URL_PARAMETERS_MAX], size_t *ret_count);
+                          struct url_parameter params[URL_PARAMETERS_MAX], size_t *ret_count);
 
 /* Percent-encodes all but unreserved characters. */
 void url_put_encoded(struct buf *out, struct bytes text);

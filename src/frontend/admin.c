@@ -1,9 +1,11 @@
-/* admin.c - the admin listener: is it alive, is it ready, what does it count. Never on a data listener. */
+/* admin.c - the admin listener: is it alive, is it ready, what does it count. Never on a data
+ * listener. */
 #include "format/json.h"
 #include "frontend/endpoint.h"
 
-/* A page in an operator's browser must not read the metrics under a name of its own that it has pointed here
- * (DNS rebinding): only addresses, localhost and the configured name are ours. RFC 9110 section 7.4 */
+/* A page in an operator's browser must not read the metrics under a name of its own that it has
+ * pointed here (DNS rebinding): only addresses, localhost and the configured name are ours. RFC
+ * 9110 section 7.4 */
 static struct err
 check_host(const struct request *r)
 {
@@ -17,7 +19,9 @@ check_host(const struct request *r)
 	if (is_address || bytes_equal_nocase(host, BYTES("localhost")) ||
 	    bytes_equal_nocase(host, bytes_text(r->gate->settings->listen.admin.host)))
 		return OK;
-	return (struct err){ .kind = ERR_PEER, .code = 421, .why = "the admin listener does not answer to this name" };
+	return (struct err){ .kind = ERR_PEER,
+		             .code = 421,
+		             .why = "the admin listener does not answer to this name" };
 }
 
 struct err

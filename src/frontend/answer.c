@@ -1,4 +1,5 @@
-/* answer.c - what the caller is told: the table from error kind to HTTP status, and the bodies of errors. */
+/* answer.c - what the caller is told: the table from error kind to HTTP status, and the bodies of
+ * errors. */
 #include "base/macros.h"
 #include "format/json.h"
 #include "frontend/connection.h"
@@ -34,7 +35,8 @@ row_of(struct err e)
 	return &rows[ARRAY_LEN(rows) - 1];
 }
 
-/* An error may name its status itself, where HTTP has a finer one than the kind (405, 413, 415 …). */
+/* An error may name its status itself, where HTTP has a finer one than the kind (405, 413, 415 …).
+ */
 static unsigned
 status_of(struct err e)
 {
@@ -50,10 +52,18 @@ code_of(struct err e, unsigned status)
 		unsigned status;
 		const char *code;
 	} names[] = {
-		{ 404, "not_found" },         { 405, "method_not_allowed" }, { 408, "timeout" },
-		{ 412, "precondition_failed" }, { 413, "too_large" },        { 414, "uri_too_long" },
-		{ 415, "unsupported_media_type" }, { 417, "expectation_failed" }, { 421, "misdirected_request" },
-		{ 431, "headers_too_large" }, { 501, "not_implemented" },    { 505, "version_not_supported" },
+		{ 404, "not_found" },
+		{ 405, "method_not_allowed" },
+		{ 408, "timeout" },
+		{ 412, "precondition_failed" },
+		{ 413, "too_large" },
+		{ 414, "uri_too_long" },
+		{ 415, "unsupported_media_type" },
+		{ 417, "expectation_failed" },
+		{ 421, "misdirected_request" },
+		{ 431, "headers_too_large" },
+		{ 501, "not_implemented" },
+		{ 505, "version_not_supported" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -63,7 +73,8 @@ code_of(struct err e, unsigned status)
 }
 
 static void
-put_error(struct buf *out, const char *code, struct bytes message, unsigned status, struct bytes decision)
+put_error(struct buf *out, const char *code, struct bytes message, unsigned status,
+          struct bytes decision)
 {
 	buf_put_text(out, "{\"error\":{\"code\":");
 	json_put_string(out, bytes_text(code));
@@ -87,7 +98,8 @@ put_challenge(struct request *r, unsigned status, const char *why)
 	if (status == 403)
 		buf_put_text(out, ", error=\"insufficient_scope\"");
 	else if (r->reply.challenge_error != NULL)
-		buf_printf(out, ", error=\"%s\", error_description=\"%s\"", r->reply.challenge_error, why);
+		buf_printf(out, ", error=\"%s\", error_description=\"%s\"",
+		           r->reply.challenge_error, why);
 	buf_put_text(out, "\r\n");
 }
 
@@ -121,7 +133,8 @@ answer_error(struct request *r)
 	if (r->allow_field != NULL)
 		buf_put_text(&reply->fields, r->allow_field);
 	if (status == 429 || status == 503)
-		buf_printf(&reply->fields, "Retry-After: %u\r\n", r->retry_after_s != 0 ? r->retry_after_s : RETRY_AFTER_S);
+		buf_printf(&reply->fields, "Retry-After: %u\r\n",
+		           r->retry_after_s != 0 ? r->retry_after_s : RETRY_AFTER_S);
 	if (r->endpoint != NULL && r->endpoint->put_error != NULL) {
 		r->endpoint->put_error(r, &reply->body);
 		return;
@@ -179,7 +192,8 @@ put_head(struct request *r, struct buf *out, bool close)
 	http_reply_end(out);
 }
 
-/* A body in parts ends when its second record is kept: who reads the end of it knows that all is recorded. */
+/* A body in parts ends when its second record is kept: who reads the end of it knows that all is
+ * recorded. */
 static void
 put_end(struct request *r, struct buf *out)
 {

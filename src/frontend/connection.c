@@ -1,7 +1,7 @@
 /* connection.c - see connection.h.
  *
- * A connection is on exactly one deadline list, and that list is what it is doing: reading a head, idle,
- * reading a body, working, writing, lingering before close. */
+ * A connection is on exactly one deadline list, and that list is what it is doing: reading a head,
+ * idle, reading a body, working, writing, lingering before close. */
 #include "frontend/connection.h"
 
 #include <stdlib.h>
@@ -20,7 +20,8 @@ enum {
 	BODY_GRACE_US = 5000000,
 	LINGER_MS = 2000,
 	FORM_ROOM = 16384,
-	BUFFERED_MAX = HTTP_HEAD_MAX + LOOP_SCRATCH, /* of pipelined bytes, while a request is at work */
+	BUFFERED_MAX =
+		HTTP_HEAD_MAX + LOOP_SCRATCH, /* of pipelined bytes, while a request is at work */
 };
 
 struct connection {
@@ -28,12 +29,12 @@ struct connection {
 	struct server *server;
 	struct list node;
 	struct deadline deadline;
-	struct buf in;             /* owned: bytes of the next head, or of this body */
+	struct buf in; /* owned: bytes of the next head, or of this body */
 	size_t scanned;
-	struct request *request;   /* NULL while idle */
+	struct request *request; /* NULL while idle */
 	struct http_body body;
 	uint64_t body_started_us;
-	bool is_advancing;         /* connection_advance() is on the stack */
+	bool is_advancing; /* connection_advance() is on the stack */
 	bool peer_ended, is_lingering, close_after;
 	char address[STREAM_ADDRESS_MAX];
 };
@@ -98,8 +99,8 @@ on_closed(struct stream *s)
 	tell_drained(server);
 }
 
-/* Closing at once would reset the connection and take the answer with it when the peer is still sending:
- * say that we are done, and read what comes until it is too (RFC 9112 section 9.6). */
+/* Closing at once would reset the connection and take the answer with it when the peer is still
+ * sending: say that we are done, and read what comes until it is too (RFC 9112 section 9.6). */
 static void
 linger(struct connection *c)
 {
@@ -107,7 +108,8 @@ linger(struct connection *c)
 
 	c->is_lingering = true;
 	buf_wipe(&c->in); /* may hold a password */
-	if (c->peer_ended || uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
+	if (c->peer_ended || uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0 ||
+	    shutdown(fd, SHUT_WR) != 0) {
 		connection_close(c);
 		return;
 	}
@@ -187,7 +189,8 @@ next_head(struct connection *c)
 		return false;
 	}
 
-	struct err e = http_head_parse(buf_bytes(&c->in), &c->scanned, &c->request->head, &len, &step);
+	struct err e =
+		http_head_parse(buf_bytes(&c->in), &c->scanned, &c->request->head, &len, &step);
 	if (failed(e)) {
 		refuse(c, e);
 		return false;
@@ -281,7 +284,8 @@ connection_receive(struct connection *c)
 	r->body.limit = request_body_max(r) + 1;
 	/* A form is not moved as it grows: a move would leave a copy of the password behind. */
 	if (r->head.has_length && r->head.content_length <= FORM_ROOM)
-		(void)buf_reserve(&r->body, (size_t)r->head.content_length); /* fails again when it is put */
+		(void)buf_reserve(&r->body,
+		                  (size_t)r->head.content_length); /* fails again when it is put */
 	TRY(feed_body(c));
 	if (r->has_body)
 		return OK;
@@ -355,8 +359,10 @@ on_end(struct stream *s)
 
 	c->peer_ended = true;
 	stream_read(s, false);
-	/* A request at work is answered, a refusal sent: a client may send, say it is done, and wait. */
-	bool is_waiting = c->request != NULL ? !request_wants_body(c->request) : c->close_after && !c->is_lingering;
+	/* A request at work is answered, a refusal sent: a client may send, say it is done, and
+	 * wait. */
+	bool is_waiting = c->request != NULL ? !request_wants_body(c->request)
+	                                     : c->close_after && !c->is_lingering;
 	if (!is_waiting)
 		connection_close(c);
 }
@@ -384,10 +390,12 @@ closes_after(const struct connection *c)
 {
 	const struct request *r = c->request;
 	/* A body that was not read to its end cannot be told from the next request. */
-	bool body_left = (r->head.has_length ? r->head.content_length > 0 : r->head.is_chunked) && !r->has_body;
+	bool body_left = (r->head.has_length ? r->head.content_length > 0 : r->head.is_chunked) &&
+	                 !r->has_body;
 	bool is_cut = r->reply.is_chunked && failed(r->outcome);
 
-	return !r->head.keep_alive || r->must_close || body_left || is_cut || c->server->is_draining;
+	return !r->head.keep_alive || r->must_close || body_left || is_cut ||
+	       c->server->is_draining;
 }
 
 /* Puts bytes on the wire until all are given, they must be waited for, or the socket is full. */
@@ -400,7 +408,8 @@ answer(struct connection *c, enum step *step)
 		TRY(answer_next(c->request, &out, c->close_after, step));
 		if (out.len == 0) {
 			if (*step == STEP_MORE)
-				deadline_start(&c->server->work, &c->deadline, clock_monotonic_us());
+				deadline_start(&c->server->work, &c->deadline,
+				               clock_monotonic_us());
 			return OK;
 		}
 		TRY(stream_send(&c->stream, &out));
@@ -459,7 +468,8 @@ check_body(struct connection *c, uint64_t now)
 		deadline_start(&c->server->body, &c->deadline, now);
 		return;
 	}
-	body_failed(c, (struct err){ .kind = ERR_PEER, .code = 408, .why = "the body came too slowly" });
+	body_failed(c, (struct err){
+			       .kind = ERR_PEER, .code = 408, .why = "the body came too slowly" });
 }
 
 static void
@@ -471,7 +481,9 @@ on_tick(uv_timer_t *timer)
 
 	gate_count(s->gate);
 	while ((c = ended(&s->head, now)) != NULL)
-		refuse(c, (struct err){ .kind = ERR_PEER, .code = 408, .why = "the request head came too slowly" });
+		refuse(c, (struct err){ .kind = ERR_PEER,
+		                        .code = 408,
+		                        .why = "the request head came too slowly" });
 	while ((c = ended(&s->body, now)) != NULL)
 		check_body(c, now);
 	while ((c = ended(&s->idle, now)) != NULL || (c = ended(&s->write, now)) != NULL ||
@@ -505,8 +517,10 @@ server_adopt(struct server *s, int fd)
 	struct err e = stream_open(&c->stream, s->gate->loop, fd, &stream_ops);
 	stream_address(&c->stream, c->address);
 	/* In this order: the table of addresses has room for the connections that are allowed. */
-	bool is_allowed = !failed(e) && s->connection_count <= s->gate->settings->limits.connections &&
-	                  peers_add(s->peers, bytes_text(c->address), s->gate->settings->limits.connections_per_address);
+	bool is_allowed = !failed(e) &&
+	                  s->connection_count <= s->gate->settings->limits.connections &&
+	                  peers_add(s->peers, bytes_text(c->address),
+	                            s->gate->settings->limits.connections_per_address);
 	if (!is_allowed)
 		c->address[0] = '\0'; /* not counted, so not to be counted off */
 	if (!is_allowed || s->is_draining) {
@@ -547,7 +561,8 @@ server_accept(struct server *s, int fd)
 	return OK;
 }
 
-/* An idle connection, whose bytes all were answered, can go on in another process: nobody notices. */
+/* An idle connection, whose bytes all were answered, can go on in another process: nobody notices.
+ */
 static void
 hand_over(struct connection *c, void (*take)(struct server *s, int fd))
 {

@@ -29,14 +29,16 @@ struct err server_init(struct server *s, struct gate *gate, const struct endpoin
 struct err server_accept(struct server *s, int fd);
 /* A connected socket, owned from now on. */
 void server_adopt(struct server *s, int fd);
-/* Stops accepting, lets requests finish and closes behind their answers. Idle connections are given to `take`
- * (which sends the socket elsewhere; the descriptor stays ours) or, when it is NULL, closed. */
+/* Stops accepting, lets requests finish and closes behind their answers. Idle connections are given
+ * to `take` (which sends the socket elsewhere; the descriptor stays ours) or, when it is NULL,
+ * closed. */
 void server_drain(struct server *s, void (*take)(struct server *s, int fd));
 
 /* For request.c. */
 /* Begins to read the body into the request; resumes it when it is complete or wrong. */
 struct err connection_receive(struct connection *c);
-/* Sends the request's answer, or what is new of it. STEP_MORE: the request is resumed when it has left. */
+/* Sends the request's answer, or what is new of it. STEP_MORE: the request is resumed when it has
+ * left. */
 struct err connection_answer(struct connection *c, enum step *step);
 /* The request has ended: the next one. */
 void connection_finished(struct connection *c);

@@ -92,9 +92,11 @@ put_context(struct buf *out, const struct cursor_context *of)
 }
 
 struct err
-cursor_seal(struct gate *g, const struct cursor_context *of, const struct value *values, size_t count, struct buf *out)
+cursor_seal(struct gate *g, const struct cursor_context *of, const struct value *values,
+            size_t count, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf plain = { .limit = CURSOR_MAX }, sealed = { .limit = 2 * CURSOR_MAX };
+	CLEANUP(buf_done)
+	struct buf plain = { .limit = CURSOR_MAX }, sealed = { .limit = 2 * CURSOR_MAX };
 	CLEANUP(buf_done) struct buf context = { 0 };
 	CLEANUP(evp_done) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int len = 0, rest = 0;
@@ -110,7 +112,8 @@ cursor_seal(struct gate *g, const struct cursor_context *of, const struct value 
 	    EVP_EncryptUpdate(ctx, NULL, &len, context.at, (int)context.len) != 1 ||
 	    EVP_EncryptUpdate(ctx, at + NONCE_LEN, &len, plain.at, (int)plain.len) != 1 ||
 	    EVP_EncryptFinal_ex(ctx, at + NONCE_LEN + len, &rest) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN, at + NONCE_LEN + plain.len) != 1)
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN, at + NONCE_LEN + plain.len) !=
+	            1)
 		return fail(ERR_SYSTEM, "the cursor could not be sealed");
 	buf_commit(&sealed, NONCE_LEN + plain.len + TAG_LEN);
 	base64url_put(out, buf_bytes(&sealed));
@@ -118,17 +121,20 @@ cursor_seal(struct gate *g, const struct cursor_context *of, const struct value 
 }
 
 struct err
-cursor_open(const struct gate *g, const struct cursor_context *of, struct bytes text, struct arena *arena,
-            struct value *values, size_t count)
+cursor_open(const struct gate *g, const struct cursor_context *of, struct bytes text,
+            struct arena *arena, struct value *values, size_t count)
 {
-	static const struct err bad = { .kind = ERR_PEER, .why = "the cursor was not made by this service for this query" };
+	static const struct err bad = {
+		.kind = ERR_PEER, .why = "the cursor was not made by this service for this query"
+	};
 	CLEANUP(buf_done) struct buf context = { 0 };
 	CLEANUP(evp_done) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	uint8_t *sealed = text.len > 2 * CURSOR_MAX ? NULL : arena_alloc(arena, text.len + 1);
 	size_t sealed_len;
 	int len = 0, rest = 0;
 
-	if (sealed == NULL || ctx == NULL || failed(base64url_decode(text, sealed, text.len, &sealed_len)) ||
+	if (sealed == NULL || ctx == NULL ||
+	    failed(base64url_decode(text, sealed, text.len, &sealed_len)) ||
 	    sealed_len < NONCE_LEN + TAG_LEN)
 		return bad;
 	size_t plain_len = sealed_len - NONCE_LEN - TAG_LEN;
@@ -138,7 +144,8 @@ cursor_open(const struct gate *g, const struct cursor_context *of, struct bytes 
 	    EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, g->cursor_key, sealed) != 1 ||
 	    EVP_DecryptUpdate(ctx, NULL, &len, context.at, (int)context.len) != 1 ||
 	    EVP_DecryptUpdate(ctx, plain, &len, sealed + NONCE_LEN, (int)plain_len) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN, sealed + NONCE_LEN + plain_len) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN,
+	                        sealed + NONCE_LEN + plain_len) != 1 ||
 	    EVP_DecryptFinal_ex(ctx, plain + len, &rest) != 1)
 		return bad;
 

@@ -32,7 +32,9 @@ docs_asset(struct request *r, enum step *step)
 
 	(void)step;
 	if (asset == NULL)
-		return (struct err){ .kind = ERR_PEER, .code = 404, .why = "there is nothing at this path" };
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 404,
+			             .why = "there is nothing at this path" };
 	TRY(http_field_single(&r->head, "if-none-match", &known));
 	r->is_cacheable = true;
 	put_field(&r->reply.fields, "ETag", asset->etag);

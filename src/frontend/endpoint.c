@@ -11,17 +11,36 @@ enum {
 };
 
 const struct endpoint data_endpoints[] = {
-	{ .path = "/api", .below = true, .methods = REST, .auth = AUTH_REQUIRED, .is_recorded = true,
-	  .body_max = SIZE_MAX, .describe = rest_describe, .decide = rest_decide, .execute = rest_execute,
-	  .commit = rest_commit, .done = rest_done },
-	{ .path = "/token", .methods = POST, .is_recorded = true, .body_max = FORM_MAX, .describe = oauth_describe,
-	  .decide = oauth_token_decide, .execute = oauth_token, .put_error = oauth_put_error },
+	{ .path = "/api",
+	  .below = true,
+	  .methods = REST,
+	  .auth = AUTH_REQUIRED,
+	  .is_recorded = true,
+	  .body_max = SIZE_MAX,
+	  .describe = rest_describe,
+	  .decide = rest_decide,
+	  .execute = rest_execute,
+	  .commit = rest_commit,
+	  .done = rest_done },
+	{ .path = "/token",
+	  .methods = POST,
+	  .is_recorded = true,
+	  .body_max = FORM_MAX,
+	  .describe = oauth_describe,
+	  .decide = oauth_token_decide,
+	  .execute = oauth_token,
+	  .put_error = oauth_put_error },
 	{ .path = "/me", .methods = GET, .auth = AUTH_REQUIRED, .execute = me_execute },
-	{ .path = "/openapi.json", .methods = GET, .auth = AUTH_OPTIONAL, .execute = openapi_document },
+	{ .path = "/openapi.json",
+	  .methods = GET,
+	  .auth = AUTH_OPTIONAL,
+	  .execute = openapi_document },
 	{ .path = "/docs", .below = true, .methods = GET, .execute = docs_asset },
 	{ .path = "/.well-known/jwks.json", .methods = GET, .execute = oauth_jwks },
 	{ .path = "/.well-known/openid-configuration", .methods = GET, .execute = oauth_metadata },
-	{ .path = "/.well-known/oauth-authorization-server", .methods = GET, .execute = oauth_metadata },
+	{ .path = "/.well-known/oauth-authorization-server",
+	  .methods = GET,
+	  .execute = oauth_metadata },
 	{ .path = NULL },
 };
 
@@ -77,10 +96,14 @@ endpoint_match(const struct endpoint *table, struct request *r, const struct end
 			continue;
 		if ((table->methods >> r->head.method & 1) == 0) {
 			r->allow_field = allow_field(table->methods);
-			return (struct err){ .kind = ERR_PEER, .code = 405, .why = "the method is not for this path" };
+			return (struct err){ .kind = ERR_PEER,
+				             .code = 405,
+				             .why = "the method is not for this path" };
 		}
 		*ret = table;
 		return OK;
 	}
-	return (struct err){ .kind = ERR_PEER, .code = 404, .why = "there is nothing at this path" };
+	return (struct err){ .kind = ERR_PEER,
+		             .code = 404,
+		             .why = "there is nothing at this path" };
 }

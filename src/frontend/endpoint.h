@@ -8,8 +8,10 @@
 extern const struct endpoint data_endpoints[];
 extern const struct endpoint admin_endpoints[];
 
-/* The row of `table` for the request's path and method. ERR_NOT_FOUND, or ERR_PEER: a malformed path, or 405. */
-struct err endpoint_match(const struct endpoint *table, struct request *r, const struct endpoint **ret);
+/* The row of `table` for the request's path and method. ERR_NOT_FOUND, or ERR_PEER: a malformed
+ * path, or 405. */
+struct err endpoint_match(const struct endpoint *table, struct request *r,
+                          const struct endpoint **ret);
 
 /* oauth.c */
 void oauth_describe(struct request *r);

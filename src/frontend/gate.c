@@ -91,7 +91,8 @@ on_ledger_closed(void *of, struct channel *c)
 }
 
 static struct err
-open_channel(struct gate *g, int fd, channel_message_fn *message, channel_closed_fn *closed, struct channel **ret)
+open_channel(struct gate *g, int fd, channel_message_fn *message, channel_closed_fn *closed,
+             struct channel **ret)
 {
 	struct err e = channel_open(g->loop, fd, message, closed, g, ret);
 
@@ -178,7 +179,8 @@ take_jwks(struct gate *g, const struct message *m)
 static void
 wake_by_id(struct gate *g, const struct message *m)
 {
-	for (struct list *node = g->keeper_waiters.next; node != &g->keeper_waiters; node = node->next) {
+	for (struct list *node = g->keeper_waiters.next; node != &g->keeper_waiters;
+	     node = node->next) {
 		struct waiter *w = container_of(node, struct waiter, node);
 
 		if (w->id != m->id)
@@ -206,7 +208,8 @@ on_keeper_message(void *of, struct channel *c, const struct message *m)
 		e = take_jwks(g, m);
 		break;
 	case KEEPER_ANSWER:
-		/* Counted until it is answered, also when nobody waits any more: it is work for keeper all the same. */
+		/* Counted until it is answered, also when nobody waits any more: it is work for
+		 * keeper all the same. */
 		if (g->keeper_count > 0)
 			g->keeper_count--;
 		wake_by_id(g, m);
@@ -318,7 +321,8 @@ gate_fingerprint(struct gate *g, struct bytes sql, uint8_t ret[FINGERPRINT_LEN])
 	if (!bytes_equal(buf_bytes(&g->seen[at].sql), sql)) {
 		buf_clear(&g->seen[at].sql);
 		buf_put(&g->seen[at].sql, sql);
-		sql_fingerprint(sql, DIALECT_SQLITE, (struct bytes){ g->fingerprint_key, SHARED_KEY_LEN },
+		sql_fingerprint(sql, DIALECT_SQLITE,
+		                (struct bytes){ g->fingerprint_key, SHARED_KEY_LEN },
 		                g->seen[at].fingerprint);
 	}
 	memcpy(ret, g->seen[at].fingerprint, FINGERPRINT_LEN);

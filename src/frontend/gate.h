@@ -1,5 +1,5 @@
-/* gate.h - what every request of a worker works with: settings, policy, issuers, backends, and the two
- * processes it asks. One per worker and generation; made by src/process/worker.c. */
+/* gate.h - what every request of a worker works with: settings, policy, issuers, backends, and the
+ * two processes it asks. One per worker and generation; made by src/process/worker.c. */
 #ifndef FRONTEND_GATE_H
 #define FRONTEND_GATE_H
 
@@ -14,8 +14,8 @@ struct request;
 
 enum { FINGERPRINTS = 64 };
 
-/* Somebody waits for an answer of keeper or ledger. `answer` is NULL when the process was lost, which
- * is to be answered with 503. Off the list when called; zeroed: not waiting. */
+/* Somebody waits for an answer of keeper or ledger. `answer` is NULL when the process was lost,
+ * which is to be answered with 503. Off the list when called; zeroed: not waiting. */
 struct waiter {
 	struct list node;
 	uint64_t id;
@@ -27,24 +27,27 @@ struct gate {
 	const struct settings *settings;
 	const struct policy *policy;
 	struct issuers *issuers;
-	struct backend **backends;           /* by index in settings */
+	struct backend **backends; /* by index in settings */
 	struct metrics *metrics;
-	struct metrics_worker *counters;     /* this worker's slot */
+	struct metrics_worker *counters; /* this worker's slot */
 	unsigned worker;
-	struct channel *keeper, *ledger;     /* NULL: gone, a new one will come */
+	struct channel *keeper, *ledger; /* NULL: gone, a new one will come */
 	struct list keeper_waiters, ledger_waiters;
-	uint64_t keeper_next, ledger_next;   /* next id */
+	uint64_t keeper_next, ledger_next; /* next id */
 	size_t keeper_count, ledger_count;
 	bool has_shared_keys;
 	uint8_t cursor_key[SHARED_KEY_LEN], fingerprint_key[SHARED_KEY_LEN];
-	struct buf jwks;                     /* the local issuer's public keys, as keeper sent them */
-	uint8_t random[4096];                /* drawn in one call, handed out in pieces: for ids, never keys */
+	struct buf jwks;      /* the local issuer's public keys, as keeper sent them */
+	uint8_t random[4096]; /* drawn in one call, handed out in pieces: for ids, never keys */
 	size_t random_left;
-	int64_t date_s;                      /* second that `date` is of */
-	struct buf date;                     /* for the Date field */
-	struct { struct buf sql; uint8_t fingerprint[FINGERPRINT_LEN]; } seen[FINGERPRINTS]; /* by hash of the text */
-	unsigned streams;                    /* lists that leave in parts and hold a connection to the data */
-	struct request *spare;               /* finished requests, kept for their memory */
+	int64_t date_s;  /* second that `date` is of */
+	struct buf date; /* for the Date field */
+	struct {
+		struct buf sql;
+		uint8_t fingerprint[FINGERPRINT_LEN];
+	} seen[FINGERPRINTS];  /* by hash of the text */
+	unsigned streams;      /* lists that leave in parts and hold a connection to the data */
+	struct request *spare; /* finished requests, kept for their memory */
 	unsigned spare_count;
 };
 
@@ -54,11 +57,13 @@ void gate_done(struct gate *g);
 /* Takes the descriptor. What waited for the old process is woken with ERR_UPSTREAM. */
 struct err gate_set_keeper(struct gate *g, int fd);
 struct err gate_set_ledger(struct gate *g, int fd);
-/* Keys for every issuer, keeper and ledger there, backends answering? *why names what is missing. */
+/* Keys for every issuer, keeper and ledger there, backends answering? *why names what is missing.
+ */
 bool gate_is_ready(struct gate *g, const char **why);
 
 /* ERR_UPSTREAM when the process is not there; then `w` is not called. */
-struct err gate_ask_keeper(struct gate *g, enum keeper_message type, struct bytes body, struct waiter *w);
+struct err gate_ask_keeper(struct gate *g, enum keeper_message type, struct bytes body,
+                           struct waiter *w);
 struct err gate_record(struct gate *g, const struct audit_record *record, struct waiter *w);
 /* Nobody waits any more. Safe on a zeroed waiter. */
 void gate_forget(struct waiter *w);

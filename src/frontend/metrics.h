@@ -20,7 +20,8 @@ enum metrics_rule {
 	METRICS_RULE_DEFAULT,   /* nothing allows it */
 	METRICS_RULE_DENY,      /* a deny rule */
 	METRICS_RULE_COLUMNS,   /* allowed, but not with these columns */
-	METRICS_RULE_CONDITION, /* allowed, but not for this row: what is written would break the condition */
+	METRICS_RULE_CONDITION, /* allowed, but not for this row: what is written would break the
+	                           condition */
 	METRICS_RULE_COUNT,
 };
 
@@ -30,7 +31,8 @@ static inline void
 counter_add(counter *c, uint64_t n)
 {
 	/* One writer: a plain add, without the bus lock of an atomic one. */
-	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+	                      memory_order_relaxed);
 }
 
 static inline void
@@ -47,10 +49,11 @@ counter_get(const counter *c)
 
 /* Written by one worker; kept when it restarts, so that counters only grow. */
 struct metrics_worker {
-	counter requests[6];            /* by first digit of the status */
-	counter decisions[3];           /* by enum audit_outcome */
-	counter denials[METRICS_RESOURCES_MAX + 1][ACTION_COUNT][METRICS_RULE_COUNT]; /* last row: no such resource */
-	counter refusals[16];           /* 401 by failed check (enum jwt_check) */
+	counter requests[6];  /* by first digit of the status */
+	counter decisions[3]; /* by enum audit_outcome */
+	counter denials[METRICS_RESOURCES_MAX + 1][ACTION_COUNT]
+		       [METRICS_RULE_COUNT]; /* last row: no such resource */
+	counter refusals[16];                /* 401 by failed check (enum jwt_check) */
 	counter latency[METRICS_BUCKETS], latency_us;
 	counter token_hits, token_misses, token_entries;
 	counter connections, connections_open, connections_refused;
@@ -60,7 +63,7 @@ struct metrics_worker {
 };
 
 struct metrics {
-	counter started_us;             /* wall */
+	counter started_us; /* wall */
 	counter generation;
 	counter restarts[METRICS_ROLE_COUNT];
 	counter reloads, reloads_failed;

@@ -64,15 +64,18 @@ take_basic(struct request *r, struct bytes *client_id)
 	size_t len;
 
 	TRY(http_field_single(&r->head, "authorization", &value));
-	if (value.at == NULL || !bytes_equal_nocase(bytes_slice(value, 0, 6), BYTES("Basic ")) || value.len > BASIC_MAX)
+	if (value.at == NULL || !bytes_equal_nocase(bytes_slice(value, 0, 6), BYTES("Basic ")) ||
+	    value.len > BASIC_MAX)
 		return OK;
 	uint8_t *plain = arena_alloc(&r->arena, BASIC_MAX);
-	if (plain == NULL || failed(base64_decode(bytes_slice(value, 6, value.len), true, plain, BASIC_MAX, &len)))
+	if (plain == NULL ||
+	    failed(base64_decode(bytes_slice(value, 6, value.len), true, plain, BASIC_MAX, &len)))
 		return fail(ERR_PEER, "the client's credentials are malformed");
 	struct bytes pair = { plain, len };
 	if (client_id->at == NULL)
 		*client_id = bytes_slice(pair, 0, bytes_find(pair, ':'));
-	return bytes_is_utf8(*client_id) ? OK : fail(ERR_PEER, "the client's credentials are malformed");
+	return bytes_is_utf8(*client_id) ? OK
+	                                 : fail(ERR_PEER, "the client's credentials are malformed");
 }
 
 static struct err
@@ -85,9 +88,13 @@ parse_form(struct request *r, struct token_form *form)
 		const char *name;
 		struct bytes *to;
 	} fields[] = {
-		{ "grant_type", &form->grant_type },   { "username", &form->login.user },
-		{ "password", &form->login.password }, { "refresh_token", &form->login.refresh_token },
-		{ "client_id", &form->login.client_id }, { "client_secret", &ignored[0] }, { "scope", &ignored[1] },
+		{ "grant_type", &form->grant_type },
+		{ "username", &form->login.user },
+		{ "password", &form->login.password },
+		{ "refresh_token", &form->login.refresh_token },
+		{ "client_id", &form->login.client_id },
+		{ "client_secret", &ignored[0] },
+		{ "scope", &ignored[1] },
 	};
 
 	TRY(url_form_split(buf_bytes(&r->body), &r->arena, params, &count));
@@ -107,8 +114,10 @@ check_media_type(struct request *r)
 	struct bytes type = { 0 };
 
 	TRY(http_field_single(&r->head, "content-type", &type));
-	if (!bytes_equal_nocase(bytes_slice(type, 0, bytes_find(type, ';')), BYTES("application/x-www-form-urlencoded")))
-		return (struct err){ .kind = ERR_PEER, .code = 415,
+	if (!bytes_equal_nocase(bytes_slice(type, 0, bytes_find(type, ';')),
+	                        BYTES("application/x-www-form-urlencoded")))
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 415,
 			             .why = "the body must be application/x-www-form-urlencoded" };
 	return OK;
 }
@@ -123,7 +132,8 @@ put_tokens(struct request *r, const struct login_answer *a)
 	r->reply.type = "application/json";
 	buf_put_text(body, "{\"access_token\":");
 	json_put_string(body, a->access_token);
-	buf_printf(body, ",\"token_type\":\"bearer\",\"expires_in\":%u,\"refresh_token\":", a->expires_in_s);
+	buf_printf(body, ",\"token_type\":\"bearer\",\"expires_in\":%u,\"refresh_token\":",
+	           a->expires_in_s);
 	json_put_string(body, a->refresh_token);
 	buf_put_text(body, "}\n");
 	buf_put_text(&r->reply.fields, "Pragma: no-cache\r\n");
@@ -144,8 +154,9 @@ take_answer(struct request *r, struct bytes message)
 		put_tokens(r, &a);
 		return OK;
 	case LOGIN_REFUSED:
-		return fail(ERR_IDENTITY, bytes_is(r->action, "refresh") ? "the refresh token is not valid"
-		                                                         : "incorrect username or password");
+		return fail(ERR_IDENTITY, bytes_is(r->action, "refresh")
+		                                  ? "the refresh token is not valid"
+		                                  : "incorrect username or password");
 	case LOGIN_WAIT:
 		return fail(ERR_LIMIT, "too many logins: try again later");
 	case LOGIN_FAILED:
@@ -209,18 +220,22 @@ ask(struct request *r)
 	TRY(parse_form(r, &form));
 	/* FastAPI's form may leave grant_type out. */
 	bool is_refresh = bytes_is(form.grant_type, "refresh_token");
-	r->is_grant_unknown = form.grant_type.at != NULL && !is_refresh && !bytes_is(form.grant_type, "password");
+	r->is_grant_unknown =
+		form.grant_type.at != NULL && !is_refresh && !bytes_is(form.grant_type, "password");
 	if (r->is_grant_unknown)
 		return fail(ERR_PEER, "grant_type must be password or refresh_token");
 	if (is_refresh)
 		r->action = BYTES("refresh");
-	if (is_refresh ? form.login.refresh_token.len == 0 : form.login.user.len == 0 || form.login.password.len == 0)
-		return fail(ERR_PEER, is_refresh ? "refresh_token is missing" : "username or password is missing");
+	if (is_refresh ? form.login.refresh_token.len == 0
+	               : form.login.user.len == 0 || form.login.password.len == 0)
+		return fail(ERR_PEER, is_refresh ? "refresh_token is missing"
+		                                 : "username or password is missing");
 	form.login.address = r->client;
 	login_put(&message, &form.login);
 	TRY(buf_check(&message));
 	r->waiter.wake = on_answer;
-	return gate_ask_keeper(r->gate, is_refresh ? KEEPER_REFRESH : KEEPER_LOGIN, buf_bytes(&message), &r->waiter);
+	return gate_ask_keeper(r->gate, is_refresh ? KEEPER_REFRESH : KEEPER_LOGIN,
+	                       buf_bytes(&message), &r->waiter);
 }
 
 struct err
@@ -259,7 +274,9 @@ oauth_metadata(struct request *r, enum step *step)
 	struct buf *out = &r->reply.body;
 	const struct {
 		const char *name, *path;
-	} urls[] = { { "issuer", "" }, { "token_endpoint", "/token" }, { "jwks_uri", "/.well-known/jwks.json" } };
+	} urls[] = { { "issuer", "" },
+		     { "token_endpoint", "/token" },
+		     { "jwks_uri", "/.well-known/jwks.json" } };
 
 	(void)step;
 	if (local == NULL)
@@ -273,8 +290,10 @@ oauth_metadata(struct request *r, enum step *step)
 		json_put_string(out, buf_bytes(&url));
 	}
 	buf_printf(out,
-	           ",\"grant_types_supported\":[\"password\",\"refresh_token\"],\"response_types_supported\":[],"
-	           "\"subject_types_supported\":[\"public\"],\"token_endpoint_auth_methods_supported\":[\"none\"],"
+	           ",\"grant_types_supported\":[\"password\",\"refresh_token\"],\"response_types_"
+	           "supported\":[],"
+	           "\"subject_types_supported\":[\"public\"],\"token_endpoint_auth_methods_"
+	           "supported\":[\"none\"],"
 	           "\"id_token_signing_alg_values_supported\":[\"%s\"]}\n",
 	           jws_alg_name(local->signing_algorithm));
 	return OK;

@@ -1,4 +1,5 @@
-/* openapi.c - /openapi.json (OpenAPI 3.1): only what the caller may do. Without a token, how to get one. */
+/* openapi.c - /openapi.json (OpenAPI 3.1): only what the caller may do. Without a token, how to get
+ * one. */
 #include "base/macros.h"
 #include "format/json.h"
 #include "frontend/endpoint.h"
@@ -10,12 +11,12 @@ struct view {
 	const struct table *table;
 	struct bytes name;
 	unsigned page_max;
-	unsigned actions;                         /* bit = enum action */
+	unsigned actions; /* bit = enum action */
 	struct column_set columns[ACTION_COUNT];
 };
 
-static const char *const errors =
-	"\"4XX\":{\"$ref\":\"#/components/responses/Error\"},\"5XX\":{\"$ref\":\"#/components/responses/Error\"}";
+static const char *const errors = "\"4XX\":{\"$ref\":\"#/components/responses/"
+				  "Error\"},\"5XX\":{\"$ref\":\"#/components/responses/Error\"}";
 
 static void
 look(struct request *r, size_t index, struct view *ret)
@@ -28,8 +29,9 @@ look(struct request *r, size_t index, struct view *ret)
 		              .name = bytes_text(settings->name),
 		              .page_max = settings->page_max };
 	for (int a = ACTION_READ; a <= ACTION_DELETE; a++) {
-		if (r->who == NULL || failed(policy_decide(r->gate->policy, r->who, ret->name, (enum action)a, NULL, &r->arena,
-		                                           &grant, &ignored)))
+		if (r->who == NULL ||
+		    failed(policy_decide(r->gate->policy, r->who, ret->name, (enum action)a, NULL,
+		                         &r->arena, &grant, &ignored)))
 			continue;
 		ret->actions |= 1u << a;
 		for (size_t i = 0; i < grant->view_count; i++)
@@ -78,7 +80,8 @@ put_type(struct buf *out, const struct column *c)
 	} else if (!c->nullable) {
 		buf_printf(out, "{\"type\":%s}", schema);
 	} else {
-		/* 3.1 has no `nullable`: a list of types. The name is the first word of the schema. */
+		/* 3.1 has no `nullable`: a list of types. The name is the first word of the schema.
+		 */
 		struct bytes text = bytes_text(schema);
 		size_t comma = bytes_find(text, ',');
 		buf_put_text(out, "{\"type\":[");
@@ -102,14 +105,16 @@ is_key(const struct table *t, size_t column)
 static bool
 is_written(const struct view *v, enum action action, size_t column)
 {
-	return column_set_has(&v->columns[action], column) && !v->table->columns[column].is_generated &&
+	return column_set_has(&v->columns[action], column) &&
+	       !v->table->columns[column].is_generated &&
 	       !(action == ACTION_UPDATE && is_key(v->table, column));
 }
 
 static bool
 is_shown(const struct view *v, enum action action, size_t column)
 {
-	return action == ACTION_READ ? column_set_has(&v->columns[action], column) : is_written(v, action, column);
+	return action == ACTION_READ ? column_set_has(&v->columns[action], column)
+	                             : is_written(v, action, column);
 }
 
 static void
@@ -141,7 +146,8 @@ put_required(struct buf *out, const struct view *v, enum action action)
 	for (size_t i = 0; i < v->table->column_count; i++) {
 		const struct column *c = &v->table->columns[i];
 
-		if (!is_written(v, action, i) || c->nullable || (action == ACTION_CREATE && c->has_default))
+		if (!is_written(v, action, i) || c->nullable ||
+		    (action == ACTION_CREATE && c->has_default))
 			continue;
 		if (!first)
 			buf_put_u8(out, ',');
@@ -155,8 +161,10 @@ put_required(struct buf *out, const struct view *v, enum action action)
 static void
 put_answer(struct buf *out, const struct view *v, const char *status, const char *what)
 {
-	buf_printf(out, "\"%s\":{\"description\":\"%s\",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\","
-	                "\"properties\":{\"value\":{\"type\":\"array\",\"items\":{",
+	buf_printf(out,
+	           "\"%s\":{\"description\":\"%s\",\"content\":{\"application/"
+	           "json\":{\"schema\":{\"type\":\"object\","
+	           "\"properties\":{\"value\":{\"type\":\"array\",\"items\":{",
 	           status, what);
 	put_columns(out, v, ACTION_READ);
 	buf_put_text(out, "}},\"nextLink\":{\"type\":\"string\"}}}}}},");
@@ -166,7 +174,8 @@ put_answer(struct buf *out, const struct view *v, const char *status, const char
 static void
 put_body(struct buf *out, const struct view *v, enum action action, bool is_patch)
 {
-	buf_put_text(out, "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{");
+	buf_put_text(out, "\"requestBody\":{\"required\":true,\"content\":{\"application/"
+	                  "json\":{\"schema\":{");
 	put_columns(out, v, action);
 	if (is_patch)
 		buf_put_text(out, ",\"minProperties\":1");
@@ -176,7 +185,8 @@ put_body(struct buf *out, const struct view *v, enum action action, bool is_patc
 }
 
 static void
-begin_operation(struct buf *out, const struct view *v, const char *method, const char *what, bool *first)
+begin_operation(struct buf *out, const struct view *v, const char *method, const char *what,
+                bool *first)
 {
 	buf_printf(out, "%s\"%s\":{\"summary\":\"%s\",\"tags\":[", *first ? "" : ",", method, what);
 	json_put_string(out, v->name);
@@ -190,7 +200,8 @@ put_options(struct buf *out, const struct view *v, size_t count)
 {
 	static const char *const options[OPTIONS][3] = {
 		{ "$select", "columns, separated by commas", "\"string\"" },
-		{ "$filter", "eq ne gt ge lt le and or not in contains startswith endswith", "\"string\"" },
+		{ "$filter", "eq ne gt ge lt le and or not in contains startswith endswith",
+		  "\"string\"" },
 		{ "$orderby", "column asc|desc, …", "\"string\"" },
 		{ "$after", "cursor out of nextLink", "\"string\"" },
 		{ "$first", "rows of a page", "\"integer\",\"minimum\":1,\"maximum\":" },
@@ -198,7 +209,9 @@ put_options(struct buf *out, const struct view *v, size_t count)
 
 	buf_put_text(out, "\"parameters\":[");
 	for (size_t i = 0; i < count; i++) {
-		buf_printf(out, "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"schema\":{\"type\":%s",
+		buf_printf(out,
+		           "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"schema\":{"
+		           "\"type\":%s",
 		           i == 0 ? "" : ",", options[i][0], options[i][1], options[i][2]);
 		if (i == OPTIONS - 1)
 			buf_printf(out, "%u", v->page_max);
@@ -274,8 +287,10 @@ put_row(struct buf *out, const struct view *v)
 		bool is_patch, creates;
 	} rows[] = {
 		{ ACTION_READ, "get", "Read a row", "200", "The row", false, false },
-		{ ACTION_UPDATE, "patch", "Change columns of a row", "200", "The row as it is now", true, false },
-		{ ACTION_UPDATE, "put", "Replace a row", "200", "The row as it is now", false, true },
+		{ ACTION_UPDATE, "patch", "Change columns of a row", "200", "The row as it is now",
+		  true, false },
+		{ ACTION_UPDATE, "put", "Replace a row", "200", "The row as it is now", false,
+		  true },
 		{ ACTION_DELETE, "delete", "Delete a row", "204", NULL, false, false },
 	};
 	CLEANUP(buf_done) struct buf path = { 0 };
@@ -299,7 +314,9 @@ put_row(struct buf *out, const struct view *v)
 		else
 			buf_printf(out, "\"%s\":{\"description\":\"Done\"},", rows[i].status);
 		if (rows[i].action == ACTION_READ)
-			buf_put_text(out, "\"304\":{\"description\":\"It has the ETag of If-None-Match\"},");
+			buf_put_text(
+				out,
+				"\"304\":{\"description\":\"It has the ETag of If-None-Match\"},");
 		if (rows[i].creates && (v->actions >> ACTION_CREATE & 1) != 0)
 			put_answer(out, v, "201", "The new row");
 		buf_printf(out, "%s}}", errors);
@@ -310,14 +327,20 @@ put_row(struct buf *out, const struct view *v)
 static void
 put_head(struct buf *out)
 {
-	buf_put_text(out,
-	             "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Gatewarden\",\"version\":\"1\",\"description\":"
-	             "\"What your roles allow you to do.\"},\"components\":{\"securitySchemes\":{\"OAuth2PasswordBearer\":"
-	             "{\"type\":\"oauth2\",\"flows\":{\"password\":{\"tokenUrl\":\"/token\",\"refreshUrl\":\"/token\","
-	             "\"scopes\":{}}}}},\"responses\":{\"Error\":{\"description\":\"Refused or failed\",\"content\":"
-	             "{\"application/json\":{\"schema\":{\"type\":\"object\",\"properties\":{\"error\":{\"type\":\"object\","
-	             "\"properties\":{\"code\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"},\"status\":{\"type\":"
-	             "\"integer\"},\"decision\":{\"type\":\"string\"}}}}}}}}}},\"paths\":{");
+	buf_put_text(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Gatewarden\",\"version\":"
+	                  "\"1\",\"description\":"
+	                  "\"What your roles allow you to "
+	                  "do.\"},\"components\":{\"securitySchemes\":{\"OAuth2PasswordBearer\":"
+	                  "{\"type\":\"oauth2\",\"flows\":{\"password\":{\"tokenUrl\":\"/"
+	                  "token\",\"refreshUrl\":\"/token\","
+	                  "\"scopes\":{}}}}},\"responses\":{\"Error\":{\"description\":\"Refused "
+	                  "or failed\",\"content\":"
+	                  "{\"application/"
+	                  "json\":{\"schema\":{\"type\":\"object\",\"properties\":{\"error\":{"
+	                  "\"type\":\"object\","
+	                  "\"properties\":{\"code\":{\"type\":\"string\"},\"message\":{\"type\":"
+	                  "\"string\"},\"status\":{\"type\":"
+	                  "\"integer\"},\"decision\":{\"type\":\"string\"}}}}}}}}}},\"paths\":{");
 }
 
 struct err

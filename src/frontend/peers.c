@@ -1,4 +1,5 @@
-/* peers.c - see peers.h. An address is its keyed 64-bit hash: two that collide share one allowance. */
+/* peers.c - see peers.h. An address is its keyed 64-bit hash: two that collide share one allowance.
+ */
 #include "frontend/peers.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* peers.h - how many connections each address has open in this worker. Fixed memory: open addressing,
- * as many places as connections are allowed, so it cannot fill up. */
+/* peers.h - how many connections each address has open in this worker. Fixed memory: open
+ * addressing, as many places as connections are allowed, so it cannot fill up. */
 #ifndef FRONTEND_PEERS_H
 #define FRONTEND_PEERS_H
 

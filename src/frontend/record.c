@@ -1,4 +1,5 @@
-/* record.c - what a request became, as an audit record. Never the token, the body, or a value of the data. */
+/* record.c - what a request became, as an audit record. Never the token, the body, or a value of
+ * the data. */
 #include "base/clock.h"
 #include "frontend/request.h"
 
@@ -46,14 +47,16 @@ is_trace_part(struct bytes text)
 	bool is_zero = true;
 
 	for (size_t i = 0; i < text.len; i++) {
-		if (!((text.at[i] >= '0' && text.at[i] <= '9') || (text.at[i] >= 'a' && text.at[i] <= 'f')))
+		if (!((text.at[i] >= '0' && text.at[i] <= '9') ||
+		      (text.at[i] >= 'a' && text.at[i] <= 'f')))
 			return false;
 		is_zero &= text.at[i] == '0';
 	}
 	return !is_zero;
 }
 
-/* The caller's W3C trace id, when it sent a well-formed traceparent: 00-<32 hex>-<16 hex>-<2 hex>. */
+/* The caller's W3C trace id, when it sent a well-formed traceparent: 00-<32 hex>-<16 hex>-<2 hex>.
+ */
 static struct bytes
 trace_id(const struct request *r)
 {
@@ -79,7 +82,8 @@ reason_of(const struct request *r)
 }
 
 void
-request_audit(const struct request *r, struct audit_record *ret, struct bytes roles[AUDIT_ROLES_MAX])
+request_audit(const struct request *r, struct audit_record *ret,
+              struct bytes roles[AUDIT_ROLES_MAX])
 {
 	*ret = (struct audit_record){
 		.decision = { r->decision_id, ULID_LEN },

@@ -12,12 +12,13 @@ enum { SPARE_MAX = 256, BEARER_LEN = 7 };
 
 typedef struct err stage_fn(struct request *r, enum step *step);
 
-static stage_fn stage_identify, stage_decide, stage_receive, stage_execute, stage_answer, stage_record, stage_commit,
-	stage_send;
+static stage_fn stage_identify, stage_decide, stage_receive, stage_execute, stage_answer,
+	stage_record, stage_commit, stage_send;
 
 static stage_fn *const stages[STAGE_COUNT] = {
-	[STAGE_IDENTIFY] = stage_identify, [STAGE_DECIDE] = stage_decide,   [STAGE_RECEIVE] = stage_receive,
-	[STAGE_EXECUTE] = stage_execute,   [STAGE_ANSWER] = stage_answer,   [STAGE_RECORD] = stage_record,
+	[STAGE_IDENTIFY] = stage_identify, [STAGE_DECIDE] = stage_decide,
+	[STAGE_RECEIVE] = stage_receive,   [STAGE_EXECUTE] = stage_execute,
+	[STAGE_ANSWER] = stage_answer,     [STAGE_RECORD] = stage_record,
 	[STAGE_COMMIT] = stage_commit,     [STAGE_SEND] = stage_send,
 };
 
@@ -127,10 +128,12 @@ stage_identify(struct request *r, enum step *step)
 	r->report.failed = JWT_CHECK_COUNT;
 	TRY(bearer_token(&r->head, &token));
 	if (token.at == NULL)
-		return r->endpoint->auth == AUTH_OPTIONAL ? OK : fail(ERR_IDENTITY, "no bearer token was sent");
+		return r->endpoint->auth == AUTH_OPTIONAL
+		               ? OK
+		               : fail(ERR_IDENTITY, "no bearer token was sent");
 	r->reply.challenge_error = "invalid_token";
-	struct err e = issuers_identify(r->gate->issuers, token, clock_wall_us() / 1000000, false, &r->arena, &r->who,
-	                                &r->report);
+	struct err e = issuers_identify(r->gate->issuers, token, clock_wall_us() / 1000000, false,
+	                                &r->arena, &r->who, &r->report);
 	if (e.kind == ERR_IDENTITY && r->report.why != NULL)
 		e.why = r->report.why;
 	if (e.kind == ERR_IDENTITY && r->report.failed < JWT_CHECK_COUNT)
@@ -152,7 +155,8 @@ stage_receive(struct request *r, enum step *step)
 {
 	if (r->has_body)
 		return OK;
-	/* A body nobody asked for is not read: connection_answer() closes rather than search for its end. */
+	/* A body nobody asked for is not read: connection_answer() closes rather than search for
+	 * its end. */
 	if (r->endpoint->body_max == 0)
 		return OK;
 	if (r->connection == NULL)
@@ -192,12 +196,14 @@ static void
 count_denial(struct request *r)
 {
 	int resource = policy_resource(r->gate->policy, r->resource);
-	size_t row = resource < 0 || resource >= METRICS_RESOURCES_MAX ? METRICS_RESOURCES_MAX : (size_t)resource;
+	size_t row = resource < 0 || resource >= METRICS_RESOURCES_MAX ? METRICS_RESOURCES_MAX
+	                                                               : (size_t)resource;
 	enum metrics_rule rule = METRICS_RULE_COLUMNS;
 
 	if (r->decision.place.line == 0)
 		rule = METRICS_RULE_DEFAULT;
-	else if (bytes_starts(bytes_slice(r->decision.rule, strlen("resources.") + r->resource.len, r->decision.rule.len),
+	else if (bytes_starts(bytes_slice(r->decision.rule, strlen("resources.") + r->resource.len,
+	                                  r->decision.rule.len),
 	                      BYTES(".deny.")))
 		rule = METRICS_RULE_DENY;
 	else if (r->has_fingerprint) /* the statement ran: the row is what was refused */
@@ -244,8 +250,8 @@ count(struct request *r)
 	metrics_observe_latency(c, clock_monotonic_us() - r->started_us);
 }
 
-/* The whole of what was given in parts is known when the last one has left: recorded as the decision's completion
- * before the caller learns that it was the last. */
+/* The whole of what was given in parts is known when the last one has left: recorded as the
+ * decision's completion before the caller learns that it was the last. */
 static struct err
 stage_send(struct request *r, enum step *step)
 {

@@ -1,7 +1,7 @@
 /* request.h - one HTTP request, from its head to its audit record.
  *
- * The path is one table of stages (request.c). A stage that fails jumps to ANSWER; RECORD always runs,
- * before the first byte of the answer leaves and before a write is committed. */
+ * The path is one table of stages (request.c). A stage that fails jumps to ANSWER; RECORD always
+ * runs, before the first byte of the answer leaves and before a write is committed. */
 #ifndef FRONTEND_REQUEST_H
 #define FRONTEND_REQUEST_H
 
@@ -24,7 +24,8 @@ enum stage {
 	STAGE_ANSWER,   /* the answer or the error, as HTTP says it */
 	STAGE_RECORD,   /* handed to the ledger; waits until it is kept */
 	STAGE_COMMIT,   /* a write becomes lasting */
-	STAGE_SEND,     /* as fast as the caller reads; then, for a body that came in parts, RECORD once more */
+	STAGE_SEND, /* as fast as the caller reads; then, for a body that came in parts, RECORD once
+	               more */
 	STAGE_COUNT,
 };
 
@@ -36,35 +37,38 @@ enum endpoint_auth {
 
 /* What answers a path. One row of the table in endpoint.c. */
 struct endpoint {
-	const char *path;     /* whole path, or its first segments when `below` */
-	bool below;           /* also everything under it */
-	unsigned methods;     /* bit = enum http_method; HEAD goes with GET */
+	const char *path; /* whole path, or its first segments when `below` */
+	bool below;       /* also everything under it */
+	unsigned methods; /* bit = enum http_method; HEAD goes with GET */
 	enum endpoint_auth auth;
-	bool is_recorded;     /* a decision is made here: one audit record */
-	size_t body_max;      /* 0: no body is taken; SIZE_MAX: as configured */
+	bool is_recorded; /* a decision is made here: one audit record */
+	size_t body_max;  /* 0: no body is taken; SIZE_MAX: as configured */
 	/* Each may be NULL, but execute. */
-	void (*describe)(struct request *r); /* class, resource and action for the record, before anything can fail */
+	void (*describe)(struct request *r); /* class, resource and action for the record, before
+	                                        anything can fail */
 	struct err (*decide)(struct request *r);
-	struct err (*execute)(struct request *r, enum step *step); /* again in SEND, while reply.is_partial */
+	struct err (*execute)(struct request *r,
+	                      enum step *step); /* again in SEND, while reply.is_partial */
 	struct err (*commit)(struct request *r, enum step *step);
-	void (*done)(struct request *r); /* frees what the others made */
+	void (*done)(struct request *r);                        /* frees what the others made */
 	void (*put_error)(struct request *r, struct buf *body); /* its own form of errors (OAuth) */
 };
 
 /* The answer as it grows. */
 struct reply {
 	unsigned status;
-	const char *type;     /* media type, literal; NULL: no body */
-	struct buf fields;    /* "Name: value\r\n" lines besides those every answer has */
-	struct buf body;      /* owned; empty when `asset` is used */
-	struct bytes asset;   /* a body that lives elsewhere for ever */
-	bool is_partial;      /* there is more behind `body`: execute makes it when this part has left */
-	bool is_chunked;      /* it was partial once: the length is told by chunks */
-	bool has_begun;       /* the head is on its way: nothing can be answered otherwise any more */
-	bool has_ended;       /* of chunks: the last one too */
-	size_t sent;          /* of this part of the body */
-	uint64_t gone;        /* bytes of the parts before it */
-	const char *challenge_error; /* 401, 403: RFC 6750 error code, or NULL for a bare challenge */
+	const char *type;   /* media type, literal; NULL: no body */
+	struct buf fields;  /* "Name: value\r\n" lines besides those every answer has */
+	struct buf body;    /* owned; empty when `asset` is used */
+	struct bytes asset; /* a body that lives elsewhere for ever */
+	bool is_partial; /* there is more behind `body`: execute makes it when this part has left */
+	bool is_chunked; /* it was partial once: the length is told by chunks */
+	bool has_begun;  /* the head is on its way: nothing can be answered otherwise any more */
+	bool has_ended;  /* of chunks: the last one too */
+	size_t sent;     /* of this part of the body */
+	uint64_t gone;   /* bytes of the parts before it */
+	const char
+		*challenge_error; /* 401, 403: RFC 6750 error code, or NULL for a bare challenge */
 };
 
 enum { ANSWER_PART = 65536 }; /* bytes of a body that are given to the socket at once */
@@ -74,45 +78,46 @@ struct request {
 	struct gate *gate;
 	struct connection *connection; /* NULL when the caller has gone: the rest still runs */
 	struct arena arena;
-	struct buf input;              /* owned: the bytes that `head` borrows */
+	struct buf input; /* owned: the bytes that `head` borrows */
 	const struct endpoint *endpoint;
 	size_t segment_count;
-	struct buf body;               /* owned: the decoded body; wiped */
-	bool has_body;                 /* complete */
+	struct buf body; /* owned: the decoded body; wiped */
+	bool has_body;   /* complete */
 	uint8_t stage;
-	struct err outcome;            /* why it failed; OK so far */
-	struct jwt_report report;      /* why the token failed */
-	const struct principal *who;   /* one reference, or NULL */
+	struct err outcome;          /* why it failed; OK so far */
+	struct jwt_report report;    /* why the token failed */
+	const struct principal *who; /* one reference, or NULL */
 	const struct grant *grant;
 	struct decision decision;
 	uint8_t decision_id[ULID_LEN];
 	/* For the record */
 	struct bytes resource, action, backend, client, reason, subject, name, issuer;
 	enum audit_class class;
-	enum action action_kind;       /* `action`, for the counters */
+	enum action action_kind; /* `action`, for the counters */
 	int64_t rows;
 	bool has_fingerprint;
 	uint8_t fingerprint[FINGERPRINT_LEN];
-	bool is_completion;            /* a commit failed, or a body in parts has ended: the second record of this decision */
+	bool is_completion; /* a commit failed, or a body in parts has ended: the second record of
+	                       this decision */
 	/* Work */
 	struct reply reply;
 	struct waiter waiter;
-	bool is_woken;                 /* what this stage waited for has come; wake_error says how */
+	bool is_woken; /* what this stage waited for has come; wake_error says how */
 	struct err wake_error;
-	struct bytes detail;           /* for the caller: more than the literal why; in the arena */
-	const char *allow_field;       /* 405: the whole Allow line */
-	unsigned retry_after_s;        /* 429, 503; 0: the default */
-	bool is_grant_unknown;         /* /token: for its form of errors */
-	bool is_cacheable;             /* without it, Cache-Control: no-store */
-	bool must_close;               /* close the connection after this answer */
+	struct bytes detail;     /* for the caller: more than the literal why; in the arena */
+	const char *allow_field; /* 405: the whole Allow line */
+	unsigned retry_after_s;  /* 429, 503; 0: the default */
+	bool is_grant_unknown;   /* /token: for its form of errors */
+	bool is_cacheable;       /* without it, Cache-Control: no-store */
+	bool must_close;         /* close the connection after this answer */
 	uint64_t started_us;
 	union {
-		struct rest *rest;     /* the endpoint's own state, in the arena */
+		struct rest *rest; /* the endpoint's own state, in the arena */
 		void *state;
 	};
 	struct request *next_spare;
 	struct bytes segments[URL_SEGMENTS_MAX]; /* of the path, decoded; as `head` */
-	struct http_head head;         /* last, and large: not cleared between requests, but parsed anew */
+	struct http_head head; /* last, and large: not cleared between requests, but parsed anew */
 };
 
 struct request *request_new(struct gate *gate, struct connection *connection);
@@ -122,8 +127,8 @@ void request_begin(struct request *r);
 enum step request_run(struct request *r);
 /* Something it waited for has come: runs it, then tells the connection. */
 void request_resume(struct request *r);
-/* The caller has gone. Work that was recorded is finished, other work is cancelled. The request frees
- * itself when it ends. */
+/* The caller has gone. Work that was recorded is finished, other work is cancelled. The request
+ * frees itself when it ends. */
 void request_abandon(struct request *r);
 void request_free(struct request *r);
 /* Does it wait for its body now? */
@@ -134,10 +139,12 @@ size_t request_body_max(const struct request *r);
 void answer_error(struct request *r);
 /* An error of the head itself, before there is a request. */
 void answer_refusal(struct gate *g, struct buf *out, struct err e);
-/* The next bytes of the answer; none when all were put, or with STEP_MORE when they must be waited for. */
+/* The next bytes of the answer; none when all were put, or with STEP_MORE when they must be waited
+ * for. */
 struct err answer_next(struct request *r, struct buf *out, bool close, enum step *step);
 
 /* record.c: what the request became, as an audit record. Roles borrow `roles`. */
-void request_audit(const struct request *r, struct audit_record *ret, struct bytes roles[AUDIT_ROLES_MAX]);
+void request_audit(const struct request *r, struct audit_record *ret,
+                   struct bytes roles[AUDIT_ROLES_MAX]);
 
 #endif

@@ -11,7 +11,8 @@ on_rows(void *of)
 {
 	struct request *r = of;
 
-	/* A write that was held too long is undone, and says so whatever the request is doing then. */
+	/* A write that was held too long is undone, and says so whatever the request is doing then.
+	 */
 	if (!r->rest->is_waiting)
 		return;
 	r->rest->is_waiting = false;
@@ -25,7 +26,8 @@ start(struct request *r)
 	const struct resource_settings *resource = &r->gate->settings->resources[rest->resource];
 	struct bytes sql = { 0 };
 
-	TRY(backend_start(r->gate->backends[resource->backend], &rest->operation, &r->arena, &rest->rows, &rest->fault, &sql));
+	TRY(backend_start(r->gate->backends[resource->backend], &rest->operation, &r->arena,
+	                  &rest->rows, &rest->fault, &sql));
 	rest->rows->wake = on_rows;
 	rest->rows->wake_of = r;
 	gate_fingerprint(r->gate, sql, r->fingerprint);
@@ -56,15 +58,17 @@ is_same(const struct value *a, const struct value *b)
 	return a->type == VALUE_INT64 ? a->int64 == b->int64 : a->real == b->real;
 }
 
-/* A page cannot end between two rows that the order does not tell apart: the next would begin behind both. */
+/* A page cannot end between two rows that the order does not tell apart: the next would begin
+ * behind both. */
 static struct err
 check_page_end(const struct rest *rest, const struct value *next)
 {
 	for (size_t i = 0; i < rest->order_count; i++)
 		if (!is_same(&rest->last[i], &next[rest->shown + i]))
 			return OK;
-	return fail(ERR_INVALID, "rows at the end of this page are alike in every column of the order: "
-	                         "ask for another $first or $orderby");
+	return fail(ERR_INVALID,
+	            "rows at the end of this page are alike in every column of the order: "
+	            "ask for another $first or $orderby");
 }
 
 static struct err
@@ -84,8 +88,8 @@ take_row(struct request *r, const struct value *row)
 	return OK;
 }
 
-/* The row is not there (or not for this caller): PUT creates it where that is allowed. PATCH does not: what it
- * leaves out would fail for a row that is missing and not for one that is hidden. */
+/* The row is not there (or not for this caller): PUT creates it where that is allowed. PATCH does
+ * not: what it leaves out would fail for a row that is missing and not for one that is hidden. */
 static bool
 may_insert_instead(struct request *r, struct err e)
 {
@@ -98,13 +102,15 @@ may_insert_instead(struct request *r, struct err e)
 	rest->is_insert_tried = true;
 	for (size_t k = 0; k < rest->table->key_count; k++) {
 		/* 2.5 may be looked for in a column of whole numbers, but not stored there. */
-		if (rest->table->columns[rest->table->key[k]].type == VALUE_INT64 && rest->key[k].type != VALUE_INT64)
+		if (rest->table->columns[rest->table->key[k]].type == VALUE_INT64 &&
+		    rest->key[k].type != VALUE_INT64)
 			return false;
 		rest->set_columns[rest->set_count] = rest->table->key[k];
 		rest->set_values[rest->set_count++] = rest->key[k];
 		column_set_add(&rest->needed, rest->table->key[k]);
 	}
-	if (failed(policy_decide(r->gate->policy, r->who, r->resource, ACTION_CREATE, &rest->needed, &r->arena, &grant, &ignored)))
+	if (failed(policy_decide(r->gate->policy, r->who, r->resource, ACTION_CREATE, &rest->needed,
+	                         &r->arena, &grant, &ignored)))
 		return false;
 	rest->operation.kind = OPERATION_INSERT;
 	rest->operation.grant = r->grant = grant;
@@ -114,8 +120,8 @@ may_insert_instead(struct request *r, struct err e)
 	return true;
 }
 
-/* Created in place of an update, and its key is taken by a row this caller may not see, or would make such a row:
- * to the caller both are the same. */
+/* Created in place of an update, and its key is taken by a row this caller may not see, or would
+ * make such a row: to the caller both are the same. */
 static bool
 is_hidden(const struct request *r, struct err e)
 {
@@ -138,17 +144,20 @@ explain_fault(struct request *r, struct err e)
 		return fail(ERR_NOT_FOUND, "no such row");
 	if (column.len == 0)
 		return e;
-	return request_fail(r, e, "%s: column %.*s", e.why, (int)column.len, (const char *)column.at);
+	return request_fail(r, e, "%s: column %.*s", e.why, (int)column.len,
+	                    (const char *)column.at);
 }
 
-/* Enough for now: the rest is made while the caller reads. A stream that is read slowly keeps a connection to the
- * data, so there are never as many of them as there are connections; what is above is gathered whole. */
+/* Enough for now: the rest is made while the caller reads. A stream that is read slowly keeps a
+ * connection to the data, so there are never as many of them as there are connections; what is
+ * above is gathered whole. */
 static bool
 is_part(struct request *r)
 {
 	struct reply *reply = &r->reply;
 
-	if (r->rest->operation.kind != OPERATION_LIST || r->head.minor == 0 || r->head.method != HTTP_GET ||
+	if (r->rest->operation.kind != OPERATION_LIST || r->head.minor == 0 ||
+	    r->head.method != HTTP_GET ||
 	    reply->body.len < (reply->is_chunked ? (size_t)ANSWER_PART : STREAM_FROM))
 		return false;
 	if (!reply->is_chunked && r->gate->streams >= STREAMS_MAX)
@@ -189,8 +198,9 @@ pull(struct request *r, enum step *step)
 	}
 }
 
-/* Strong: it comes from the very bytes of the body (RFC 9110 section 8.8.3). Keyed, so that no two rows can be made
- * to have the same. The search finds a tag in a list, weak or not, because no tag holds a quote. */
+/* Strong: it comes from the very bytes of the body (RFC 9110 section 8.8.3). Keyed, so that no two
+ * rows can be made to have the same. The search finds a tag in a list, weak or not, because no tag
+ * holds a quote. */
 static struct err
 put_etag(struct request *r)
 {
@@ -227,7 +237,8 @@ finish(struct request *r)
 		break;
 	case OPERATION_LIST:
 	case OPERATION_READ:
-		rest_done(r); /* neither the record nor a slow caller holds what others could read with */
+		rest_done(r); /* neither the record nor a slow caller holds what others could read
+		                 with */
 		break;
 	case OPERATION_UPDATE:
 		break;

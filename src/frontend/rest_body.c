@@ -13,13 +13,17 @@ check_media_type(struct request *r)
 
 	TRY(http_field_single(&r->head, "content-encoding", &encoding));
 	if (encoding.at != NULL && !bytes_equal_nocase(encoding, BYTES("identity")))
-		return (struct err){ .kind = ERR_PEER, .code = 415, .why = "compressed bodies are not taken" };
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 415,
+			             .why = "compressed bodies are not taken" };
 	TRY(http_field_single(&r->head, "content-type", &type));
 	type = bytes_slice(type, 0, bytes_find(type, ';'));
 	while (type.len > 0 && type.at[type.len - 1] == ' ')
 		type.len--;
 	if (!bytes_equal_nocase(type, BYTES("application/json")))
-		return (struct err){ .kind = ERR_PEER, .code = 415, .why = "the body must be application/json" };
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 415,
+			             .why = "the body must be application/json" };
 	return OK;
 }
 
@@ -109,20 +113,23 @@ take_member(struct request *r, const struct json *name)
 	int shown = name->text.len > 64 ? 64 : (int)name->text.len;
 
 	if (index < 0)
-		return request_fail(r, fail(ERR_PEER, "the body names no column"), "there is no column \"%.*s\"", shown,
+		return request_fail(r, fail(ERR_PEER, "the body names no column"),
+		                    "there is no column \"%.*s\"", shown,
 		                    (const char *)name->text.at);
 
 	TRY(rest_check_column(r, (size_t)index));
 	const struct column *column = &rest->table->columns[index];
 	struct value *value = &rest->set_values[rest->set_count];
 	if (column->is_generated)
-		return request_fail(r, fail(ERR_INVALID, "a computed column"), "column %.*s is computed: it cannot be written",
-		                    shown, (const char *)name->text.at);
+		return request_fail(r, fail(ERR_INVALID, "a computed column"),
+		                    "column %.*s is computed: it cannot be written", shown,
+		                    (const char *)name->text.at);
 	if (name[1].type == JSON_NULL)
 		*value = (struct value){ .type = VALUE_NULL };
 	else if (!take_value(r, column->type, name + 1, value))
-		return request_fail(r, fail(ERR_INVALID, "a value of the wrong type"), "column %.*s takes %s", shown,
-		                    (const char *)name->text.at, expected(column->type));
+		return request_fail(r, fail(ERR_INVALID, "a value of the wrong type"),
+		                    "column %.*s takes %s", shown, (const char *)name->text.at,
+		                    expected(column->type));
 	rest->set_columns[rest->set_count++] = (uint16_t)index;
 	column_set_add(&rest->needed, (size_t)index);
 	return OK;
@@ -138,7 +145,8 @@ rest_parse_body(struct request *r)
 	struct err e = json_parse(buf_bytes(&r->body), &r->arena, &body, &error);
 	if (failed(e)) {
 		e.kind = ERR_PEER;
-		return request_fail(r, e, "the body is not JSON we take: at byte %zu: %s", error.offset, error.why);
+		return request_fail(r, e, "the body is not JSON we take: at byte %zu: %s",
+		                    error.offset, error.why);
 	}
 	if (body->type != JSON_OBJECT)
 		return fail(ERR_PEER, "the body must be one JSON object");

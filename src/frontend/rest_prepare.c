@@ -27,25 +27,32 @@ static struct err
 check_shape(struct request *r)
 {
 	bool has_key = r->segment_count > 2;
-	bool needs_key = r->head.method == HTTP_PUT || r->head.method == HTTP_PATCH || r->head.method == HTTP_DELETE;
+	bool needs_key = r->head.method == HTTP_PUT || r->head.method == HTTP_PATCH ||
+	                 r->head.method == HTTP_DELETE;
 
 	if (r->segment_count < 2)
 		return fail(ERR_NOT_FOUND, "no resource is named");
 	if (has_key && r->head.method == HTTP_POST) {
 		r->allow_field = "Allow: GET, HEAD, PUT, PATCH, DELETE\r\n";
-		return (struct err){ .kind = ERR_PEER, .code = 405, .why = "a row is changed with PUT or PATCH" };
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 405,
+			             .why = "a row is changed with PUT or PATCH" };
 	}
 	if (!has_key && needs_key) {
 		r->allow_field = "Allow: GET, HEAD, POST\r\n";
-		return (struct err){ .kind = ERR_PEER, .code = 405, .why = "this needs the key of a row in the path" };
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 405,
+			             .why = "this needs the key of a row in the path" };
 	}
 	return OK;
 }
 
 static struct err
-decide(struct request *r, enum action action, const struct column_set *needed, const struct grant **ret)
+decide(struct request *r, enum action action, const struct column_set *needed,
+       const struct grant **ret)
 {
-	return policy_decide(r->gate->policy, r->who, r->resource, action, needed, &r->arena, ret, &r->decision);
+	return policy_decide(r->gate->policy, r->who, r->resource, action, needed, &r->arena, ret,
+	                     &r->decision);
 }
 
 void
@@ -70,7 +77,10 @@ rest_decide(struct request *r)
 		return fail(ERR_LIMIT, "out of memory for a request");
 	r->rest->resource = r->grant->resource;
 	r->rest->table = r->grant->table;
-	r->backend = bytes_text(r->gate->settings->backends[r->gate->settings->resources[r->grant->resource].backend].name);
+	r->backend = bytes_text(
+		r->gate->settings
+			->backends[r->gate->settings->resources[r->grant->resource].backend]
+			.name);
 	return OK;
 }
 
@@ -106,10 +116,16 @@ prepare_read(struct request *r)
 	columns_of(r->grant, &rest->columns);
 	if (rest->has_select)
 		rest->columns = rest->select;
-	*op = (struct operation){ .kind = rest->has_key ? OPERATION_READ : OPERATION_LIST, .grant = r->grant,
-		                  .columns = &rest->columns, .key = rest->key, .filter = rest->filter,
-		                  .order = rest->order, .order_count = rest->order_count, .with_order = !rest->has_key,
-		                  .after = rest->has_after ? rest->after : NULL, .limit = rest->first + 1 };
+	*op = (struct operation){ .kind = rest->has_key ? OPERATION_READ : OPERATION_LIST,
+		                  .grant = r->grant,
+		                  .columns = &rest->columns,
+		                  .key = rest->key,
+		                  .filter = rest->filter,
+		                  .order = rest->order,
+		                  .order_count = rest->order_count,
+		                  .with_order = !rest->has_key,
+		                  .after = rest->has_after ? rest->after : NULL,
+		                  .limit = rest->first + 1 };
 	return OK;
 }
 
@@ -120,7 +136,8 @@ prepare_return(struct request *r)
 	struct rest *rest = r->rest;
 	struct decision ignored;
 	const struct grant *read = NULL;
-	struct err e = policy_decide(r->gate->policy, r->who, r->resource, ACTION_READ, NULL, &r->arena, &read, &ignored);
+	struct err e = policy_decide(r->gate->policy, r->who, r->resource, ACTION_READ, NULL,
+	                             &r->arena, &read, &ignored);
 
 	if (failed(e) && e.kind != ERR_DENIED)
 		return e;
@@ -146,12 +163,13 @@ complete_replacement(struct request *r)
 
 		for (size_t k = 0; k < rest->table->key_count; k++)
 			is_key |= rest->table->key[k] == i;
-		if (is_key || c->is_generated || column_set_has(&rest->needed, i) || !column_set_has(&allowed, i))
+		if (is_key || c->is_generated || column_set_has(&rest->needed, i) ||
+		    !column_set_has(&allowed, i))
 			continue;
 		if (!c->nullable)
 			return request_fail(r, fail(ERR_INVALID, "a column is missing"),
-			                    "column %.*s is missing: PUT replaces the whole row", (int)c->name.len,
-			                    (const char *)c->name.at);
+			                    "column %.*s is missing: PUT replaces the whole row",
+			                    (int)c->name.len, (const char *)c->name.at);
 		rest->set_columns[rest->set_count] = (uint16_t)i;
 		rest->set_values[rest->set_count++] = (struct value){ .type = VALUE_NULL };
 		column_set_add(&rest->needed, i);
@@ -166,7 +184,8 @@ refuse_key_columns(struct request *r)
 
 	for (size_t k = 0; k < rest->table->key_count; k++)
 		if (column_set_has(&rest->needed, rest->table->key[k]))
-			return fail(ERR_PEER, "the key stands in the path: it cannot be changed in the body");
+			return fail(ERR_PEER,
+			            "the key stands in the path: it cannot be changed in the body");
 	return OK;
 }
 
@@ -177,8 +196,11 @@ check_preconditions(struct request *r)
 
 	TRY(http_field_single(&r->head, "if-match", &match));
 	TRY(http_field_single(&r->head, "if-none-match", &none_match));
-	if ((match.at != NULL && !bytes_is(match, "*")) || (none_match.at != NULL && action_of(r->head.method) != ACTION_READ))
-		return (struct err){ .kind = ERR_PEER, .code = 501, .why = "a write takes no precondition but If-Match: *" };
+	if ((match.at != NULL && !bytes_is(match, "*")) ||
+	    (none_match.at != NULL && action_of(r->head.method) != ACTION_READ))
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 501,
+			             .why = "a write takes no precondition but If-Match: *" };
 	r->rest->is_insert_tried |= match.at != NULL; /* If-Match: * forbids to create */
 	return OK;
 }
@@ -191,8 +213,10 @@ prepare_write(struct request *r)
 	enum action action = action_of(r->head.method);
 
 	TRY(check_preconditions(r));
-	rest->set_columns = arena_array(&r->arena, rest->table->column_count + 1, sizeof *rest->set_columns);
-	rest->set_values = arena_array(&r->arena, rest->table->column_count + 1, sizeof *rest->set_values);
+	rest->set_columns =
+		arena_array(&r->arena, rest->table->column_count + 1, sizeof *rest->set_columns);
+	rest->set_values =
+		arena_array(&r->arena, rest->table->column_count + 1, sizeof *rest->set_values);
 	if (rest->set_columns == NULL || rest->set_values == NULL)
 		return fail(ERR_LIMIT, "out of memory for a request");
 	if (action != ACTION_DELETE)
@@ -206,7 +230,10 @@ prepare_write(struct request *r)
 		.kind = action == ACTION_CREATE   ? OPERATION_INSERT
 		        : action == ACTION_UPDATE ? OPERATION_UPDATE
 		                                  : OPERATION_DELETE,
-		.grant = r->grant, .key = rest->key, .set_columns = rest->set_columns, .set_values = rest->set_values,
+		.grant = r->grant,
+		.key = rest->key,
+		.set_columns = rest->set_columns,
+		.set_values = rest->set_values,
 		.set_count = rest->set_count,
 	};
 	if (action == ACTION_UPDATE && rest->set_count == 0)

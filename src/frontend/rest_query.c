@@ -29,9 +29,9 @@ take_key(struct request *r, size_t part, struct bytes text)
 	const struct column *column = &rest->table->columns[rest->table->key[part]];
 
 	if (!literal_fit(column->type, text, LITERAL_ANY, &r->arena, &rest->key[part]))
-		return request_fail(r, fail(ERR_PEER, "the key is malformed"), "the key is malformed: %.*s: %s",
-		                    (int)column->name.len, (const char *)column->name.at,
-		                    literal_expected(column->type));
+		return request_fail(r, fail(ERR_PEER, "the key is malformed"),
+		                    "the key is malformed: %.*s: %s", (int)column->name.len,
+		                    (const char *)column->name.at, literal_expected(column->type));
 	return OK;
 }
 
@@ -62,12 +62,14 @@ rest_parse_key(struct request *r)
 	if (count == 1 && rest->table->key_count == 1)
 		return take_key(r, 0, parts[0]);
 	if (count != 2 * rest->table->key_count)
-		return fail(ERR_PEER, "the path does not name the whole key: /column/value for each of its columns");
+		return fail(ERR_PEER, "the path does not name the whole key: /column/value for "
+		                      "each of its columns");
 	for (size_t i = 0; i < count; i += 2) {
 		size_t part = key_part(rest->table, parts[i]);
 
 		if (part == rest->table->key_count || seen[part])
-			return fail(ERR_PEER, "the path names a column that is not of the key, or one twice");
+			return fail(ERR_PEER,
+			            "the path names a column that is not of the key, or one twice");
 		seen[part] = true;
 		TRY(take_key(r, part, parts[i + 1]));
 	}
@@ -95,7 +97,8 @@ next_item(struct bytes *list, struct bytes *ret)
 
 	size_t comma = bytes_find(*list, ',');
 	*ret = trim(bytes_slice(*list, 0, comma));
-	*list = comma == list->len ? (struct bytes){ NULL, 0 } : bytes_slice(*list, comma + 1, list->len);
+	*list = comma == list->len ? (struct bytes){ NULL, 0 }
+	                           : bytes_slice(*list, comma + 1, list->len);
 	return true;
 }
 
@@ -105,8 +108,9 @@ find_column(struct request *r, const char *option, struct bytes name, uint16_t *
 	int column = table_column(r->rest->table, name);
 
 	if (column < 0)
-		return request_fail(r, fail(ERR_PEER, "a query option names no column"), "%s: there is no column \"%.*s\"",
-		                    option, name.len > 64 ? 64 : (int)name.len, (const char *)name.at);
+		return request_fail(r, fail(ERR_PEER, "a query option names no column"),
+		                    "%s: there is no column \"%.*s\"", option,
+		                    name.len > 64 ? 64 : (int)name.len, (const char *)name.at);
 	*ret = (uint16_t)column;
 	column_set_add(&r->rest->needed, *ret);
 	return rest_check_column(r, (size_t)column);
@@ -148,7 +152,8 @@ parse_order(struct request *r, struct bytes text)
 		struct order_term term = { .descending = bytes_is(direction, "desc") };
 
 		if (direction.len != 0 && !term.descending && !bytes_is(direction, "asc"))
-			return fail(ERR_PEER, "$orderby: a column may be followed by asc or desc only");
+			return fail(ERR_PEER,
+			            "$orderby: a column may be followed by asc or desc only");
 		TRY(find_column(r, "$orderby", bytes_slice(item, 0, space), &term.column));
 		if (is_ordered_by(rest, term.column))
 			return fail(ERR_PEER, "$orderby names a column twice");
@@ -183,8 +188,10 @@ parse_filter(struct request *r, struct bytes text)
 	if (failed(e) && error.near.len == 0)
 		return request_fail(r, e, "$filter: at the end: %s", error.why);
 	if (failed(e))
-		return request_fail(r, e, "$filter: at character %zu, near \"%.*s\": %s", error.offset + 1,
-		                    error.near.len > 64 ? 64 : (int)error.near.len, (const char *)error.near.at, error.why);
+		return request_fail(r, e, "$filter: at character %zu, near \"%.*s\": %s",
+		                    error.offset + 1,
+		                    error.near.len > 64 ? 64 : (int)error.near.len,
+		                    (const char *)error.near.at, error.why);
 	filter_columns(rest->filter, &used);
 	column_set_unite(&rest->needed, &used);
 	return OK;
@@ -197,8 +204,8 @@ parse_first(struct request *r, struct bytes text)
 	uint64_t first;
 
 	if (failed(bytes_to_u64(text, &first)) || first == 0 || first > resource->page_max)
-		return request_fail(r, fail(ERR_PEER, "$first is out of range"), "$first takes a number from 1 to %u",
-		                    resource->page_max);
+		return request_fail(r, fail(ERR_PEER, "$first is out of range"),
+		                    "$first takes a number from 1 to %u", resource->page_max);
 	r->rest->first = (size_t)first;
 	return OK;
 }
@@ -216,8 +223,9 @@ static const struct option {
 	struct err (*parse)(struct request *r, struct bytes text);
 	bool of_one; /* also for a single row */
 } options[] = {
-	{ "$select", parse_select, true },  { "$filter", parse_filter, false }, { "$orderby", parse_order, false },
-	{ "$first", parse_first, false },   { "$after", parse_after, false },
+	{ "$select", parse_select, true },  { "$filter", parse_filter, false },
+	{ "$orderby", parse_order, false }, { "$first", parse_first, false },
+	{ "$after", parse_after, false },
 };
 
 static struct err
@@ -227,15 +235,17 @@ parse_option(struct request *r, const struct url_parameter *p, unsigned *seen)
 	bool is_list = is_read && !r->rest->has_key;
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-		if (!bytes_is(p->name, options[i].name) || !(is_list || (is_read && options[i].of_one)))
+		if (!bytes_is(p->name, options[i].name) ||
+		    !(is_list || (is_read && options[i].of_one)))
 			continue;
 		if ((*seen & 1u << i) != 0)
-			return request_fail(r, fail(ERR_PEER, "a query option stands twice"), "%s stands twice",
-			                    options[i].name);
+			return request_fail(r, fail(ERR_PEER, "a query option stands twice"),
+			                    "%s stands twice", options[i].name);
 		*seen |= 1u << i;
 		return options[i].parse(r, p->value);
 	}
-	return request_fail(r, fail(ERR_PEER, "unknown query option"), "unknown query option \"%.*s\" here",
+	return request_fail(r, fail(ERR_PEER, "unknown query option"),
+	                    "unknown query option \"%.*s\" here",
 	                    p->name.len > 64 ? 64 : (int)p->name.len, (const char *)p->name.at);
 }
 
@@ -249,8 +259,9 @@ is_always_seen(const struct grant *g, size_t column)
 	return true;
 }
 
-/* The key behind the asked order makes it total, so that a page has one end. Without a key, or without room for it,
- * as much as there is of what tells rows apart; rest.c sees to it that a page does not end between rows alike. */
+/* The key behind the asked order makes it total, so that a page has one end. Without a key, or
+ * without room for it, as much as there is of what tells rows apart; rest.c sees to it that a page
+ * does not end between rows alike. */
 static void
 complete_order(struct request *r)
 {
@@ -261,7 +272,8 @@ complete_order(struct request *r)
 	for (size_t i = 0; i < count && rest->order_count < ORDER_MAX; i++) {
 		uint16_t column = t->key_count > 0 ? t->key[i] : (uint16_t)i;
 
-		if (!is_ordered_by(rest, column) && (t->key_count > 0 || is_always_seen(r->grant, column)))
+		if (!is_ordered_by(rest, column) &&
+		    (t->key_count > 0 || is_always_seen(r->grant, column)))
 			rest->order[rest->order_count++] = (struct order_term){ .column = column };
 	}
 }
@@ -276,7 +288,8 @@ rest_order(struct request *r)
 		return OK;
 
 	const struct cursor_context of = { r->resource, rest->order_text, rest->filter_text };
-	return cursor_open(r->gate, &of, rest->after[0].bytes, &r->arena, rest->after, rest->order_count);
+	return cursor_open(r->gate, &of, rest->after[0].bytes, &r->arena, rest->after,
+	                   rest->order_count);
 }
 
 struct err

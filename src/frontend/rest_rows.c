@@ -141,6 +141,10 @@ rest_rows_end(struct request *r)
 		TRY(put_next_link(r));
 	buf_put_text(out, "}\n");
 	if (out->overflow)
-		return (struct err){ .kind = ERR_LIMIT, .code = 413, .why = "the answer is too large: ask for fewer rows with $first" };
+		return (struct err){
+			.kind = ERR_LIMIT,
+			.code = 413,
+			.why = "the answer is too large: ask for fewer rows with $first"
+		};
 	return OK;
 }

@@ -1,7 +1,7 @@
 /* http_body.c - see http_body.h. RFC 9112 sections 6.3 and 7.1.
  *
- * A machine over single bytes, but for the data itself, which is passed on in runs: no line is ever kept, so
- * an extension or trailer of any length costs no memory. */
+ * A machine over single bytes, but for the data itself, which is passed on in runs: no line is ever
+ * kept, so an extension or trailer of any length costs no memory. */
 #include "http/http_body.h"
 
 #include "base/macros.h"
@@ -36,7 +36,9 @@ enum { SIZE_DIGITS_MAX = 15 };
 void
 http_body_init(struct http_body *b, const struct http_head *head, uint64_t limit)
 {
-	*b = (struct http_body){ .is_chunked = head->is_chunked, .limit = limit, .state = BODY_DONE };
+	*b = (struct http_body){ .is_chunked = head->is_chunked,
+		                 .limit = limit,
+		                 .state = BODY_DONE };
 	if (head->is_chunked) {
 		b->state = CHUNK_SIZE;
 	} else if (head->has_length && head->content_length > 0) {
@@ -57,8 +59,8 @@ refuse_large(struct http_body *b)
 {
 	b->state = BODY_FAILED;
 	return (struct err){ .kind = ERR_LIMIT,
-			     .code = HTTP_BODY_LARGE,
-			     .why = "the body is larger than its limit" };
+		             .code = HTTP_BODY_LARGE,
+		             .why = "the body is larger than its limit" };
 }
 
 /* As much of the data as there is. */
@@ -109,16 +111,17 @@ count_overhead(struct http_body *b)
 	return OK;
 }
 
-/* RFC 9112 section 7.1.1: names, and values that are tokens or quoted strings. Nothing is used, but a quote
- * left open is where readers disagree about the end of the line. White space, which the grammar tolerates
- * only from bad senders, is refused. */
+/* RFC 9112 section 7.1.1: names, and values that are tokens or quoted strings. Nothing is used, but
+ * a quote left open is where readers disagree about the end of the line. White space, which the
+ * grammar tolerates only from bad senders, is refused. */
 static struct err
 on_extension(struct http_body *b, uint8_t c)
 {
 	enum { CLASS = 0x100 };
 	static const struct {
 		uint8_t state, next;
-		unsigned match; /* a byte, or CLASS and a class of bytes; the first row that fits counts */
+		unsigned match; /* a byte, or CLASS and a class of bytes; the first row that fits
+		                   counts */
 	} rows[] = {
 		{ EXTENSION_NAME_START, EXTENSION_NAME, CLASS | HTTP_BYTE_TOKEN },
 		{ EXTENSION_NAME, EXTENSION_NAME, CLASS | HTTP_BYTE_TOKEN },
@@ -142,7 +145,8 @@ on_extension(struct http_body *b, uint8_t c)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (rows[i].state != b->state)
 			continue;
-		if (rows[i].match & CLASS ? http_byte_is(c, rows[i].match & 0xff) : rows[i].match == c) {
+		if (rows[i].match & CLASS ? http_byte_is(c, rows[i].match & 0xff)
+		                          : rows[i].match == c) {
 			b->state = rows[i].next;
 			return OK;
 		}

@@ -17,11 +17,13 @@ struct http_body {
 enum { HTTP_OVERHEAD_MAX = 16384 };
 
 void http_body_init(struct http_body *b, const struct http_head *head, uint64_t limit);
-/* Takes bytes from `in`; *ret is the next run of decoded bytes (may be empty), borrowed from it. STEP_MORE:
- * call again while `in` is not empty, then with more. STEP_DONE: the body is complete (after *ret) and `in`
- * stands at the next message. Extensions and trailers are checked and dropped (RFC 9112 section 7.1).
- * Errors: ERR_PEER with .code 400, ERR_LIMIT with HTTP_BODY_LARGE; the engine then refuses all that follows.
+/* Takes bytes from `in`; *ret is the next run of decoded bytes (may be empty), borrowed from it.
+ * STEP_MORE: call again while `in` is not empty, then with more. STEP_DONE: the body is complete
+ * (after *ret) and `in` stands at the next message. Extensions and trailers are checked and dropped
+ * (RFC 9112 section 7.1). Errors: ERR_PEER with .code 400, ERR_LIMIT with HTTP_BODY_LARGE; the
+ * engine then refuses all that follows.
  */
-struct err http_body_feed(struct http_body *b, struct reader *in, struct bytes *ret, enum step *step);
+struct err http_body_feed(struct http_body *b, struct reader *in, struct bytes *ret,
+                          enum step *step);
 
 #endif

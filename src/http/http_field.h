@@ -1,13 +1,14 @@
-/* http_field.h - one field line of a head or trailer (RFC 9112 section 5), read strictly; and the classes of
- * bytes that all parts of the engine share. */
+/* http_field.h - one field line of a head or trailer (RFC 9112 section 5), read strictly; and the
+ * classes of bytes that all parts of the engine share. */
 #ifndef HTTP_HTTP_FIELD_H
 #define HTTP_HTTP_FIELD_H
 
 #include "base/bytes.h"
 
 enum http_byte {
-	HTTP_BYTE_TOKEN = 1,  /* RFC 9110 section 5.6.2 */
-	HTTP_BYTE_NAME = 2,   /* as token, but not '_': programs behind us fold '_' and '-' into one */
+	HTTP_BYTE_TOKEN = 1, /* RFC 9110 section 5.6.2 */
+	HTTP_BYTE_NAME =
+		2, /* as token, but not '_': programs behind us fold '_' and '-' into one */
 	HTTP_BYTE_VALUE = 4,  /* field value: visible, space, tab, 0x80 to 0xff */
 	HTTP_BYTE_TARGET = 8, /* visible ASCII but '#' */
 	HTTP_BYTE_HEX = 16,

@@ -1,8 +1,8 @@
 /* http_head.c - see http_head.h. RFC 9112 sections 2 to 6 and 9.
  *
- * Two passes: the first looks for the end of the head line by line, so that a bare LF is refused as soon as
- * it is seen; the second, over a head known to be whole, checks and splits. Neither ever looks at a byte
- * twice as more bytes come. */
+ * Two passes: the first looks for the end of the head line by line, so that a bare LF is refused as
+ * soon as it is seen; the second, over a head known to be whole, checks and splits. Neither ever
+ * looks at a byte twice as more bytes come. */
 #include "http/http_head.h"
 
 #include "base/macros.h"
@@ -15,8 +15,9 @@ refuse(enum http_refusal code, const char *why)
 }
 
 static const struct bytes METHODS[] = {
-	[HTTP_GET] = BYTES("GET"),         [HTTP_HEAD] = BYTES("HEAD"),   [HTTP_POST] = BYTES("POST"),
-	[HTTP_PUT] = BYTES("PUT"),         [HTTP_PATCH] = BYTES("PATCH"), [HTTP_DELETE] = BYTES("DELETE"),
+	[HTTP_GET] = BYTES("GET"),         [HTTP_HEAD] = BYTES("HEAD"),
+	[HTTP_POST] = BYTES("POST"),       [HTTP_PUT] = BYTES("PUT"),
+	[HTTP_PATCH] = BYTES("PATCH"),     [HTTP_DELETE] = BYTES("DELETE"),
 	[HTTP_OPTIONS] = BYTES("OPTIONS"),
 };
 
@@ -81,11 +82,11 @@ find_version(struct bytes version, uint8_t *ret_minor)
 		return OK;
 	}
 
-	bool is_version = version.len == 8 && bytes_starts(version, BYTES("HTTP/")) && version.at[6] == '.' &&
-			  version.at[5] >= '0' && version.at[5] <= '9' && version.at[7] >= '0' &&
-			  version.at[7] <= '9';
+	bool is_version = version.len == 8 && bytes_starts(version, BYTES("HTTP/")) &&
+	                  version.at[6] == '.' && version.at[5] >= '0' && version.at[5] <= '9' &&
+	                  version.at[7] >= '0' && version.at[7] <= '9';
 	return is_version ? refuse(HTTP_VERSION, "the HTTP version is not served")
-			  : refuse(HTTP_BAD, "the request line is malformed");
+	                  : refuse(HTTP_BAD, "the request line is malformed");
 }
 
 /* method SP target SP version: one space each, none elsewhere (RFC 9112 section 3). */
@@ -131,7 +132,8 @@ on_content_length(struct http_head *h, struct bytes value)
 	return OK;
 }
 
-/* One coding, `chunked`, in one field: any other could hide where the body ends (RFC 9112 section 6.1). */
+/* One coding, `chunked`, in one field: any other could hide where the body ends (RFC 9112
+ * section 6.1). */
 static struct err
 on_transfer_encoding(struct http_head *h, struct bytes value)
 {
@@ -185,14 +187,16 @@ on_field(struct http_head *h, struct connection *c, const struct http_field *f)
 	case 6:
 		return bytes_equal_nocase(f->name, BYTES("Expect")) ? on_expect(h, f->value) : OK;
 	case 10:
-		return bytes_equal_nocase(f->name, BYTES("Connection")) ? on_connection(c, f->value) : OK;
+		return bytes_equal_nocase(f->name, BYTES("Connection")) ? on_connection(c, f->value)
+		                                                        : OK;
 	case 14:
-		return bytes_equal_nocase(f->name, BYTES("Content-Length")) ? on_content_length(h, f->value)
-									    : OK;
+		return bytes_equal_nocase(f->name, BYTES("Content-Length"))
+		               ? on_content_length(h, f->value)
+		               : OK;
 	case 17:
 		return bytes_equal_nocase(f->name, BYTES("Transfer-Encoding"))
-			       ? on_transfer_encoding(h, f->value)
-			       : OK;
+		               ? on_transfer_encoding(h, f->value)
+		               : OK;
 	default:
 		return OK;
 	}
@@ -207,7 +211,8 @@ check_whole(struct http_head *h, const struct connection *c, struct bytes author
 		return refuse(HTTP_BAD, "Content-Length and Transfer-Encoding together");
 	if (h->minor == 1 && h->host.at == NULL)
 		return refuse(HTTP_BAD, "Host is missing");
-	/* RFC 9112 section 3.2.2 would let the target win: then a service behind us might let Host win. */
+	/* RFC 9112 section 3.2.2 would let the target win: then a service behind us might let Host
+	 * win. */
 	if (authority.at != NULL && h->host.at != NULL && !bytes_equal_nocase(authority, h->host))
 		return refuse(HTTP_BAD, "Host and the request target disagree");
 	if (h->host.at == NULL)
@@ -254,7 +259,8 @@ parse_head(struct bytes head, struct http_head *h)
 }
 
 struct err
-http_head_parse(struct bytes in, size_t *scanned, struct http_head *ret, size_t *ret_len, enum step *step)
+http_head_parse(struct bytes in, size_t *scanned, struct http_head *ret, size_t *ret_len,
+                enum step *step)
 {
 	size_t len;
 

@@ -3,11 +3,11 @@
  * Whatever two readers could understand differently is refused. Nothing is allocated: all bytes
  * borrow the input.
  *
- * Stricter than the RFC: field names with '_' (some programs read it as '-'); Content-Length with leading
- * zeros, as a list or twice; any Transfer-Encoding but one `chunked`; an empty Host, or one with characters
- * other than letters, digits, '-', '.', '_', or an absolute target that names another; '#' in the target;
- * more than one empty line in front. CONNECT and TRACE are unknown methods; Upgrade is a field like any
- * other. */
+ * Stricter than the RFC: field names with '_' (some programs read it as '-'); Content-Length with
+ * leading zeros, as a list or twice; any Transfer-Encoding but one `chunked`; an empty Host, or one
+ * with characters other than letters, digits, '-', '.', '_', or an absolute target that names
+ * another; '#' in the target; more than one empty line in front. CONNECT and TRACE are unknown
+ * methods; Upgrade is a field like any other. */
 #ifndef HTTP_HTTP_HEAD_H
 #define HTTP_HTTP_HEAD_H
 
@@ -55,16 +55,16 @@ struct http_head {
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
 
-/* Looks for a whole head at the start of `in`. STEP_MORE: not all there. STEP_DONE: *ret_len bytes were
- * the head and *ret is filled; its contents mean nothing otherwise. `scanned` (start with 0; 0 again after
- * STEP_DONE) remembers how far was looked, so that bytes that come one by one cost no more than bytes that
- * come at once. Errors: ERR_PEER with .code = enum http_refusal. */
+/* Looks for a whole head at the start of `in`. STEP_MORE: not all there. STEP_DONE: *ret_len bytes
+ * were the head and *ret is filled; its contents mean nothing otherwise. `scanned` (start with 0; 0
+ * again after STEP_DONE) remembers how far was looked, so that bytes that come one by one cost no
+ * more than bytes that come at once. Errors: ERR_PEER with .code = enum http_refusal. */
 struct err http_head_parse(struct bytes in, size_t *scanned, struct http_head *ret, size_t *ret_len,
-			   enum step *step);
+                           enum step *step);
 
-/* The only field of that name (case folds). *ret untouched and ERR_OK when absent: look at ret->at, which
- * is never NULL for a field that is there, even with an empty value.
- * ERR_PEER when it stands twice. */
+/* The only field of that name (case folds). *ret untouched and ERR_OK when absent: look at ret->at,
+ * which is never NULL for a field that is there, even with an empty value. ERR_PEER when it stands
+ * twice. */
 struct err http_field_single(const struct http_head *h, const char *name, struct bytes *ret);
 
 #endif

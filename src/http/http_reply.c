@@ -78,7 +78,8 @@ http_reply_field(struct buf *out, const char *name, struct bytes value)
 {
 	struct bytes label = bytes_text(name);
 
-	if (label.len == 0 || http_run(label, HTTP_BYTE_TOKEN) != label.len || !http_value_is_clean(value)) {
+	if (label.len == 0 || http_run(label, HTTP_BYTE_TOKEN) != label.len ||
+	    !http_value_is_clean(value)) {
 		out->overflow = true;
 		return;
 	}
@@ -154,9 +155,10 @@ http_date_put(struct buf *out, int64_t unix_s)
 	}
 
 	const char *at = (const char *)text.at;
-	/* first_s was a Monday, four days on; counting from it keeps the remainder from going below zero. */
+	/* first_s was a Monday, four days on; counting from it keeps the remainder from going below
+	 * zero. */
 	int64_t weekday = ((unix_s - first_s) / 86400 + 4) % 7;
 	int month = (at[5] - '0') * 10 + at[6] - '0' - 1;
-	buf_printf(out, "%.3s, %.2s %.3s %.4s %.8s GMT", days + 3 * weekday, at + 8, months + 3 * month, at,
-		   at + 11);
+	buf_printf(out, "%.3s, %.2s %.3s %.4s %.8s GMT", days + 3 * weekday, at + 8,
+	           months + 3 * month, at, at + 11);
 }

@@ -14,7 +14,8 @@ port_is(struct bytes port)
 {
 	uint64_t number;
 
-	return port.len <= 5 && !failed(bytes_to_u64(port, &number)) && number >= 1 && number <= 65535;
+	return port.len <= 5 && !failed(bytes_to_u64(port, &number)) && number >= 1 &&
+	       number <= 65535;
 }
 
 /* Four numbers to 255, without leading zeros, which some readers take for octal. */
@@ -34,22 +35,24 @@ ipv4_is(struct bytes text)
 	return true;
 }
 
-/* RFC 3986 section 3.2.2: eight groups of hex digits, the last two perhaps as IPv4, and `::` once for at
- * least one group of zeros. Zones and IPvFuture are refused. */
+/* RFC 3986 section 3.2.2: eight groups of hex digits, the last two perhaps as IPv4, and `::` once
+ * for at least one group of zeros. Zones and IPvFuture are refused. */
 static bool
 ipv6_is(struct bytes text)
 {
 	bool gap = bytes_starts(text, BYTES("::"));
 	size_t groups = 0;
 
-	for (text = bytes_slice(text, gap ? 2 : 0, text.len); text.len > 0 || groups == 0; groups++) {
+	for (text = bytes_slice(text, gap ? 2 : 0, text.len); text.len > 0 || groups == 0;
+	     groups++) {
 		size_t len = http_run(text, HTTP_BYTE_HEX);
 
 		if (text.len == 0)
 			return gap;
 		if (len < text.len && text.at[len] == '.')
 			return ipv4_is(text) && (gap ? groups <= 5 : groups == 6);
-		if (len == 0 || len > 4 || (len < text.len && text.at[len] != ':') || len + 1 == text.len)
+		if (len == 0 || len > 4 || (len < text.len && text.at[len] != ':') ||
+		    len + 1 == text.len)
 			return false;
 		text = bytes_slice(text, len + 1, text.len);
 		if (text.len == 0 || text.at[0] != ':')
@@ -76,8 +79,8 @@ http_authority_is(struct bytes authority)
 	}
 	if (len == 0 || len > 255)
 		return false;
-	return len == authority.len ||
-	       (authority.at[len] == ':' && port_is(bytes_slice(authority, len + 1, authority.len)));
+	return len == authority.len || (authority.at[len] == ':' &&
+	                                port_is(bytes_slice(authority, len + 1, authority.len)));
 }
 
 /* Length of "http://" or "https://" in any case, or 0. */

@@ -39,7 +39,8 @@ is_whole(struct bytes number)
 	return true;
 }
 
-/* A number is an int64 where it can be one; a whole number beyond that would lose digits as a double. */
+/* A number is an int64 where it can be one; a whole number beyond that would lose digits as a
+ * double. */
 static bool
 scalar(const struct json *item, struct value *ret)
 {

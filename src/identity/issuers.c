@@ -134,10 +134,13 @@ find_issuer(const struct issuers *s, const struct jws *j)
 static void
 report_parse(struct jwt_report *r, const struct jws *j, struct err parsed)
 {
-	static const struct bytes form = { (const uint8_t *)"three base64url parts, at most 16384 bytes",
-					   42 };
-	static const struct bytes header = { (const uint8_t *)"a JSON object without crit and b64", 34 };
-	struct bytes why = parsed.why == NULL ? BYTES("that") : bytes_text(parsed.why), name = BYTES("none");
+	static const struct bytes form = {
+		(const uint8_t *)"three base64url parts, at most 16384 bytes", 42
+	};
+	static const struct bytes header = { (const uint8_t *)"a JSON object without crit and b64",
+		                             34 };
+	struct bytes why = parsed.why == NULL ? BYTES("that") : bytes_text(parsed.why),
+		     name = BYTES("none");
 	enum jwt_check check = failed(parsed) ? (enum jwt_check)parsed.code : JWT_CHECK_COUNT;
 
 	(void)json_string(json_member(j->header, "alg"), &name); /* else "none" */
@@ -150,7 +153,8 @@ report_parse(struct jwt_report *r, const struct jws *j, struct err parsed)
 	if (check != JWT_ALGORITHM)
 		return;
 	jwt_report_check(r, JWT_ALGORITHM, false, parsed.why);
-	jwt_report_text(r, JWT_ALGORITHM, BYTES("RS, PS or ES with 256, 384 or 512, or EdDSA"), name);
+	jwt_report_text(r, JWT_ALGORITHM, BYTES("RS, PS or ES with 256, 384 or 512, or EdDSA"),
+	                name);
 }
 
 static void
@@ -159,8 +163,10 @@ report_unknown_issuer(struct jwt_report *r, const struct jws *j)
 	struct bytes iss = BYTES("no text");
 
 	if (j->payload == NULL) {
-		jwt_report_check(r, JWT_ISSUER, false, "the payload of the token is no JSON object");
-		jwt_report_text(r, JWT_ISSUER, BYTES("claims in a JSON object"), BYTES("something else"));
+		jwt_report_check(r, JWT_ISSUER, false,
+		                 "the payload of the token is no JSON object");
+		jwt_report_text(r, JWT_ISSUER, BYTES("claims in a JSON object"),
+		                BYTES("something else"));
 		return;
 	}
 	(void)json_string(json_member(j->payload, "iss"), &iss); /* else "no text" */
@@ -176,12 +182,12 @@ check_signature(const struct issuer *i, const struct jws *j, struct jwt_report *
 
 	jwt_report_check(r, JWT_KEY, key != NULL, "the key of the token is not known");
 	jwt_report_text(r, JWT_KEY, BYTES("one key of the issuer that fits the algorithm"),
-			j->kid.len != 0 ? j->kid : BYTES("no kid"));
+	                j->kid.len != 0 ? j->kid : BYTES("no kid"));
 	if (key == NULL)
 		return jwt_report_result(r);
 	jwt_report_check(r, JWT_SIGNATURE, passed, "the signature of the token is wrong");
 	jwt_report_text(r, JWT_SIGNATURE, BYTES("made with the issuer's key"),
-			passed ? BYTES("that") : BYTES("something else"));
+	                passed ? BYTES("that") : BYTES("something else"));
 	return jwt_report_result(r);
 }
 
@@ -197,7 +203,8 @@ check_known_issuer(const struct issuer *i, const struct jws *j, int64_t now_s, s
 		return e;
 	if (i->keys == NULL) {
 		if (r->full)
-			(void)jwt_check_claims(j, &i->rules, now_s, r); /* the report has the result */
+			(void)jwt_check_claims(j, &i->rules, now_s,
+			                       r); /* the report has the result */
 		return fail(ERR_UPSTREAM, "the keys of the issuer are not here yet");
 	}
 	e = check_signature(i, j, r);
@@ -207,8 +214,8 @@ check_known_issuer(const struct issuer *i, const struct jws *j, int64_t now_s, s
 }
 
 static struct err
-check_token(const struct issuers *s, struct bytes token, int64_t now_s, struct jws *j, struct jwt_report *r,
-	    struct issuer **ret)
+check_token(const struct issuers *s, struct bytes token, int64_t now_s, struct jws *j,
+            struct jwt_report *r, struct issuer **ret)
 {
 	struct err e = jws_parse(token, r->arena, j);
 
@@ -231,20 +238,20 @@ static struct err
 make_principal(const struct issuer *i, const struct jws *j, const struct principal **ret)
 {
 	struct principal_parts parts = { .issuer = i->settings->name,
-					 .claims = j->payload,
-					 .roles = role_map_roles(i->roles, j->payload) };
+		                         .claims = j->payload,
+		                         .roles = role_map_roles(i->roles, j->payload) };
 
 	if (!json_string(json_member(j->payload, "sub"), &parts.subject) ||
 	    !jwt_date(j->payload, "exp", &parts.expires_s))
-		return fail(ERR_IDENTITY,
-			    "the token names no subject"); /* checked before; never a principal without */
+		return fail(ERR_IDENTITY, "the token names no subject"); /* checked before; never a
+		                                                            principal without */
 	return principal_new(&parts, ret);
 }
 
 /* Never served for longer, or earlier, than the full check would accept. */
 static void
-remember(struct issuers *s, const struct issuer *i, struct bytes token, const struct jws *j, int64_t now_s,
-	 const struct principal *p)
+remember(struct issuers *s, const struct issuer *i, struct bytes token, const struct jws *j,
+         int64_t now_s, const struct principal *p)
 {
 	int64_t leeway = (int64_t)i->rules.leeway_s, start = INT64_MIN + leeway, date;
 	unsigned index = (unsigned)(i - s->issuers);
@@ -254,17 +261,17 @@ remember(struct issuers *s, const struct issuer *i, struct bytes token, const st
 	if (jwt_date(j->payload, "iat", &date) && date > start)
 		start = date;
 	token_cache_add(s->cache, token,
-			&(struct cached_token){ .principal = p,
-						.issuer = index,
-						.generation = s->generations[index],
-						.not_before_s = start - leeway,
-						.ends_s = principal_expires(p) + leeway },
-			now_s, s->generations);
+	                &(struct cached_token){ .principal = p,
+	                                        .issuer = index,
+	                                        .generation = s->generations[index],
+	                                        .not_before_s = start - leeway,
+	                                        .ends_s = principal_expires(p) + leeway },
+	                now_s, s->generations);
 }
 
 struct err
-issuers_identify(struct issuers *s, struct bytes token, int64_t now_s, bool full, struct arena *arena,
-		 const struct principal **ret, struct jwt_report *report)
+issuers_identify(struct issuers *s, struct bytes token, int64_t now_s, bool full,
+                 struct arena *arena, const struct principal **ret, struct jwt_report *report)
 {
 	const struct principal *p = NULL;
 	struct issuer *issuer = NULL;

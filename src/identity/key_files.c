@@ -75,8 +75,9 @@ issuers_load_files(struct issuers *s, struct config_errors *errors)
 			issuers_set_keys(s, i, keys);
 			continue;
 		}
-		config_error_add(errors, settings->file, from->place, "the key set %s of issuer %s: %s",
-				 from->jwks_file, from->name, e.why);
+		config_error_add(errors, settings->file, from->place,
+		                 "the key set %s of issuer %s: %s", from->jwks_file, from->name,
+		                 e.why);
 		result = fail(ERR_CONFIG, "a key set cannot be used");
 	}
 	return result;

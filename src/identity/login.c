@@ -31,7 +31,8 @@ shared_keys_read(struct bytes message, struct shared_keys *ret)
 void
 login_put(struct buf *out, const struct login *l)
 {
-	const struct bytes fields[] = { l->user, l->password, l->refresh_token, l->client_id, l->address };
+	const struct bytes fields[] = { l->user, l->password, l->refresh_token, l->client_id,
+		                        l->address };
 
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		buf_put_counted(out, fields[i]);
@@ -40,8 +41,8 @@ login_put(struct buf *out, const struct login *l)
 struct err
 login_read(struct bytes message, struct login *ret)
 {
-	struct bytes *const fields[] = { &ret->user, &ret->password, &ret->refresh_token, &ret->client_id,
-		                         &ret->address };
+	struct bytes *const fields[] = { &ret->user, &ret->password, &ret->refresh_token,
+		                         &ret->client_id, &ret->address };
 	struct reader r = reader_of(message);
 
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)

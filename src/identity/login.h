@@ -5,11 +5,13 @@
 #include "base/buf.h"
 
 enum keeper_message {
-	KEEPER_SHARED_KEYS = 1, /* keeper -> worker, first: cursor key, fingerprint key (struct shared_keys) */
-	KEEPER_JWKS,            /* keeper -> worker: id = issuer index, body = key set; again when it changes */
-	KEEPER_LOGIN,           /* worker -> keeper: struct login with a password */
-	KEEPER_REFRESH,         /* worker -> keeper: struct login with a refresh token */
-	KEEPER_ANSWER,          /* keeper -> worker: struct login_answer, id of the question */
+	KEEPER_SHARED_KEYS =
+		1,   /* keeper -> worker, first: cursor key, fingerprint key (struct shared_keys) */
+	KEEPER_JWKS, /* keeper -> worker: id = issuer index, body = key set; again when it changes
+	              */
+	KEEPER_LOGIN,   /* worker -> keeper: struct login with a password */
+	KEEPER_REFRESH, /* worker -> keeper: struct login with a refresh token */
+	KEEPER_ANSWER,  /* keeper -> worker: struct login_answer, id of the question */
 };
 
 enum { SHARED_KEY_LEN = 32, LOGIN_TEXT_MAX = 1024 };
@@ -31,18 +33,18 @@ struct err login_read(struct bytes message, struct login *ret);
 
 enum login_result {
 	LOGIN_GRANTED,
-	LOGIN_REFUSED,   /* wrong, unknown, disabled, expired, used: one answer for all */
-	LOGIN_WAIT,      /* too many failures, or the hashing queue is full: see wait_s */
-	LOGIN_FAILED,    /* the state store does not answer */
+	LOGIN_REFUSED, /* wrong, unknown, disabled, expired, used: one answer for all */
+	LOGIN_WAIT,    /* too many failures, or the hashing queue is full: see wait_s */
+	LOGIN_FAILED,  /* the state store does not answer */
 	LOGIN_RESULT_COUNT,
 };
 struct login_answer {
 	enum login_result result;
-	uint32_t wait_s;       /* LOGIN_WAIT, LOGIN_FAILED: for Retry-After */
+	uint32_t wait_s; /* LOGIN_WAIT, LOGIN_FAILED: for Retry-After */
 	uint32_t expires_in_s;
 	struct bytes access_token, refresh_token;
 	struct bytes subject, name; /* for the audit record: of a known user */
-	struct bytes reason;   /* for the audit record: why it was refused */
+	struct bytes reason;        /* for the audit record: why it was refused */
 };
 void login_answer_put(struct buf *out, const struct login_answer *a);
 struct err login_answer_read(struct bytes message, struct login_answer *ret);

@@ -35,8 +35,8 @@ principal_new(const struct principal_parts *parts, const struct principal **ret)
 {
 	size_t count = parts->claims == NULL ? 0 : parts->claims->span,
 	       issuer_len = strlen(parts->issuer) + 1;
-	size_t size =
-		sizeof(struct principal) + count * sizeof(struct json) + issuer_len + parts->subject.len;
+	size_t size = sizeof(struct principal) + count * sizeof(struct json) + issuer_len +
+	              parts->subject.len;
 
 	for (size_t i = 0; i < count; i++)
 		size += parts->claims[i].text.len;
@@ -45,14 +45,15 @@ principal_new(const struct principal_parts *parts, const struct principal **ret)
 	if (p == NULL)
 		return fail(ERR_LIMIT, "out of memory for a principal");
 	*p = (struct principal){ .references = 1,
-				 .size = size,
-				 .roles = parts->roles,
-				 .expires_s = parts->expires_s,
-				 .claim_count = count };
+		                 .size = size,
+		                 .roles = parts->roles,
+		                 .expires_s = parts->expires_s,
+		                 .claim_count = count };
 
 	uint8_t *text = (uint8_t *)&p->claims[count];
 	p->issuer = (char *)text;
-	(void)copy(&text, (struct bytes){ (const uint8_t *)parts->issuer, issuer_len }); /* NUL and all */
+	(void)copy(&text,
+	           (struct bytes){ (const uint8_t *)parts->issuer, issuer_len }); /* NUL and all */
 	p->subject = copy(&text, parts->subject);
 	for (size_t i = 0; i < count; i++) {
 		p->claims[i] = parts->claims[i];
@@ -148,15 +149,17 @@ struct err
 principal_for_explain(uint64_t roles, struct bytes claims, const struct principal **ret)
 {
 	struct arena scratch CLEANUP(arena_drop) = { 0 };
-	struct principal_parts parts = {
-		.issuer = "explain", .subject = BYTES("explain"), .roles = roles, .expires_s = INT64_MAX
-	};
+	struct principal_parts parts = { .issuer = "explain",
+		                         .subject = BYTES("explain"),
+		                         .roles = roles,
+		                         .expires_s = INT64_MAX };
 
 	if (claims.at != NULL) {
 		TRY(json_parse(claims, &scratch, &parts.claims, NULL));
 		if (parts.claims->type != JSON_OBJECT)
 			return fail(ERR_PEER, "claims must be a JSON object");
-		(void)json_string(json_member(parts.claims, "sub"), &parts.subject); /* else "explain" */
+		(void)json_string(json_member(parts.claims, "sub"),
+		                  &parts.subject); /* else "explain" */
 	}
 	return principal_new(&parts, ret);
 }

@@ -9,9 +9,10 @@ struct principal;
 /* All borrowed from the principal, which outlives the request that identified it. */
 const char *principal_issuer(const struct principal *p); /* name in the configuration */
 struct bytes principal_subject(const struct principal *p);
-/* What people call the caller: the claim `preferred_username`, else `upn`; empty when there is neither, or when it
- * has control characters. For display and search only, never for a decision: users may choose and change it, and
- * two may have the same. `email` is not taken: issuers pass it on unverified, and nobody has to keep it in a log. */
+/* What people call the caller: the claim `preferred_username`, else `upn`; empty when there is
+ * neither, or when it has control characters. For display and search only, never for a decision:
+ * users may choose and change it, and two may have the same. `email` is not taken: issuers pass it
+ * on unverified, and nobody has to keep it in a log. */
 struct bytes principal_name(const struct principal *p);
 uint64_t principal_roles(const struct principal *p);  /* bit n = role n of the settings */
 int64_t principal_expires(const struct principal *p); /* seconds since 1970 */

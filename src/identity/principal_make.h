@@ -13,7 +13,8 @@ struct principal_parts {
 	const struct json *claims; /* object, or NULL */
 };
 
-/* Everything is copied into one allocation; *ret holds one reference (principal_release in issuers.h). */
+/* Everything is copied into one allocation; *ret holds one reference (principal_release in
+ * issuers.h). */
 struct err principal_new(const struct principal_parts *parts, const struct principal **ret);
 /* One more reference. */
 const struct principal *principal_hold(const struct principal *p);

@@ -41,7 +41,8 @@ add_role(struct role_map *m, const struct role_settings *role, size_t index, uns
 	for (size_t i = 0; i < role->granted_by_count; i++)
 		if (role->granted_by[i].issuer == issuer)
 			m->grants[m->count++] =
-				(struct grant){ bytes_text(role->granted_by[i].value), (uint64_t)1 << index };
+				(struct grant){ bytes_text(role->granted_by[i].value),
+				                (uint64_t)1 << index };
 }
 
 struct err

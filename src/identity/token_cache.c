@@ -77,10 +77,11 @@ is_current(const struct slot *s, int64_t now_s, const uint64_t *generations)
 	return s->cached.generation == generations[s->cached.issuer] && now_s < s->cached.ends_s;
 }
 
-/* The bytes are compared only after 64 keyed bits agreed, so the time of the comparison tells nothing
- * to someone who does not already hold the token. */
+/* The bytes are compared only after 64 keyed bits agreed, so the time of the comparison tells
+ * nothing to someone who does not already hold the token. */
 const struct principal *
-token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s, const uint64_t *generations)
+token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s,
+                 const uint64_t *generations)
 {
 	uint64_t hash = bytes_hash(token, c->key);
 	struct slot *set = set_of(c, hash);
@@ -94,7 +95,8 @@ token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s, const
 			slot_clear(c, s);
 			break;
 		}
-		/* The clock went back: the full check says so, and the token may be good again later. */
+		/* The clock went back: the full check says so, and the token may be good again
+		 * later. */
 		if (now_s < s->cached.not_before_s)
 			break;
 		s->used = true;
@@ -155,11 +157,12 @@ free_bytes(struct token_cache *c, size_t needed)
 }
 
 void
-token_cache_add(struct token_cache *c, struct bytes token, const struct cached_token *cached, int64_t now_s,
-		const uint64_t *generations)
+token_cache_add(struct token_cache *c, struct bytes token, const struct cached_token *cached,
+                int64_t now_s, const uint64_t *generations)
 {
 	size_t needed = token.len + principal_size(cached->principal);
-	uint8_t *copied = token.len == 0 || needed > CACHE_ENTRY_MAX ? NULL : OPENSSL_malloc(token.len);
+	uint8_t *copied =
+		token.len == 0 || needed > CACHE_ENTRY_MAX ? NULL : OPENSSL_malloc(token.len);
 
 	if (copied == NULL)
 		return;

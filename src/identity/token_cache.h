@@ -2,8 +2,8 @@
  * src/identity only.
  *
  * A keyed hash finds the place, the stored bytes of the token decide: a collision of the hash must
- * not let anybody in. Bounded in entries and in bytes. A token that was found since the hand came by
- * last stays (CLOCK), so many tokens used once do not push out the few that are used always. */
+ * not let anybody in. Bounded in entries and in bytes. A token that was found since the hand came
+ * by last stays (CLOCK), so many tokens used once do not push out the few that are used always. */
 #ifndef IDENTITY_TOKEN_CACHE_H
 #define IDENTITY_TOKEN_CACHE_H
 
@@ -28,11 +28,11 @@ struct cached_token {
 };
 /* Borrowed, or NULL. `generations` are the present ones, by issuer. */
 const struct principal *token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s,
-					 const uint64_t *generations);
-/* Takes one reference to the principal and copies the token; may also decline to. Only for the token
- * that token_cache_find() was last asked for and did not find. */
+                                         const uint64_t *generations);
+/* Takes one reference to the principal and copies the token; may also decline to. Only for the
+ * token that token_cache_find() was last asked for and did not find. */
 void token_cache_add(struct token_cache *c, struct bytes token, const struct cached_token *cached,
-		     int64_t now_s, const uint64_t *generations);
+                     int64_t now_s, const uint64_t *generations);
 
 struct token_cache_stats {
 	uint64_t hits, misses, evictions;

@@ -1,4 +1,5 @@
-/* channel.c - see channel.h. Sending is batched by the loop's prepare phase; reading takes whole packets. */
+/* channel.c - see channel.h. Sending is batched by the loop's prepare phase; reading takes whole
+ * packets. */
 #include "io/channel.h"
 
 #include <errno.h>
@@ -43,15 +44,20 @@ channel_pair(int ret[2])
 }
 
 struct err
-channel_open(struct loop *loop, int fd, channel_message_fn *message, channel_closed_fn *closed, void *of,
-             struct channel **ret)
+channel_open(struct loop *loop, int fd, channel_message_fn *message, channel_closed_fn *closed,
+             void *of, struct channel **ret)
 {
 	struct channel *c = calloc(1, sizeof *c);
 
 	if (c == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
-	*c = (struct channel){ .loop = loop, .fd = fd, .message = message, .closed = closed, .of = of,
-		               .flush.run = on_flush, .out.limit = CHANNEL_QUEUE_MAX };
+	*c = (struct channel){ .loop = loop,
+		               .fd = fd,
+		               .message = message,
+		               .closed = closed,
+		               .of = of,
+		               .flush.run = on_flush,
+		               .out.limit = CHANNEL_QUEUE_MAX };
 
 	int status = uv_poll_init(&loop->uv, &c->poll, fd);
 	if (status == 0)
@@ -103,7 +109,8 @@ packet_len(const struct channel *c)
 		struct reader r = { c->out.at + c->out_sent + len, c->out.at + c->out.len };
 		uint32_t body;
 
-		if (failed(read_u32le(&r, &body)) || len + CHANNEL_HEADER + body > CHANNEL_PACKET_MAX)
+		if (failed(read_u32le(&r, &body)) ||
+		    len + CHANNEL_HEADER + body > CHANNEL_PACKET_MAX)
 			break;
 		len += CHANNEL_HEADER + body;
 	}
@@ -203,7 +210,9 @@ send_packet(int fd, struct msghdr *packet)
 		struct pollfd wait = { .fd = fd, .events = POLLOUT };
 		(void)poll(&wait, 1, 100); /* a failed wait shows in the next send */
 	}
-	return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "a process takes no messages" };
+	return (struct err){ .kind = ERR_SYSTEM,
+		             .sys = errno,
+		             .why = "a process takes no messages" };
 }
 
 struct err
@@ -219,7 +228,9 @@ channel_send_fd(struct channel *c, uint16_t type, uint64_t id, struct bytes body
 	TRY(buf_check(&frame));
 
 	struct iovec part = { frame.at, frame.len };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at,
+	struct msghdr packet = { .msg_iov = &part,
+		                 .msg_iovlen = 1,
+		                 .msg_control = space.at,
 		                 .msg_controllen = sizeof space.at };
 	struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
 	header->cmsg_level = SOL_SOCKET;
@@ -229,7 +240,8 @@ channel_send_fd(struct channel *c, uint16_t type, uint64_t id, struct bytes body
 	return send_packet(c->fd, &packet);
 }
 
-/* The one descriptor of a packet. The room for it has room for a second, and a peer that sends two gives them up. */
+/* The one descriptor of a packet. The room for it has room for a second, and a peer that sends two
+ * gives them up. */
 static int
 packet_fd(struct msghdr *packet)
 {
@@ -275,7 +287,9 @@ read_packet(struct channel *c)
 {
 	union fd_space space = { 0 };
 	struct iovec part = { c->loop->scratch, CHANNEL_PACKET_MAX };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at,
+	struct msghdr packet = { .msg_iov = &part,
+		                 .msg_iovlen = 1,
+		                 .msg_control = space.at,
 		                 .msg_controllen = sizeof space.at };
 	ssize_t len = recvmsg(c->fd, &packet, MSG_CMSG_CLOEXEC);
 

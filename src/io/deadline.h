@@ -1,4 +1,5 @@
-/* deadline.h - many timers of one duration for the price of a list: entries stand in the order they end. */
+/* deadline.h - many timers of one duration for the price of a list: entries stand in the order they
+ * end. */
 #ifndef IO_DEADLINE_H
 #define IO_DEADLINE_H
 

@@ -1,4 +1,5 @@
-/* loop.h - the event loop of a process: libuv, one shared read buffer, and work to do before each sleep. */
+/* loop.h - the event loop of a process: libuv, one shared read buffer, and work to do before each
+ * sleep. */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
@@ -21,7 +22,8 @@ struct loop {
 	uv_prepare_t prepare;
 	struct list deferred;
 	uv_work_t first_job;
-	uint8_t scratch[LOOP_SCRATCH]; /* every read lands here; its content ends with the callback */
+	uint8_t scratch[LOOP_SCRATCH]; /* every read lands here; its content ends with the callback
+	                                */
 };
 
 struct err loop_init(struct loop *l);
@@ -31,7 +33,8 @@ void loop_stop(struct loop *l);
 /* No effect when already waiting. */
 void loop_defer(struct loop *l, struct deferred *d);
 
-/* Starts libuv's pool threads now rather than with the first job: behind a system call filter none can be. */
+/* Starts libuv's pool threads now rather than with the first job: behind a system call filter none
+ * can be. */
 struct err loop_start_threads(struct loop *l, unsigned count);
 
 /* A negative libuv status as an err. */

@@ -1,4 +1,5 @@
-/* stream.c - see stream.h. A write is tried at once; only what the socket does not take costs memory. */
+/* stream.c - see stream.h. A write is tried at once; only what the socket does not take costs
+ * memory. */
 #include "io/stream.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@ on_pause_end(uv_timer_t *timer)
 {
 	struct listener *l = container_of(timer, struct listener, pause);
 
-	(void)uv_poll_start(&l->poll, UV_READABLE, on_acceptable); /* cannot fail on a live handle */
+	(void)uv_poll_start(&l->poll, UV_READABLE,
+	                    on_acceptable); /* cannot fail on a live handle */
 }
 
 static void
@@ -36,7 +38,8 @@ on_acceptable(uv_poll_t *poll, int status, int events)
 	struct listener *l = container_of(poll, struct listener, poll);
 
 	(void)events;
-	for (int i = 0; status == 0 && i < ACCEPTS_PER_TURN && !uv_is_closing((uv_handle_t *)poll); i++) {
+	for (int i = 0; status == 0 && i < ACCEPTS_PER_TURN && !uv_is_closing((uv_handle_t *)poll);
+	     i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
@@ -54,7 +57,8 @@ on_acceptable(uv_poll_t *poll, int status, int events)
 }
 
 struct err
-listener_start(struct listener *l, struct loop *loop, int fd, void (*accepted)(struct listener *l, int fd))
+listener_start(struct listener *l, struct loop *loop, int fd,
+               void (*accepted)(struct listener *l, int fd))
 {
 	*l = (struct listener){ .loop = loop, .fd = fd, .accepted = accepted };
 
@@ -93,7 +97,9 @@ stream_open(struct stream *s, struct loop *loop, int fd, const struct stream_ops
 	if (status != 0)
 		close(fd);
 	else
-		(void)uv_tcp_nodelay(&s->tcp, 1); /* answers to pipelined requests do not wait for each other's ACK */
+		(void)uv_tcp_nodelay(
+			&s->tcp,
+			1); /* answers to pipelined requests do not wait for each other's ACK */
 	return status == 0 ? OK : loop_err(status, "a connection cannot be watched");
 }
 

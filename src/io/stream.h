@@ -1,4 +1,5 @@
-/* stream.h - one TCP connection: bytes in by callback, bytes out with a count of what is not yet sent. */
+/* stream.h - one TCP connection: bytes in by callback, bytes out with a count of what is not yet
+ * sent. */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
 
@@ -7,8 +8,8 @@
 
 struct stream;
 
-/* No callback is made from inside a call of this module but stream_read(). The owner may call stream_close()
- * in any of them. */
+/* No callback is made from inside a call of this module but stream_read(). The owner may call
+ * stream_close() in any of them. */
 struct stream_ops {
 	void (*data)(struct stream *s, struct bytes data); /* borrowed for the call */
 	void (*end)(struct stream *s);                     /* the peer sends no more (FIN) */
@@ -29,8 +30,8 @@ struct stream {
 	bool is_reading, is_closed;
 };
 
-/* A listening socket made by the supervisor. Without descriptors or memory left it pauses: connections wait
- * in its queue rather than the loop going round and round over them. */
+/* A listening socket made by the supervisor. Without descriptors or memory left it pauses:
+ * connections wait in its queue rather than the loop going round and round over them. */
 struct listener {
 	uv_poll_t poll;
 	uv_timer_t pause;
@@ -44,7 +45,8 @@ struct err listener_start(struct listener *l, struct loop *loop, int fd,
 /* The socket stays open in the supervisor: connections that wait in its queue are not lost. */
 void listener_stop(struct listener *l);
 
-/* Takes the connected socket, also when it fails; then `closed` is called as after stream_close(). */
+/* Takes the connected socket, also when it fails; then `closed` is called as after stream_close().
+ */
 struct err stream_open(struct stream *s, struct loop *loop, int fd, const struct stream_ops *ops);
 void stream_read(struct stream *s, bool on);
 /* Takes the content of `out`, which is empty afterwards. Errors: the connection is broken. */

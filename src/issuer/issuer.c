@@ -1,5 +1,5 @@
-/* issuer.c - one local issuer: opened on its store, its keys kept up to date, its access tokens signed.
- * Sessions (refresh families) are refresh.c's. */
+/* issuer.c - one local issuer: opened on its store, its keys kept up to date, its access tokens
+ * signed. Sessions (refresh families) are refresh.c's. */
 #include "issuer/access.h"
 
 #include <stdlib.h>
@@ -20,8 +20,8 @@ issuer_fill(struct issuer *i, int64_t now_s)
 }
 
 struct err
-issuer_open(const struct settings *settings, unsigned index, struct issuer_store *store, int64_t now_s,
-	    struct issuer **ret)
+issuer_open(const struct settings *settings, unsigned index, struct issuer_store *store,
+            int64_t now_s, struct issuer **ret)
 {
 	if (index >= settings->issuer_count || settings->issuers[index].type != ISSUER_LOCAL)
 		return fail(ERR_CONFIG, "only an issuer of type local can issue");
@@ -30,7 +30,9 @@ issuer_open(const struct settings *settings, unsigned index, struct issuer_store
 
 	if (i == NULL)
 		return fail(ERR_SYSTEM, "out of memory for an issuer");
-	*i = (struct issuer){ .settings = settings, .own = &settings->issuers[index], .store = store };
+	*i = (struct issuer){ .settings = settings,
+		              .own = &settings->issuers[index],
+		              .store = store };
 
 	struct err e = issuer_fill(i, now_s);
 
@@ -117,7 +119,8 @@ put_audience(struct buf *out, const struct issuer_settings *own)
 	buf_put_u8(out, ']');
 }
 
-/* Under the name our own workers look for; "roles" (RFC 9068 section 2.2.3.1) unless configured otherwise. */
+/* Under the name our own workers look for; "roles" (RFC 9068 section 2.2.3.1) unless configured
+ * otherwise. */
 static void
 put_roles(struct buf *out, const struct issuer_settings *own, struct bytes roles)
 {

@@ -1,8 +1,9 @@
 /* keys.c - see keys.h. The schedule is changed in one write transaction, so that two processes that
  * start at once end with the same keys.
  *
- * A clock that jumps: forward, the current key signs on until a next one was published for its overlap;
- * back, a next key dated far ahead is dated anew, and the oldest key signs when all lie ahead. */
+ * A clock that jumps: forward, the current key signs on until a next one was published for its
+ * overlap; back, a next key dated far ahead is dated anew, and the oldest key signs when all lie
+ * ahead. */
 #include "issuer/keys.h"
 
 #include "jose/jws.h"
@@ -29,9 +30,9 @@ schedule_read(struct schedule *d)
 {
 	CLEANUP(statement_done) struct statement q;
 
-	statement_start(
-		&q, d->store,
-		"SELECT id, algorithm, active_s FROM signing_key WHERE issuer = ?1 ORDER BY active_s, rowid");
+	statement_start(&q, d->store,
+	                "SELECT id, algorithm, active_s FROM signing_key WHERE issuer = ?1 ORDER "
+	                "BY active_s, rowid");
 	statement_text(&q, 1, bytes_text(d->settings->name));
 	for (d->count = 0;;) {
 		bool row = false;
@@ -99,8 +100,9 @@ key_store(struct schedule *d, const struct signing_key *key, int64_t active_s)
 	signing_key_put_jwk(key, &jwk);
 	TRY(buf_check(&jwk));
 	statement_start(&q, d->store,
-			"INSERT INTO signing_key (id, issuer, algorithm, der, jwk, active_s) VALUES (?1, ?2, "
-			"?3, ?4, ?5, ?6)");
+	                "INSERT INTO signing_key (id, issuer, algorithm, der, jwk, active_s) "
+	                "VALUES (?1, ?2, "
+	                "?3, ?4, ?5, ?6)");
 	statement_text(&q, 1, signing_key_id(key));
 	statement_text(&q, 2, bytes_text(d->settings->name));
 	statement_text(&q, 3, bytes_text(jws_alg_name(signing_key_alg(key))));
@@ -115,7 +117,8 @@ schedule_make(struct schedule *d, int64_t active_s)
 {
 	CLEANUP(key_cleanup) struct signing_key *key = NULL;
 
-	/* Only an operator who changes the algorithm again and again gets here; the oldest key goes early. */
+	/* Only an operator who changes the algorithm again and again gets here; the oldest key goes
+	 * early. */
 	if (d->count == KEYS_MAX)
 		TRY(schedule_drop(d, 0));
 	TRY(signing_key_generate(d->settings->signing_algorithm, &key));
@@ -193,9 +196,10 @@ key_ring_read(struct key_ring *ring, struct issuer_store *s, const char *issuer)
 {
 	CLEANUP(statement_done) struct statement q;
 
-	statement_start(&q, s,
-			"SELECT der, algorithm, active_s FROM signing_key WHERE issuer = ?1 ORDER BY "
-			"active_s, rowid");
+	statement_start(
+		&q, s,
+		"SELECT der, algorithm, active_s FROM signing_key WHERE issuer = ?1 ORDER BY "
+		"active_s, rowid");
 	statement_text(&q, 1, bytes_text(issuer));
 	for (;;) {
 		bool row = false;
@@ -209,7 +213,8 @@ key_ring_read(struct key_ring *ring, struct issuer_store *s, const char *issuer)
 
 		if (ring->count == KEYS_MAX || algorithm == 0)
 			return fail(ERR_CONFIG, "the signing keys in the state store are damaged");
-		TRY(signing_key_from_der(statement_column(&q, 0), (enum jws_alg_bit)algorithm, &slot.key));
+		TRY(signing_key_from_der(statement_column(&q, 0), (enum jws_alg_bit)algorithm,
+		                         &slot.key));
 		ring->slots[ring->count++] = slot;
 	}
 }
@@ -226,8 +231,8 @@ same_keys(const struct key_ring *a, const struct key_ring *b)
 }
 
 struct err
-key_ring_rotate(struct key_ring *ring, struct issuer_store *s, const struct issuer_settings *settings,
-		int64_t now_s, bool *ret_changed)
+key_ring_rotate(struct key_ring *ring, struct issuer_store *s,
+                const struct issuer_settings *settings, int64_t now_s, bool *ret_changed)
 {
 	CLEANUP(transaction_done) struct transaction t = { 0 };
 	CLEANUP(key_ring_done) struct key_ring fresh = { 0 };
@@ -272,7 +277,8 @@ issuer_store_put_jwks(struct issuer_store *s, const char *name, struct buf *out)
 	CLEANUP(statement_done) struct statement q;
 	const char *before = "{\"keys\":[";
 
-	statement_start(&q, s, "SELECT jwk FROM signing_key WHERE issuer = ?1 ORDER BY active_s, rowid");
+	statement_start(&q, s,
+	                "SELECT jwk FROM signing_key WHERE issuer = ?1 ORDER BY active_s, rowid");
 	statement_text(&q, 1, bytes_text(name));
 	for (bool row;; before = ",") {
 		TRY(statement_row(&q, &row));

@@ -1,6 +1,7 @@
 /* keys.h - the signing keys of one issuer: when each is made, published, used and forgotten.
  *
- *   published ----- overlap ----- signs ------- rotation ------- old ---- last token's life ---- gone
+ *   published ----- overlap ----- signs ------- rotation ------- old ---- last token's life ----
+ * gone
  *
  * The times stand in the store; a ring is what a process holds of them. */
 #ifndef ISSUER_KEYS_H
@@ -11,7 +12,8 @@
 enum {
 	KEYS_MAX = 8,
 	ACCESS_TOKEN_LIFE_MAX_S = 900,
-	/* An old key stays for the longest access token there can be and the widest leeway of a verifier. */
+	/* An old key stays for the longest access token there can be and the widest leeway of a
+	   verifier. */
 	KEY_OLD_S = ACCESS_TOKEN_LIFE_MAX_S + 60,
 	/* A verifier that keeps our keys for a day still knows the next one in time. */
 	KEY_OVERLAP_MAX_S = 86400,
@@ -27,9 +29,11 @@ struct key_ring {
 	size_t count;
 };
 
-/* Brings the store's keys up to `now_s` and the ring to the store. *ret_changed: another set is published. */
+/* Brings the store's keys up to `now_s` and the ring to the store. *ret_changed: another set is
+ * published. */
 struct err key_ring_rotate(struct key_ring *ring, struct issuer_store *s,
-			   const struct issuer_settings *settings, int64_t now_s, bool *ret_changed);
+                           const struct issuer_settings *settings, int64_t now_s,
+                           bool *ret_changed);
 void key_ring_done(struct key_ring *ring);
 /* The key that signs now; NULL for an empty ring. */
 const struct signing_key *key_ring_current(const struct key_ring *ring, int64_t now_s);

@@ -1,8 +1,9 @@
-/* password.c - argon2 (RFC 9106) with our parameters or a stored hash's, and what makes a password fit.
+/* password.c - argon2 (RFC 9106) with our parameters or a stored hash's, and what makes a password
+ * fit.
  *
- * Lanes are part of the result, threads are not: all lanes are computed by the calling thread, so that
- * keeper's hashing pool, and nothing else, decides how many processors logins may take. libargon2 wipes its
- * memory before it frees it. */
+ * Lanes are part of the result, threads are not: all lanes are computed by the calling thread, so
+ * that keeper's hashing pool, and nothing else, decides how many processors logins may take.
+ * libargon2 wipes its memory before it frees it. */
 #include <argon2.h>
 #include <openssl/crypto.h>
 
@@ -35,7 +36,8 @@ compute(const struct phc *p, struct bytes password, uint8_t tag[PHC_TAG_MAX])
 	static const argon2_type types[] = {
 		[PHC_ARGON2D] = Argon2_d, [PHC_ARGON2I] = Argon2_i, [PHC_ARGON2ID] = Argon2_id
 	};
-	/* The library takes mutable pointers, and writes through them only with flags that are not set. */
+	/* The library takes mutable pointers, and writes through them only with flags that are not
+	 * set. */
 	argon2_context c = {
 		.out = tag,
 		.outlen = (uint32_t)p->tag_len,
@@ -77,9 +79,9 @@ password_hash(struct bytes password, struct buf *ret_phc)
 static bool
 is_ours(const struct phc *p)
 {
-	return p->type == ours.type && p->version == ours.version && p->memory_kib == ours.memory_kib &&
-	       p->passes == ours.passes && p->lanes == ours.lanes && p->salt_len >= ours.salt_len &&
-	       p->tag_len >= ours.tag_len;
+	return p->type == ours.type && p->version == ours.version &&
+	       p->memory_kib == ours.memory_kib && p->passes == ours.passes &&
+	       p->lanes == ours.lanes && p->salt_len >= ours.salt_len && p->tag_len >= ours.tag_len;
 }
 
 static struct err
@@ -92,8 +94,8 @@ verify(const struct phc *p, struct bytes password, bool *ret_rehash)
 		return refused();
 	TRY(compute(p, password, tag));
 
-	bool same =
-		bytes_equal_secret((struct bytes){ tag, p->tag_len }, (struct bytes){ p->tag, p->tag_len });
+	bool same = bytes_equal_secret((struct bytes){ tag, p->tag_len },
+	                               (struct bytes){ p->tag, p->tag_len });
 
 	OPENSSL_cleanse(tag, sizeof tag);
 	if (!same)
@@ -108,9 +110,12 @@ user_check_password(const struct user *u, struct bytes password, bool *ret_rehas
 	bool is_usable = u != NULL && !u->is_disabled, rehash = false;
 	struct phc p;
 
-	/* A hash that cannot be read never gets into the store; should it, the user is as good as unknown. */
+	/* A hash that cannot be read never gets into the store; should it, the user is as good as
+	 * unknown. */
 	if (u == NULL || failed(phc_parse(u->hash, &p)))
-		p = ours, is_usable = false; /* salt and tag all zero: whatever comes out, nobody logs in by it */
+		p = ours,
+		is_usable =
+			false; /* salt and tag all zero: whatever comes out, nobody logs in by it */
 
 	struct err e = verify(&p, password, &rehash);
 
@@ -144,17 +149,19 @@ is_repetition(struct bytes text)
 	return false;
 }
 
-/* "abcdefghijkl", "210987654321": each byte is the neighbour of the one before, round from 9 to 0. */
+/* "abcdefghijkl", "210987654321": each byte is the neighbour of the one before, round from 9 to 0.
+ */
 static bool
 is_run(struct bytes text)
 {
-	int step = text.len > 1 && text.at[1] != text.at[0] + 1 && !(text.at[0] == '9' && text.at[1] == '0')
-			   ? -1
-			   : 1;
+	int step = text.len > 1 && text.at[1] != text.at[0] + 1 &&
+	                           !(text.at[0] == '9' && text.at[1] == '0')
+	                   ? -1
+	                   : 1;
 
 	for (size_t i = 1; i < text.len; i++) {
 		bool round = step > 0 ? text.at[i - 1] == '9' && text.at[i] == '0'
-				      : text.at[i - 1] == '0' && text.at[i] == '9';
+		                      : text.at[i - 1] == '0' && text.at[i] == '9';
 
 		if (text.at[i] != text.at[i - 1] + step && !round)
 			return false;

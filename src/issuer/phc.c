@@ -56,7 +56,7 @@ number(struct bytes text, const char *prefix, uint32_t max, uint32_t *ret)
 		return malformed();
 	if (value > max)
 		return fail(ERR_CONFIG,
-			    "the password hash asks for more than 256 MiB, 10 passes or 16 lanes");
+		            "the password hash asks for more than 256 MiB, 10 passes or 16 lanes");
 	*ret = (uint32_t)value;
 	return OK;
 }
@@ -114,7 +114,8 @@ phc_parse(struct bytes text, struct phc *ret)
 {
 	struct phc p = { 0 };
 
-	if (text.len == 0 || text.len > PHC_TEXT_MAX || text.at[0] != '$' || text.at[text.len - 1] == '$')
+	if (text.len == 0 || text.len > PHC_TEXT_MAX || text.at[0] != '$' ||
+	    text.at[text.len - 1] == '$')
 		return malformed();
 
 	struct reader r = reader_of(bytes_slice(text, 1, text.len));
@@ -133,8 +134,8 @@ phc_parse(struct bytes text, struct phc *ret)
 void
 phc_put(const struct phc *p, struct buf *out)
 {
-	buf_printf(out, "$%s$v=%u$m=%u,t=%u,p=%u$", type_names[p->type], p->version, p->memory_kib, p->passes,
-		   p->lanes);
+	buf_printf(out, "$%s$v=%u$m=%u,t=%u,p=%u$", type_names[p->type], p->version, p->memory_kib,
+	           p->passes, p->lanes);
 	base64_put(out, (struct bytes){ p->salt, p->salt_len }, false);
 	buf_put_u8(out, '$');
 	base64_put(out, (struct bytes){ p->tag, p->tag_len }, false);

@@ -1,21 +1,24 @@
 /* refresh.c - sessions: refresh families, one row each (RFC 9700 section 4.14.2).
  *
- * A refresh token is handle (128 random bits, the family's for life) and secret (256 bits, new each time).
- * Of both only SHA-256 is stored: the family's current secret and, for GRACE_S, the one before. So a family
- * never grows, and *any* older token of it is known as used: right handle, wrong secret. Nobody can make
- * such a token up to end a stranger's session, for the handle is in no place but the family's own tokens.
+ * A refresh token is handle (128 random bits, the family's for life) and secret (256 bits, new each
+ * time). Of both only SHA-256 is stored: the family's current secret and, for GRACE_S, the one
+ * before. So a family never grows, and *any* older token of it is known as used: right handle,
+ * wrong secret. Nobody can make such a token up to end a stranger's session, for the handle is in
+ * no place but the family's own tokens.
  *
- * Time of comparison (CWE-208): the family is looked up by the hash of its handle, in an index, thus not in
- * constant time. What leaks is how much of a stored SHA-256 agrees with that of what was sent; nobody finds 128
- * random bits from their hash, and the handle alone opens nothing. The secret is never looked up: its hash is
- * compared with bytes_equal_secret().
+ * Time of comparison (CWE-208): the family is looked up by the hash of its handle, in an index,
+ * thus not in constant time. What leaks is how much of a stored SHA-256 agrees with that of what
+ * was sent; nobody finds 128 random bits from their hash, and the handle alone opens nothing. The
+ * secret is never looked up: its hash is compared with bytes_equal_secret().
  *
- * The next secret is HMAC-SHA-256(a key of this store, handle and secret). A client whose answer was lost,
- * and two requests at once, thus get the same successor though it is stored nowhere: a family is one line and
- * cannot branch. The first use of the successor ends the grace of its parent.
+ * The next secret is HMAC-SHA-256(a key of this store, handle and secret). A client whose answer
+ * was lost, and two requests at once, thus get the same successor though it is stored nowhere: a
+ * family is one line and cannot branch. The first use of the successor ends the grace of its
+ * parent.
  *
- * Time: what has expired is deleted whenever a session is begun or used, so a clock that later jumps back
- * finds nothing to revive. What no one touched meanwhile lives longer by the jump, never more. */
+ * Time: what has expired is deleted whenever a session is begun or used, so a clock that later
+ * jumps back finds nothing to revive. What no one touched meanwhile lives longer by the jump, never
+ * more. */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -43,7 +46,7 @@ struct family {
 	uint8_t current[HASH_LEN], previous[HASH_LEN];
 	bool has_previous;
 	int64_t auth_s, expires_s, rotated_s;
-	bool is_disabled;                       /* its user */
+	bool is_disabled;                             /* its user */
 	struct bytes subject, name, roles, client_id; /* borrowed from the statement that read it */
 };
 
@@ -66,8 +69,8 @@ static struct err
 sha256(const uint8_t *at, size_t len, uint8_t ret[HASH_LEN])
 {
 	return EVP_Digest(at, len, ret, NULL, EVP_sha256(), NULL) == 1
-		       ? OK
-		       : fail(ERR_SYSTEM, "SHA-256 does not work");
+	               ? OK
+	               : fail(ERR_SYSTEM, "SHA-256 does not work");
 }
 
 static struct bytes
@@ -83,7 +86,7 @@ successor_of(const struct issuer *i, const struct token *t, struct token *ret)
 
 	memcpy(ret->raw, t->raw, HANDLE_LEN);
 	if (HMAC(EVP_sha256(), i->successor_key.at, (int)i->successor_key.len, t->raw, TOKEN_LEN,
-		 ret->raw + HANDLE_LEN, &len) == NULL ||
+	         ret->raw + HANDLE_LEN, &len) == NULL ||
 	    len != SECRET_LEN)
 		return fail(ERR_SYSTEM, "HMAC-SHA-256 does not work");
 	return OK;
@@ -123,10 +126,10 @@ static struct err
 families_purge(struct issuer_store *s, int64_t now_s)
 {
 	TRY(run_with(s, "DELETE FROM family WHERE idle_s <= ?1", now_s));
-	return run_with(
-		s,
-		"UPDATE family SET previous_hash = NULL WHERE previous_hash IS NOT NULL AND rotated_s < ?1",
-		now_s - GRACE_S);
+	return run_with(s,
+	                "UPDATE family SET previous_hash = NULL WHERE previous_hash IS NOT NULL "
+	                "AND rotated_s < ?1",
+	                now_s - GRACE_S);
 }
 
 /* Fills what the caller gets. On failure *ret holds nothing. */
@@ -161,10 +164,11 @@ family_insert(const struct issuer *i, const struct token *t, const struct access
 
 	TRY(sha256(t->raw, HANDLE_LEN, handle_hash));
 	TRY(sha256(t->raw + HANDLE_LEN, SECRET_LEN, current));
-	statement_start(&q, i->store,
-			"INSERT INTO family (handle_hash, issuer, user, client_id, auth_s, expires_s, "
-			"idle_s, current_hash,"
-			" rotated_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5)");
+	statement_start(
+		&q, i->store,
+		"INSERT INTO family (handle_hash, issuer, user, client_id, auth_s, expires_s, "
+		"idle_s, current_hash,"
+		" rotated_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5)");
 	statement_blob(&q, 1, hash_bytes(handle_hash));
 	statement_text(&q, 2, bytes_text(i->own->name));
 	statement_int(&q, 3, user);
@@ -182,22 +186,26 @@ families_trim(struct issuer_store *s, int64_t user)
 	CLEANUP(statement_done) struct statement q;
 
 	statement_start(&q, s,
-			"DELETE FROM family WHERE user = ?1 AND rowid NOT IN (SELECT rowid FROM family WHERE "
-			"user = ?1"
-			" ORDER BY auth_s DESC, rowid DESC LIMIT ?2)");
+	                "DELETE FROM family WHERE user = ?1 AND rowid NOT IN (SELECT rowid FROM "
+	                "family WHERE "
+	                "user = ?1"
+	                " ORDER BY auth_s DESC, rowid DESC LIMIT ?2)");
 	statement_int(&q, 1, user);
 	statement_int(&q, 2, FAMILIES_PER_USER_MAX);
 	return statement_run(&q);
 }
 
-/* In the transaction of the grant: the password took a while to check. The statement keeps roles and name. */
+/* In the transaction of the grant: the password took a while to check. The statement keeps roles
+ * and name. */
 static struct err
 user_again(struct statement *q, const struct issuer *i, const struct user *u, struct access *ret,
-	   int64_t *ret_id)
+           int64_t *ret_id)
 {
 	bool row = false;
 
-	statement_start(q, i->store, "SELECT id, roles, disabled, generation, name FROM user WHERE subject = ?1");
+	statement_start(
+		q, i->store,
+		"SELECT id, roles, disabled, generation, name FROM user WHERE subject = ?1");
 	statement_text(q, 1, u->subject);
 	TRY(statement_row(q, &row));
 	if (!row || statement_column_int(q, 2) != 0 || statement_column_int(q, 3) != u->generation)
@@ -210,7 +218,7 @@ user_again(struct statement *q, const struct issuer *i, const struct user *u, st
 
 struct err
 issuer_grant(struct issuer *i, const struct user *u, struct bytes client_id, int64_t now_s,
-	     struct issued *ret)
+             struct issued *ret)
 {
 	CLEANUP(transaction_done) struct transaction t = { 0 };
 	CLEANUP(statement_done) struct statement q = { 0 };
@@ -245,8 +253,8 @@ token_parse(struct bytes text, struct token *ret)
 {
 	size_t len = 0;
 
-	if (text.len != TOKEN_TEXT_LEN || failed(base64url_decode(text, ret->raw, sizeof ret->raw, &len)) ||
-	    len != TOKEN_LEN)
+	if (text.len != TOKEN_TEXT_LEN ||
+	    failed(base64url_decode(text, ret->raw, sizeof ret->raw, &len)) || len != TOKEN_LEN)
 		return refused(REFRESH_UNKNOWN);
 	return OK;
 }
@@ -257,11 +265,12 @@ family_find(struct statement *q, const struct issuer *i, const struct token *t, 
 	bool row = false;
 
 	TRY(sha256(t->raw, HANDLE_LEN, ret->handle_hash));
-	statement_start(q, i->store,
-			"SELECT f.current_hash, f.previous_hash, f.auth_s, f.expires_s, f.rotated_s, "
-			"u.disabled, u.subject,"
-			" u.roles, f.client_id, u.name FROM family f JOIN user u ON u.id = f.user"
-			" WHERE f.handle_hash = ?1 AND f.issuer = ?2");
+	statement_start(
+		q, i->store,
+		"SELECT f.current_hash, f.previous_hash, f.auth_s, f.expires_s, f.rotated_s, "
+		"u.disabled, u.subject,"
+		" u.roles, f.client_id, u.name FROM family f JOIN user u ON u.id = f.user"
+		" WHERE f.handle_hash = ?1 AND f.issuer = ?2");
 	statement_blob(q, 1, hash_bytes(ret->handle_hash));
 	statement_text(q, 2, bytes_text(i->own->name));
 	TRY(statement_row(q, &row));
@@ -283,22 +292,26 @@ family_find(struct statement *q, const struct issuer *i, const struct token *t, 
 }
 
 static struct err
-family_rotate(const struct issuer *i, const struct family *f, const uint8_t next[HASH_LEN], int64_t now_s)
+family_rotate(const struct issuer *i, const struct family *f, const uint8_t next[HASH_LEN],
+              int64_t now_s)
 {
 	CLEANUP(statement_done) struct statement q;
 
 	/* Compare and set: whatever else were to write, one token has one successor. */
 	statement_start(&q, i->store,
-			"UPDATE family SET previous_hash = current_hash, current_hash = ?3, rotated_s = ?4, "
-			"idle_s = ?5"
-			" WHERE handle_hash = ?1 AND current_hash = ?2");
+	                "UPDATE family SET previous_hash = current_hash, current_hash = ?3, "
+	                "rotated_s = ?4, "
+	                "idle_s = ?5"
+	                " WHERE handle_hash = ?1 AND current_hash = ?2");
 	statement_blob(&q, 1, hash_bytes(f->handle_hash));
 	statement_blob(&q, 2, hash_bytes(f->current));
 	statement_blob(&q, 3, hash_bytes(next));
 	statement_int(&q, 4, now_s);
 	statement_int(&q, 5, earlier(f->expires_s, now_s + i->own->refresh_idle_ttl_s));
 	TRY(statement_run(&q));
-	return store_changes(i->store) == 1 ? OK : fail(ERR_UPSTREAM, "the state store changed underneath");
+	return store_changes(i->store) == 1
+	               ? OK
+	               : fail(ERR_UPSTREAM, "the state store changed underneath");
 }
 
 static struct err
@@ -311,10 +324,11 @@ family_delete(const struct issuer *i, const struct family *f)
 	return statement_run(&q);
 }
 
-/* May this token go on? Writes its successor and moves the family where it is the token's first use. */
+/* May this token go on? Writes its successor and moves the family where it is the token's first
+ * use. */
 static struct err
-family_use(const struct issuer *i, const struct family *f, const struct token *t, struct bytes client_id,
-	   int64_t now_s, struct token *ret)
+family_use(const struct issuer *i, const struct family *f, const struct token *t,
+           struct bytes client_id, int64_t now_s, struct token *ret)
 {
 	uint8_t presented[HASH_LEN], next[HASH_LEN];
 	int64_t since = now_s - f->rotated_s;
@@ -325,9 +339,9 @@ family_use(const struct issuer *i, const struct family *f, const struct token *t
 
 	bool is_current = bytes_equal_secret(hash_bytes(presented), hash_bytes(f->current));
 	bool is_again = f->has_previous &&
-			bytes_equal_secret(hash_bytes(presented), hash_bytes(f->previous)) &&
-			bytes_equal_secret(hash_bytes(next), hash_bytes(f->current)) && since >= 0 &&
-			since <= GRACE_S;
+	                bytes_equal_secret(hash_bytes(presented), hash_bytes(f->previous)) &&
+	                bytes_equal_secret(hash_bytes(next), hash_bytes(f->current)) &&
+	                since >= 0 && since <= GRACE_S;
 
 	if (!is_current && !is_again)
 		return refused(REFRESH_REUSED);
@@ -344,7 +358,8 @@ ends_family(struct err e)
 	return e.kind == ERR_IDENTITY && (e.code == REFRESH_REUSED || e.code == REFRESH_DISABLED);
 }
 
-/* Whose session was refused: for the audit record. Short of memory it tells less, but the verdict stands. */
+/* Whose session was refused: for the audit record. Short of memory it tells less, but the verdict
+ * stands. */
 static void
 tell_whose(const struct family *f, struct issued *ret)
 {
@@ -355,7 +370,7 @@ tell_whose(const struct family *f, struct issued *ret)
 /* Inside the transaction: everything but its end. */
 static struct err
 refresh_inside(const struct issuer *i, const struct token *t, struct bytes client_id, int64_t now_s,
-	       struct issued *ret)
+               struct issued *ret)
 {
 	CLEANUP(statement_done) struct statement q = { 0 };
 	CLEANUP(token_done) struct token next;
@@ -372,16 +387,18 @@ refresh_inside(const struct issuer *i, const struct token *t, struct bytes clien
 		TRY(family_delete(i, &f));
 	TRY(verdict);
 
-	struct access a = {
-		.subject = f.subject, .name = f.name, .roles = f.roles, .client_id = client_id, .auth_s = f.auth_s
-	};
+	struct access a = { .subject = f.subject,
+		            .name = f.name,
+		            .roles = f.roles,
+		            .client_id = client_id,
+		            .auth_s = f.auth_s };
 
 	return issue(i, &a, &next, now_s, ret);
 }
 
 struct err
 issuer_refresh(struct issuer *i, struct bytes refresh_token, struct bytes client_id, int64_t now_s,
-	       struct issued *ret)
+               struct issued *ret)
 {
 	CLEANUP(transaction_done) struct transaction t = { 0 };
 	CLEANUP(token_done) struct token presented;

@@ -1,5 +1,5 @@
-/* statement.c - see store.h: SQLite results as errors, statements that remember their first failure, and
- * transactions that roll back unless committed. */
+/* statement.c - see store.h: SQLite results as errors, statements that remember their first
+ * failure, and transactions that roll back unless committed. */
 #include "issuer/store.h"
 
 /* Errors */
@@ -25,7 +25,8 @@ store_error(struct issuer_store *s, int rc)
 		return fail(ERR_CONFLICT, "the state store has such an entry already");
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return fail(ERR_CONFIG, "the state store (state.db) is damaged: restore it from a backup");
+		return fail(ERR_CONFIG,
+		            "the state store (state.db) is damaged: restore it from a backup");
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_CANTOPEN:
@@ -89,14 +90,15 @@ bound_address(struct bytes value)
 void
 statement_text(struct statement *q, int n, struct bytes value)
 {
-	statement_bound(q, sqlite3_bind_text64(q->at, n, bound_address(value), value.len, SQLITE_STATIC,
-					       SQLITE_UTF8));
+	statement_bound(q, sqlite3_bind_text64(q->at, n, bound_address(value), value.len,
+	                                       SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void
 statement_blob(struct statement *q, int n, struct bytes value)
 {
-	statement_bound(q, sqlite3_bind_blob64(q->at, n, bound_address(value), value.len, SQLITE_STATIC));
+	statement_bound(
+		q, sqlite3_bind_blob64(q->at, n, bound_address(value), value.len, SQLITE_STATIC));
 }
 
 void
@@ -169,7 +171,8 @@ transaction_begin(struct transaction *t, struct issuer_store *s)
 struct err
 transaction_commit(struct transaction *t)
 {
-	/* After a failed COMMIT the transaction is still open, so transaction_done() rolls it back. */
+	/* After a failed COMMIT the transaction is still open, so transaction_done() rolls it back.
+	 */
 	TRY(store_run(t->store, "COMMIT"));
 	t->store = NULL;
 	return OK;
@@ -179,6 +182,7 @@ void
 transaction_done(struct transaction *t)
 {
 	if (t->store != NULL && !sqlite3_get_autocommit(t->store->db))
-		(void)store_run(t->store, "ROLLBACK"); /* SQLite rolls back itself when this fails */
+		(void)store_run(t->store,
+		                "ROLLBACK"); /* SQLite rolls back itself when this fails */
 	t->store = NULL;
 }

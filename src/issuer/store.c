@@ -1,8 +1,8 @@
 /* store.c - opening the SQLite state store safely, its schema, and the keys all processes share.
  *
- * Whoever reads this file owns every session: it holds the signing keys. So the file is 0600 and only
- * keeper and the `user` command, run by the same account, open it. SQLite's page cache is ordinary
- * memory and is not wiped; keeper, which alone holds it, has no core dumps. */
+ * Whoever reads this file owns every session: it holds the signing keys. So the file is 0600 and
+ * only keeper and the `user` command, run by the same account, open it. SQLite's page cache is
+ * ordinary memory and is not wiped; keeper, which alone holds it, has no core dumps. */
 #include "issuer/store.h"
 
 #include <errno.h>
@@ -26,7 +26,8 @@ enum {
 	PATH_LEN_MAX = 4096,
 };
 
-/* Version n is what is there after the first n of these ran. Never edit one that was released: append. */
+/* Version n is what is there after the first n of these ran. Never edit one that was released:
+ * append. */
 static const char *const migrations[] = {
 	"CREATE TABLE user ("
 	" id INTEGER PRIMARY KEY,"
@@ -114,7 +115,8 @@ directory_check(const char *path, bool may_create)
 	return OK;
 }
 
-/* Made here and not by SQLite, whose mode would depend on the umask; its WAL takes the mode over. */
+/* Made here and not by SQLite, whose mode would depend on the umask; its WAL takes the mode over.
+ */
 static struct err
 file_check(const char *path, bool may_create)
 {
@@ -133,7 +135,8 @@ file_check(const char *path, bool may_create)
 	if (!S_ISREG(st.st_mode))
 		return fail(ERR_CONFIG, "the state store (state.db) is no plain file");
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return fail(ERR_CONFIG, "the state store (state.db) is open to others: chmod 600 it");
+		return fail(ERR_CONFIG,
+		            "the state store (state.db) is open to others: chmod 600 it");
 	if (access(path, may_create ? R_OK | W_OK : R_OK) < 0)
 		return system_fail(
 			"the state store (state.db) is not readable and writable for this account");
@@ -160,8 +163,9 @@ store_wal(struct issuer_store *s)
 
 		if (rc != SQLITE_BUSY && rc != SQLITE_LOCKED)
 			return rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE
-				       ? fail(ERR_CONFIG, "the file system of the state store cannot do WAL")
-				       : store_error(s, rc);
+			               ? fail(ERR_CONFIG,
+			                      "the file system of the state store cannot do WAL")
+			               : store_error(s, rc);
 		wait_ms(WAL_WAIT_MS);
 	}
 	return fail(ERR_UPSTREAM, "the state store is busy: another process holds it");
@@ -175,8 +179,9 @@ store_settings(struct issuer_store *s)
 	TRY(store_error(s, sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL)));
 	TRY(store_error(s, sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL)));
 	/* secure_delete: a retired signing key is overwritten, not only unlinked. */
-	return store_run(s, "PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
-			    "PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON;");
+	return store_run(
+		s, "PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
+		   "PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON;");
 }
 
 static struct err
@@ -191,12 +196,14 @@ store_version(struct issuer_store *s, int64_t *ret)
 		return OK;
 	}
 	if (application != STORE_APPLICATION_ID)
-		return fail(ERR_CONFIG, "state.db belongs to another program: name another state directory");
+		return fail(ERR_CONFIG,
+		            "state.db belongs to another program: name another state directory");
 	if (!sqlite_answers(s, "PRAGMA quick_check(1)", "ok"))
 		return store_damaged();
 	TRY(read_one(s, "SELECT coalesce(max(version), 0) FROM migration", ret));
 	if (*ret > (int64_t)ARRAY_LEN(migrations))
-		return fail(ERR_CONFIG, "the state store was written by a newer gatewarden: use that one");
+		return fail(ERR_CONFIG,
+		            "the state store was written by a newer gatewarden: use that one");
 	return *ret >= 1 ? OK : store_damaged();
 }
 
@@ -224,10 +231,10 @@ store_migrate(struct issuer_store *s)
 	if (version == (int64_t)ARRAY_LEN(migrations))
 		return OK;
 	if (version == 0)
-		TRY(store_run(
-			s, "PRAGMA application_id=1196913524;"
-			   "CREATE TABLE migration (version INTEGER PRIMARY KEY, applied_s INTEGER NOT NULL) "
-			   "STRICT;"));
+		TRY(store_run(s, "PRAGMA application_id=1196913524;"
+		                 "CREATE TABLE migration (version INTEGER PRIMARY KEY, applied_s "
+		                 "INTEGER NOT NULL) "
+		                 "STRICT;"));
 	for (; version < (int64_t)ARRAY_LEN(migrations); version++) {
 		TRY(store_run(s, migrations[version]));
 		TRY(migration_note(s, version + 1));
@@ -242,8 +249,9 @@ store_prepare_readonly(struct issuer_store *s)
 
 	TRY(store_version(s, &version));
 	return version == (int64_t)ARRAY_LEN(migrations)
-		       ? OK
-		       : fail(ERR_CONFIG, "the state store is of an older version: start gatewarden once");
+	               ? OK
+	               : fail(ERR_CONFIG,
+	                      "the state store is of an older version: start gatewarden once");
 }
 
 static struct err
@@ -251,8 +259,9 @@ store_open_file(const char *file, bool readonly, struct issuer_store *s)
 {
 	int flags = readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 
-	TRY(store_error(s, sqlite3_open_v2(file, &s->db, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
-					   NULL)));
+	TRY(store_error(s, sqlite3_open_v2(file, &s->db,
+	                                   flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
+	                                   NULL)));
 	TRY(store_settings(s));
 	if (readonly)
 		return store_prepare_readonly(s);
@@ -327,7 +336,9 @@ shared_key_make(struct issuer_store *s, struct bytes name)
 	CLEANUP(statement_done) struct statement q;
 
 	TRY(secret_random(SHARED_KEY_LEN, &fresh));
-	statement_start(&q, s, "INSERT INTO shared_key (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+	statement_start(
+		&q, s,
+		"INSERT INTO shared_key (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
 	statement_text(&q, 1, name);
 	statement_blob(&q, 2, secret_bytes(&fresh));
 	return statement_run(&q);

@@ -42,8 +42,8 @@ int64_t statement_column_int(struct statement *q, int column);
 /* A BLOB of exactly `len` bytes; otherwise the store is damaged. */
 struct err statement_column_exact(struct statement *q, int column, uint8_t *ret, size_t len);
 
-/* BEGIN IMMEDIATE: readers inside see what no other writer can change. Rolled back by CLEANUP unless
- * committed. */
+/* BEGIN IMMEDIATE: readers inside see what no other writer can change. Rolled back by CLEANUP
+ * unless committed. */
 struct transaction {
 	struct issuer_store *store; /* NULL: over, or never begun */
 };

@@ -1,10 +1,11 @@
-/* throttle.c - see issuer.h. Two tables of fixed size, sets of WAYS entries found by a keyed hash, so
- * nobody can choose names that meet in one set.
+/* throttle.c - see issuer.h. Two tables of fixed size, sets of WAYS entries found by a keyed hash,
+ * so nobody can choose names that meet in one set.
  *
- * A newcomer that finds its set full does not push out an entry that failed more often: it takes one
- * failure off the weakest, as in counting sketches. To get rid of an entry with 16 failures a flood must
- * land 16 failures of other names in its one set of SETS, each paid with a password hash. What is
- * lost meanwhile is the memory of the flood's own names; the address they come from has its own entry. */
+ * A newcomer that finds its set full does not push out an entry that failed more often: it takes
+ * one failure off the weakest, as in counting sketches. To get rid of an entry with 16 failures a
+ * flood must land 16 failures of other names in its one set of SETS, each paid with a password
+ * hash. What is lost meanwhile is the memory of the flood's own names; the address they come from
+ * has its own entry. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 
@@ -59,8 +60,8 @@ throttle_free(struct throttle *t)
 	free(t);
 }
 
-/* An IPv6 subscriber has a whole /64 of addresses; IPv4 written as IPv6 is IPv4. Other text stands for
- * itself. */
+/* An IPv6 subscriber has a whole /64 of addresses; IPv4 written as IPv6 is IPv4. Other text stands
+ * for itself. */
 static uint64_t
 address_hash(const struct throttle *t, struct bytes address)
 {
@@ -122,7 +123,8 @@ entry_wait_s(const struct entry *e, uint32_t free_of_charge, uint64_t now_us)
 	if (e == NULL)
 		return 0;
 
-	uint64_t until_us = e->last_us + delay_s(failures_now(e, now_us), free_of_charge) * SECOND_US;
+	uint64_t until_us =
+		e->last_us + delay_s(failures_now(e, now_us), free_of_charge) * SECOND_US;
 
 	/* Rounded up: who waits as told is not refused again. */
 	return until_us <= now_us ? 0 : (unsigned)((until_us - now_us + SECOND_US - 1) / SECOND_US);
@@ -131,7 +133,8 @@ entry_wait_s(const struct entry *e, uint32_t free_of_charge, uint64_t now_us)
 unsigned
 throttle_wait_s(struct throttle *t, struct bytes user, struct bytes address, uint64_t now_us)
 {
-	unsigned by_user = entry_wait_s(find(&t->users, bytes_hash(user, t->key)), FREE_USER, now_us);
+	unsigned by_user =
+		entry_wait_s(find(&t->users, bytes_hash(user, t->key)), FREE_USER, now_us);
 	unsigned by_address =
 		entry_wait_s(find(&t->addresses, address_hash(t, address)), FREE_ADDRESS, now_us);
 
@@ -145,7 +148,8 @@ weakest(struct entry *set, uint64_t now_us)
 	struct entry *best = &set[0];
 
 	for (size_t i = 1; i < WAYS; i++) {
-		uint32_t failures = failures_now(&set[i], now_us), least = failures_now(best, now_us);
+		uint32_t failures = failures_now(&set[i], now_us),
+			 least = failures_now(best, now_us);
 
 		if (failures < least || (failures == least && set[i].last_us < best->last_us))
 			best = &set[i];
@@ -176,9 +180,10 @@ count_failure(struct table_of_failures *table, uint64_t hash, uint32_t most, uin
 void
 throttle_failed(struct throttle *t, struct bytes user, struct bytes address, uint64_t now_us)
 {
-	count_failure(&t->users, bytes_hash(user, t->key), FREE_USER + FAILURES_BEYOND_FREE_MAX, now_us);
-	count_failure(&t->addresses, address_hash(t, address), FREE_ADDRESS + FAILURES_BEYOND_FREE_MAX,
-		      now_us);
+	count_failure(&t->users, bytes_hash(user, t->key), FREE_USER + FAILURES_BEYOND_FREE_MAX,
+	              now_us);
+	count_failure(&t->addresses, address_hash(t, address),
+	              FREE_ADDRESS + FAILURES_BEYOND_FREE_MAX, now_us);
 }
 
 void
@@ -186,7 +191,8 @@ throttle_succeeded(struct throttle *t, struct bytes user, struct bytes address)
 {
 	struct entry *e = find(&t->users, bytes_hash(user, t->key));
 
-	/* The address keeps its count: else who has one account could use it to try others without delay. */
+	/* The address keeps its count: else who has one account could use it to try others without
+	 * delay. */
 	(void)address;
 	if (e != NULL)
 		*e = (struct entry){ 0 };

@@ -58,9 +58,9 @@ user_add(struct issuer_store *s, struct bytes name, struct bytes roles, struct b
 	/* Refused here, so that no login ever meets a hash it cannot afford. */
 	TRY(phc_parse(phc, &parsed));
 	uuid_v4(subject);
-	statement_start(
-		&q, s,
-		"INSERT INTO user (name, subject, hash, roles, created_s) VALUES (?1, ?2, ?3, ?4, ?5)");
+	statement_start(&q, s,
+	                "INSERT INTO user (name, subject, hash, roles, created_s) VALUES (?1, ?2, "
+	                "?3, ?4, ?5)");
 	statement_text(&q, 1, name);
 	statement_text(&q, 2, (struct bytes){ (const uint8_t *)subject, sizeof subject });
 	statement_text(&q, 3, phc);
@@ -69,13 +69,14 @@ user_add(struct issuer_store *s, struct bytes name, struct bytes roles, struct b
 
 	struct err e = statement_run(&q);
 
-	return e.kind == ERR_CONFLICT ? fail(ERR_CONFLICT, "there is a user of this name already") : e;
+	return e.kind == ERR_CONFLICT ? fail(ERR_CONFLICT, "there is a user of this name already")
+	                              : e;
 }
 
-static const char find_sql[] =
-	"SELECT name, subject, hash, roles, disabled, created_s, generation FROM user WHERE name = ?1";
-static const char list_sql[] =
-	"SELECT name, subject, hash, roles, disabled, created_s, generation FROM user ORDER BY name";
+static const char find_sql[] = "SELECT name, subject, hash, roles, disabled, created_s, generation "
+			       "FROM user WHERE name = ?1";
+static const char list_sql[] = "SELECT name, subject, hash, roles, disabled, created_s, generation "
+			       "FROM user ORDER BY name";
 
 /* A row of either. */
 static void
@@ -127,7 +128,8 @@ families_revoke(struct issuer_store *s, struct bytes name)
 {
 	CLEANUP(statement_done) struct statement q;
 
-	statement_start(&q, s, "DELETE FROM family WHERE user = (SELECT id FROM user WHERE name = ?1)");
+	statement_start(&q, s,
+	                "DELETE FROM family WHERE user = (SELECT id FROM user WHERE name = ?1)");
 	statement_text(&q, 1, name);
 	return statement_run(&q);
 }
@@ -143,7 +145,8 @@ password_store(struct issuer_store *s, struct bytes name, struct bytes phc)
 {
 	CLEANUP(statement_done) struct statement q;
 
-	statement_start(&q, s, "UPDATE user SET hash = ?2, generation = generation + 1 WHERE name = ?1");
+	statement_start(&q, s,
+	                "UPDATE user SET hash = ?2, generation = generation + 1 WHERE name = ?1");
 	statement_text(&q, 1, name);
 	statement_text(&q, 2, phc);
 	TRY(statement_run(&q));
@@ -168,7 +171,9 @@ disabled_store(struct issuer_store *s, struct bytes name, bool disabled)
 {
 	CLEANUP(statement_done) struct statement q;
 
-	statement_start(&q, s, "UPDATE user SET disabled = ?2, generation = generation + 1 WHERE name = ?1");
+	statement_start(
+		&q, s,
+		"UPDATE user SET disabled = ?2, generation = generation + 1 WHERE name = ?1");
 	statement_text(&q, 1, name);
 	statement_int(&q, 2, disabled);
 	TRY(statement_run(&q));

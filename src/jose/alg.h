@@ -1,5 +1,5 @@
-/* alg.h - the signature algorithms we know (RFC 7518 section 3.1, RFC 8037) and the kinds of key they
- * need, as two tables. Used inside src/jose only. */
+/* alg.h - the signature algorithms we know (RFC 7518 section 3.1, RFC 8037) and the kinds of key
+ * they need, as two tables. Used inside src/jose only. */
 #ifndef JOSE_ALG_H
 #define JOSE_ALG_H
 

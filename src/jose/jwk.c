@@ -92,7 +92,8 @@ operations_verify(const struct json *operations)
 
 	if (operations->type != JSON_ARRAY)
 		return false;
-	for (const struct json *i = json_first(operations); i != NULL; i = json_next(operations, i)) {
+	for (const struct json *i = json_first(operations); i != NULL;
+	     i = json_next(operations, i)) {
 		if (!json_string(i, &text))
 			return false;
 		found |= bytes_is(text, "verify");
@@ -310,7 +311,8 @@ jwk_fits(const struct jwk *k, enum jws_alg_bit alg)
 }
 
 struct err
-jwk_verify(const struct jwk *key, enum jws_alg_bit alg, struct bytes message, struct bytes signature)
+jwk_verify(const struct jwk *key, enum jws_alg_bit alg, struct bytes message,
+           struct bytes signature)
 {
 	for (size_t i = 0; i < key->verifier_count; i++) {
 		if (key->verifiers[i].alg->bit != alg)

@@ -8,7 +8,9 @@
 static struct err
 refuse(enum jwt_check check, const char *why)
 {
-	return (struct err){ .kind = ERR_IDENTITY, .code = (unsigned)check & 0xffffffu, .why = why };
+	return (struct err){ .kind = ERR_IDENTITY,
+		             .code = (unsigned)check & 0xffffffu,
+		             .why = why };
 }
 
 const char *
@@ -81,7 +83,8 @@ read_text(const struct json *header, const char *name, struct bytes *ret)
 static struct err
 read_header(const struct json *header, struct jws *j)
 {
-	/* RFC 7515 section 4.1.11: we understand no extension, so any `crit` names one we do not. */
+	/* RFC 7515 section 4.1.11: we understand no extension, so any `crit` names one we do not.
+	 */
 	if (json_member(header, "crit") != NULL)
 		return refuse(JWT_HEADER, "the token demands an extension (crit)");
 	/* RFC 7797 section 7 allows b64 only with crit, and RFC 7519 has no use for it. */
@@ -121,7 +124,8 @@ jws_parse(struct bytes token, struct arena *arena, struct jws *ret)
 	ret->signing_input = bytes_slice(token, 0, parts[0].len + 1 + parts[1].len);
 	ret->payload_bytes = decoded[1];
 	ret->signature = decoded[2];
-	if (failed(json_parse(decoded[0], arena, &ret->header, NULL)) || ret->header->type != JSON_OBJECT) {
+	if (failed(json_parse(decoded[0], arena, &ret->header, NULL)) ||
+	    ret->header->type != JSON_OBJECT) {
 		ret->header = NULL;
 		return refuse(JWT_HEADER, "the header of the token is no JSON object");
 	}

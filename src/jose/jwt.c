@@ -76,12 +76,15 @@ jwt_report_result(const struct jwt_report *r)
 {
 	if (r->failed == JWT_CHECK_COUNT)
 		return OK;
-	return (struct err){ .kind = ERR_IDENTITY, .code = (unsigned)r->failed & 0xffffffu, .why = r->why };
+	return (struct err){ .kind = ERR_IDENTITY,
+		             .code = (unsigned)r->failed & 0xffffffu,
+		             .why = r->why };
 }
 
 /* A member as JSON text, so that a report tells the string "1" from the number 1. */
 static void
-report_member(struct jwt_report *r, enum jwt_check check, struct bytes expected, const struct json *got)
+report_member(struct jwt_report *r, enum jwt_check check, struct bytes expected,
+              const struct json *got)
 {
 	struct buf text CLEANUP(buf_done) = { .limit = JWS_BYTES_MAX };
 
@@ -102,18 +105,19 @@ check_algorithm(const struct jws *j, const struct jwt_rules *rules, struct jwt_r
 	struct buf allowed CLEANUP(buf_done) = { .limit = JWT_TEXT_MAX };
 	bool passed = (rules->algorithms & (unsigned)j->alg) != 0;
 
-	jwt_report_check(r, JWT_ALGORITHM, passed, "the issuer does not use the algorithm of the token");
+	jwt_report_check(r, JWT_ALGORITHM, passed,
+	                 "the issuer does not use the algorithm of the token");
 	if (!wants_text(r, JWT_ALGORITHM))
 		return;
 	for (unsigned bit = ALG_RS256; bit <= ALG_EDDSA; bit <<= 1)
 		if ((rules->algorithms & bit) != 0)
 			buf_printf(&allowed, "%s%s", allowed.len == 0 ? "" : " ",
-				   jws_alg_name((enum jws_alg_bit)bit));
+			           jws_alg_name((enum jws_alg_bit)bit));
 	report_member(r, JWT_ALGORITHM, buf_bytes(&allowed), json_member(j->header, "alg"));
 }
 
-/* RFC 9068 section 2.1, RFC 8725 section 3.11. "JWT" and nothing at all say little, but most issuers
- * say no more. */
+/* RFC 9068 section 2.1, RFC 8725 section 3.11. "JWT" and nothing at all say little, but most
+ * issuers say no more. */
 static bool
 is_access_type(struct bytes typ)
 {
@@ -125,8 +129,9 @@ is_access_type(struct bytes typ)
 	return typ.len == 0;
 }
 
-/* What typ leaves open, the claims tell: OpenID Connect Core section 3.1.3.6 (nonce, at_hash, c_hash),
- * Back-Channel Logout section 2.4 (events), RFC 9449 section 4.2 (htm, htu), Cognito (token_use). */
+/* What typ leaves open, the claims tell: OpenID Connect Core section 3.1.3.6 (nonce, at_hash,
+ * c_hash), Back-Channel Logout section 2.4 (events), RFC 9449 section 4.2 (htm, htu), Cognito
+ * (token_use). */
 static const char *
 find_foreign_claim(const struct jws *j)
 {
@@ -153,11 +158,13 @@ check_type(const struct jws *j, struct jwt_report *r)
 {
 	const char *foreign = find_foreign_claim(j);
 	bool typed = is_access_type(j->typ);
-	struct bytes got = foreign != NULL ? bytes_text(foreign) : j->typ.len != 0 ? j->typ : BYTES("no typ");
+	struct bytes got = foreign != NULL   ? bytes_text(foreign)
+	                   : j->typ.len != 0 ? j->typ
+	                                     : BYTES("no typ");
 
 	jwt_report_check(r, JWT_TYPE, typed && foreign == NULL, "the token is no access token");
 	jwt_report_text(r, JWT_TYPE, BYTES("at+jwt, JWT or no typ, and no claims of other tokens"),
-			typed ? got : j->typ);
+	                typed ? got : j->typ);
 }
 
 struct err
@@ -173,13 +180,15 @@ jwt_check_header(const struct jws *j, const struct jwt_rules *rules, struct jwt_
 struct err
 jwt_check_issuer(const struct jws *j, const struct jwt_rules *rules, struct jwt_report *report)
 {
-	const struct json *iss = json_member(j->payload, "iss"), *tid = json_member(j->payload, "tid");
+	const struct json *iss = json_member(j->payload, "iss"),
+			  *tid = json_member(j->payload, "tid");
 	struct bytes text;
 
 	if (!json_string(iss, &text) || !bytes_is(text, rules->issuer)) {
 		jwt_report_check(report, JWT_ISSUER, false, "the issuer of the token is not known");
 		report_member(report, JWT_ISSUER, bytes_text(rules->issuer), iss);
-	} else if (rules->tenant != NULL && (!json_string(tid, &text) || !bytes_is(text, rules->tenant))) {
+	} else if (rules->tenant != NULL &&
+	           (!json_string(tid, &text) || !bytes_is(text, rules->tenant))) {
 		jwt_report_check(report, JWT_ISSUER, false, "the token belongs to another tenant");
 		report_member(report, JWT_ISSUER, bytes_text(rules->tenant), tid);
 	} else {
@@ -213,8 +222,8 @@ jwt_date(const struct json *claims, const char *name, int64_t *ret_s)
 
 /* Seconds, and how far from now; a claim of another shape as it is written. */
 static void
-report_date(struct jwt_report *r, enum jwt_check check, const struct jws *j, const char *name, int64_t now_s,
-	    const char *expected)
+report_date(struct jwt_report *r, enum jwt_check check, const struct jws *j, const char *name,
+            int64_t now_s, const char *expected)
 {
 	struct buf want CLEANUP(buf_done) = { .limit = JWT_TEXT_MAX };
 	struct buf got CLEANUP(buf_done) = { .limit = JWT_TEXT_MAX };
@@ -237,20 +246,22 @@ report_date(struct jwt_report *r, enum jwt_check check, const struct jws *j, con
 
 /* RFC 7519 section 4.1.4: on or after exp the token must not be accepted. */
 static void
-check_expires(const struct jws *j, const struct jwt_rules *rules, int64_t now_s, struct jwt_report *r)
+check_expires(const struct jws *j, const struct jwt_rules *rules, int64_t now_s,
+              struct jwt_report *r)
 {
 	int64_t date;
 	bool known = jwt_date(j->payload, "exp", &date);
 	bool passed = known && now_s - (int64_t)rules->leeway_s < date;
 
 	jwt_report_check(r, JWT_EXPIRES, passed,
-			 known ? "the token expired" : "the token has no expiry date");
+	                 known ? "the token expired" : "the token has no expiry date");
 	report_date(r, JWT_EXPIRES, j, "exp", now_s, "later than");
 }
 
 /* RFC 7519 sections 4.1.5 and 4.1.6; a token of the future was made by a clock we cannot trust. */
 static void
-check_not_before(const struct jws *j, const struct jwt_rules *rules, int64_t now_s, struct jwt_report *r)
+check_not_before(const struct jws *j, const struct jwt_rules *rules, int64_t now_s,
+                 struct jwt_report *r)
 {
 	static const char *const dates[] = { "nbf", "iat" };
 	const char *shown = "nbf";
@@ -261,7 +272,8 @@ check_not_before(const struct jws *j, const struct jwt_rules *rules, int64_t now
 		if (json_member(j->payload, dates[i]) == NULL)
 			continue;
 		shown = dates[i];
-		if (jwt_date(j->payload, dates[i], &date) && date <= now_s + (int64_t)rules->leeway_s)
+		if (jwt_date(j->payload, dates[i], &date) &&
+		    date <= now_s + (int64_t)rules->leeway_s)
 			continue;
 		jwt_report_check(r, JWT_NOT_BEFORE, false, "the token is not valid yet");
 		report_date(r, JWT_NOT_BEFORE, j, shown, now_s, "not later than");
@@ -307,7 +319,8 @@ check_audience(const struct jws *j, const struct jwt_rules *rules, struct jwt_re
 	const struct json *aud = json_member(j->payload, "aud");
 	struct buf wanted CLEANUP(buf_done) = { .limit = JWS_BYTES_MAX };
 
-	jwt_report_check(r, JWT_AUDIENCE, names_us(aud, rules), "the token is for another audience");
+	jwt_report_check(r, JWT_AUDIENCE, names_us(aud, rules),
+	                 "the token is for another audience");
 	if (!wants_text(r, JWT_AUDIENCE))
 		return;
 	for (size_t i = 0; i < rules->audience_count; i++)
@@ -334,12 +347,14 @@ check_subject(const struct jws *j, struct jwt_report *r)
 	struct bytes text;
 
 	jwt_report_check(r, JWT_SUBJECT, json_string(sub, &text) && is_subject(text),
-			 "the token names no subject");
-	report_member(r, JWT_SUBJECT, BYTES("a text of 1 to 1024 bytes without control characters"), sub);
+	                 "the token names no subject");
+	report_member(r, JWT_SUBJECT, BYTES("a text of 1 to 1024 bytes without control characters"),
+	              sub);
 }
 
 struct err
-jwt_check_claims(const struct jws *j, const struct jwt_rules *rules, int64_t now_s, struct jwt_report *report)
+jwt_check_claims(const struct jws *j, const struct jwt_rules *rules, int64_t now_s,
+                 struct jwt_report *report)
 {
 	check_expires(j, rules, now_s, report);
 	check_not_before(j, rules, now_s, report);

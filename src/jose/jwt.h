@@ -10,8 +10,9 @@ enum jwt_check {
 	JWT_FORM,      /* three canonical base64url parts, at most JWS_BYTES_MAX */
 	JWT_HEADER,    /* JSON, no duplicates, no crit */
 	JWT_ALGORITHM, /* known, and allowed by the issuer */
-	JWT_TYPE,   /* typ at+jwt, application/at+jwt, JWT or absent; not an ID or logout token, no DPoP proof
-		     */
+	JWT_TYPE,   /* typ at+jwt, application/at+jwt, JWT or absent; not an ID or logout token, no
+	             * DPoP proof
+	             */
 	JWT_ISSUER, /* a configured issuer, byte for byte */
 	JWT_KEY,    /* kid in that issuer's set, fitting the algorithm */
 	JWT_SIGNATURE,
@@ -52,20 +53,23 @@ void jwt_report_init(struct jwt_report *r, bool full, struct arena *arena);
 /* Records a check; the first that fails gives `failed` and `why`. */
 void jwt_report_check(struct jwt_report *r, enum jwt_check check, bool passed, const char *why);
 /* The texts of the finding just recorded, copied, cut and made printable, where they are wanted. */
-void jwt_report_text(struct jwt_report *r, enum jwt_check check, struct bytes expected, struct bytes got);
+void jwt_report_text(struct jwt_report *r, enum jwt_check check, struct bytes expected,
+                     struct bytes got);
 /* ERR_IDENTITY with .code = the failed check and its why, or OK. */
 struct err jwt_report_result(const struct jwt_report *r);
 
-/* JWT_ALGORITHM and JWT_TYPE, before any key is looked for. The result is that of the report so far:
- * ERR_IDENTITY with .code = enum jwt_check. */
-struct err jwt_check_header(const struct jws *j, const struct jwt_rules *rules, struct jwt_report *report);
+/* JWT_ALGORITHM and JWT_TYPE, before any key is looked for. The result is that of the report so
+ * far: ERR_IDENTITY with .code = enum jwt_check. */
+struct err jwt_check_header(const struct jws *j, const struct jwt_rules *rules,
+                            struct jwt_report *report);
 /* JWT_ISSUER: `iss` byte for byte, and `tid` where the rules name a tenant. */
-struct err jwt_check_issuer(const struct jws *j, const struct jwt_rules *rules, struct jwt_report *report);
+struct err jwt_check_issuer(const struct jws *j, const struct jwt_rules *rules,
+                            struct jwt_report *report);
 /* JWT_EXPIRES to JWT_SUBJECT, after the signature. */
 struct err jwt_check_claims(const struct jws *j, const struct jwt_rules *rules, int64_t now_s,
-			    struct jwt_report *report);
-/* exp in whole seconds, rounded down (fractions allowed by RFC 7519). False when missing or no number in
- * range. */
+                            struct jwt_report *report);
+/* exp in whole seconds, rounded down (fractions allowed by RFC 7519). False when missing or no
+ * number in range. */
 bool jwt_date(const struct json *claims, const char *name, int64_t *ret_s);
 
 #endif

@@ -62,7 +62,8 @@ key_from_params(const char *type, OSSL_PARAM *params, EVP_PKEY **ret)
 	return OK;
 }
 
-/* RFC 8725 section 3.5 and CWE-400: weak keys lend themselves to forgery, giant ones to idling us. */
+/* RFC 8725 section 3.5 and CWE-400: weak keys lend themselves to forgery, giant ones to idling us.
+ */
 static struct err
 rsa_check(const BIGNUM *n, const BIGNUM *e)
 {
@@ -123,7 +124,8 @@ key_ec(enum key_kind kind, struct bytes x, struct bytes y, EVP_PKEY **ret)
 
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * info->coordinate),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point,
+		                                  1 + 2 * info->coordinate),
 		OSSL_PARAM_construct_end(),
 	};
 	EVP_PKEY *key = NULL;
@@ -156,7 +158,8 @@ key_ed25519(struct bytes x, EVP_PKEY **ret)
 
 /* `,"name":"base64url"`, the number padded on the left to `width`, or as short as it is. */
 static struct err
-put_number(const EVP_PKEY *key, const char *parameter, const char *name, size_t width, struct buf *out)
+put_number(const EVP_PKEY *key, const char *parameter, const char *name, size_t width,
+           struct buf *out)
 {
 	BIGNUM *number CLEANUP(bn_drop) = NULL;
 	uint8_t bytes[RSA_BITS_MAX / 8];

@@ -23,7 +23,8 @@ bool key_is_roca(const BIGNUM *n);
 /* Does a y coordinate, as encoded, belong to a usable point of edwards25519? */
 bool key_is_ed25519_point(const uint8_t y[32]);
 
-/* The required members in the order of RFC 7638 section 3: {"crv":...,"kty":...}, without the braces. */
+/* The required members in the order of RFC 7638 section 3: {"crv":...,"kty":...}, without the
+ * braces. */
 struct err key_put_members(const EVP_PKEY *key, enum key_kind kind, struct buf *out);
 /* RFC 7638: base64url of SHA-256 over those members. */
 enum { THUMBPRINT_LEN = 43 };

@@ -90,8 +90,10 @@ is_of_kind(const EVP_PKEY *key, enum key_kind kind)
 		return EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
 	if (kind == KEY_ED25519)
 		return EVP_PKEY_is_a(key, "ED25519");
-	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
-	       OBJ_sn2nid(group) != NID_undef && OBJ_sn2nid(group) == EC_curve_nist2nid(info->group);
+	return EVP_PKEY_is_a(key, "EC") &&
+	       EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
+	       OBJ_sn2nid(group) != NID_undef &&
+	       OBJ_sn2nid(group) == EC_curve_nist2nid(info->group);
 }
 
 static EVP_PKEY *
@@ -211,7 +213,8 @@ flatten(uint8_t signature[SIGNATURE_MAX], size_t *len, size_t coordinate)
 }
 
 static bool
-sign(const struct signing_key *k, struct bytes message, uint8_t signature[SIGNATURE_MAX], size_t *ret_len)
+sign(const struct signing_key *k, struct bytes message, uint8_t signature[SIGNATURE_MAX],
+     size_t *ret_len)
 {
 	EVP_MD_CTX *ctx CLEANUP(md_ctx_drop) = EVP_MD_CTX_new();
 	const struct key_kind_info *info = key_kind_info(k->alg->kind);
@@ -233,7 +236,8 @@ signing_key_sign(const struct signing_key *k, const char *typ, struct bytes clai
 	uint8_t signature[SIGNATURE_MAX];
 	size_t start = out->len, len;
 
-	buf_printf(&header, "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}", k->alg->name, typ, k->id);
+	buf_printf(&header, "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}", k->alg->name, typ,
+	           k->id);
 	TRY(buf_check(&header));
 	base64url_put(out, buf_bytes(&header));
 	buf_put_u8(out, '.');

@@ -18,6 +18,6 @@ enum jws_alg_bit signing_key_alg(const struct signing_key *k);
 void signing_key_put_jwk(const struct signing_key *k, struct buf *out);
 /* Appends header.payload.signature. `typ` is a literal such as "at+jwt"; `claims` a JSON object. */
 struct err signing_key_sign(const struct signing_key *k, const char *typ, struct bytes claims,
-			    struct buf *out);
+                            struct buf *out);
 
 #endif

@@ -31,7 +31,8 @@ prepare(struct verifier *v, EVP_PKEY *key)
 		return EVP_DigestVerifyInit(v->hash, NULL, NULL, NULL, key) == 1;
 	v->digest = EVP_MD_fetch(NULL, v->alg->digest, NULL);
 	v->check = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-	return v->digest != NULL && v->check != NULL && EVP_DigestInit_ex2(v->hash, v->digest, NULL) == 1 &&
+	return v->digest != NULL && v->check != NULL &&
+	       EVP_DigestInit_ex2(v->hash, v->digest, NULL) == 1 &&
 	       EVP_PKEY_verify_init(v->check) == 1 && set_padding(v->check, v);
 }
 
@@ -41,7 +42,8 @@ verifier_init(struct verifier *v, const struct alg *alg, EVP_PKEY *key)
 	const struct key_kind_info *info = key_kind_info(alg->kind);
 
 	*v = (struct verifier){ .alg = alg };
-	v->signature_len = alg->kind == KEY_RSA ? (size_t)EVP_PKEY_get_size(key) : 2 * info->coordinate;
+	v->signature_len =
+		alg->kind == KEY_RSA ? (size_t)EVP_PKEY_get_size(key) : 2 * info->coordinate;
 	if (!prepare(v, key)) {
 		verifier_done(v);
 		ERR_clear_error();
@@ -98,13 +100,15 @@ ecdsa_accepts(const struct verifier *v, struct bytes hash, struct bytes signatur
 	len = put_integer(der + 3, r, curve->coordinate);
 	len += put_integer(der + 3 + len, s, curve->coordinate);
 
-	/* A length above 127 takes a second byte (P-521): the header then starts one byte earlier. */
+	/* A length above 127 takes a second byte (P-521): the header then starts one byte earlier.
+	 */
 	uint8_t *start = len > 127 ? der : der + 1;
 	start[0] = 0x30;
 	if (len > 127)
 		start[1] = 0x81;
 	der[2] = (uint8_t)len;
-	return EVP_PKEY_verify(v->check, start, (size_t)(der + 3 - start) + len, hash.at, hash.len) == 1;
+	return EVP_PKEY_verify(v->check, start, (size_t)(der + 3 - start) + len, hash.at,
+	                       hash.len) == 1;
 }
 
 static bool
@@ -115,7 +119,8 @@ accepts(const struct verifier *v, struct bytes message, struct bytes signature)
 
 	if (v->check == NULL) /* EdDSA hashes by itself; the context is only wound back */
 		return EVP_DigestVerifyInit(v->hash, NULL, NULL, NULL, NULL) == 1 &&
-		       EVP_DigestVerify(v->hash, signature.at, signature.len, message.at, message.len) == 1;
+		       EVP_DigestVerify(v->hash, signature.at, signature.len, message.at,
+		                        message.len) == 1;
 	if (EVP_DigestInit_ex2(v->hash, NULL, NULL) != 1 ||
 	    EVP_DigestUpdate(v->hash, message.at, message.len) != 1 ||
 	    EVP_DigestFinal_ex(v->hash, hash, &hash_len) != 1)

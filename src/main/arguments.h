@@ -1,4 +1,5 @@
-/* arguments.h - the arguments of one command, read one at a time: options anywhere, `--option value` or
+/* arguments.h - the arguments of one command, read one at a time: options anywhere, `--option
+ * value` or
  * `--option=value`, and `--` before plain arguments that begin with a dash. */
 #ifndef MAIN_ARGUMENTS_H
 #define MAIN_ARGUMENTS_H
@@ -23,7 +24,8 @@ bool arguments_is(const struct arguments *a, const char *option);
 /* The value of the option just read. false when it has none. */
 bool arguments_value(struct arguments *a, const char **ret);
 
-/* Wrong usage: `gatewarden COMMAND: why`, or `why: about` when there is something to name. Returns 2. */
+/* Wrong usage: `gatewarden COMMAND: why`, or `why: about` when there is something to name.
+ * Returns 2. */
 int usage_error(const char *command, const char *why, const char *about);
 
 #endif

@@ -27,8 +27,8 @@ asked_decide(struct asked *a)
 	TRY(rest_decide(r));
 	TRY(rest_parse_key(r));
 	TRY(rest_parse_options(r));
-	return policy_decide(a->gate.policy, r->who, r->resource, r->grant->action, &r->rest->needed, &r->arena, &r->grant,
-	                     &r->decision);
+	return policy_decide(a->gate.policy, r->who, r->resource, r->grant->action,
+	                     &r->rest->needed, &r->arena, &r->grant, &r->decision);
 }
 
 void

@@ -16,19 +16,23 @@ enum verb { VERB_VERIFY = 1, VERB_QUERY = 2, VERB_EXPORT = 4 };
 
 const char cmd_audit_usage[] =
 	"       gatewarden audit verify [-c FILE | --dir DIR] [--anchor FILE]\n"
-	"       gatewarden audit query  [-c FILE | --dir DIR] [--principal NAME] [--resource NAME]\n"
-	"                               [--outcome allowed|denied|failed] [--from TIME] [--to TIME]\n"
+	"       gatewarden audit query  [-c FILE | --dir DIR] [--principal NAME] [--resource "
+	"NAME]\n"
+	"                               [--outcome allowed|denied|failed] [--from TIME] [--to "
+	"TIME]\n"
 	"                               [--decision ID] [--json]\n"
 	"       gatewarden audit export [-c FILE | --dir DIR] [--from TIME] [--to TIME]\n"
 	"\n"
 	"  -c FILE       configuration that names the audit directory (default gatewarden.yaml)\n"
 	"  --dir DIR     the audit directory itself\n"
-	"  --anchor FILE checkpoints that were kept on another machine: finds a log rolled back as a whole\n"
+	"  --anchor FILE checkpoints that were kept on another machine: finds a log rolled back as "
+	"a whole\n"
 	"  NAME          of a principal: user name or subject, also as issuer:NAME\n"
 	"  TIME          2026-11-22T13:04:05Z; --from is inclusive, --to is not\n";
 
 struct arguments {
-	const char *config, *directory, *anchor, *principal, *resource, *outcome, *from, *to, *decision;
+	const char *config, *directory, *anchor, *principal, *resource, *outcome, *from, *to,
+		*decision;
 	const char *json; /* not NULL: asked for */
 };
 
@@ -41,7 +45,8 @@ struct option {
 
 static const struct option options[] = {
 	{ "-c", offsetof(struct arguments, config), VERB_VERIFY | VERB_QUERY | VERB_EXPORT, false },
-	{ "--dir", offsetof(struct arguments, directory), VERB_VERIFY | VERB_QUERY | VERB_EXPORT, false },
+	{ "--dir", offsetof(struct arguments, directory), VERB_VERIFY | VERB_QUERY | VERB_EXPORT,
+	  false },
 	{ "--anchor", offsetof(struct arguments, anchor), VERB_VERIFY, false },
 	{ "--principal", offsetof(struct arguments, principal), VERB_QUERY, false },
 	{ "--resource", offsetof(struct arguments, resource), VERB_QUERY, false },
@@ -61,8 +66,8 @@ complain(const char *what, const char *which)
 static void
 complain_err(const char *which, struct err e)
 {
-	(void)fprintf(stderr, "gatewarden audit: %s: %s%s%s\n", which, e.why, e.sys != 0 ? ": " : "",
-	              e.sys != 0 ? strerror(e.sys) : "");
+	(void)fprintf(stderr, "gatewarden audit: %s: %s%s%s\n", which, e.why,
+	              e.sys != 0 ? ": " : "", e.sys != 0 ? strerror(e.sys) : "");
 }
 
 /* Arguments. */
@@ -84,7 +89,8 @@ read_arguments(int argc, char **argv, enum verb verb, struct arguments *ret)
 		const char *value = o != NULL && o->is_flag ? "" : argv[i + 1];
 
 		if (o == NULL || value == NULL) {
-			complain(o == NULL ? "unknown option" : "a value is missing behind", argv[i]);
+			complain(o == NULL ? "unknown option" : "a value is missing behind",
+			         argv[i]);
 			return false;
 		}
 		memcpy((char *)ret + o->offset, &value, sizeof value);
@@ -102,19 +108,23 @@ read_time(const char *text, const char *option, int64_t *ret_us)
 {
 	if (text == NULL || moment_parse_timestamp(bytes_text(text), ret_us))
 		return true;
-	(void)fprintf(stderr, "gatewarden audit: %s %s is no time; expected one like 2026-11-22T13:04:05Z\n", option,
-	              text);
+	(void)fprintf(
+		stderr,
+		"gatewarden audit: %s %s is no time; expected one like 2026-11-22T13:04:05Z\n",
+		option, text);
 	return false;
 }
 
 static bool
 read_filter(const struct arguments *a, struct query_filter *ret)
 {
-	struct query_filter f = { .principal = a->principal, .resource = a->resource, .outcome = a->outcome,
+	struct query_filter f = { .principal = a->principal,
+		                  .resource = a->resource,
+		                  .outcome = a->outcome,
 		                  .decision = a->decision };
 
-	if (a->outcome != NULL && strcmp(a->outcome, "allowed") != 0 && strcmp(a->outcome, "denied") != 0 &&
-	    strcmp(a->outcome, "failed") != 0) {
+	if (a->outcome != NULL && strcmp(a->outcome, "allowed") != 0 &&
+	    strcmp(a->outcome, "denied") != 0 && strcmp(a->outcome, "failed") != 0) {
 		complain("no such outcome; expected allowed, denied or failed", a->outcome);
 		return false;
 	}
@@ -150,7 +160,8 @@ static void
 show_progress(void *of, uint64_t done, uint64_t total)
 {
 	(void)of;
-	(void)fprintf(stderr, "\rverifying: %3d %%", total == 0 ? 100 : (int)((double)done * 100 / (double)total));
+	(void)fprintf(stderr, "\rverifying: %3d %%",
+	              total == 0 ? 100 : (int)((double)done * 100 / (double)total));
 }
 
 static bool
@@ -179,8 +190,8 @@ tell_verified(const char *directory, struct err e, const struct verify_result *r
 	struct buf head CLEANUP(buf_done) = { 0 };
 
 	if (e.kind == ERR_DENIED) {
-		(void)printf("bad: first at record %" PRIu64 ": %.*s\n", r->bad_sequence, (int)r->message.len,
-		             (const char *)r->message.at);
+		(void)printf("bad: first at record %" PRIu64 ": %.*s\n", r->bad_sequence,
+		             (int)r->message.len, (const char *)r->message.at);
 		return EXIT_NO;
 	}
 	if (failed(e)) {
@@ -188,8 +199,8 @@ tell_verified(const char *directory, struct err e, const struct verify_result *r
 		return EXIT_USAGE;
 	}
 	buf_put_hex(&head, (struct bytes){ r->head, sizeof r->head });
-	(void)printf("ok: %" PRIu64 " records, %" PRIu64 " checkpoints, head %.*s", r->records, r->checkpoints,
-	             (int)head.len, (const char *)head.at);
+	(void)printf("ok: %" PRIu64 " records, %" PRIu64 " checkpoints, head %.*s", r->records,
+	             r->checkpoints, (int)head.len, (const char *)head.at);
 	if (r->recovered > 0)
 		(void)printf(", %" PRIu64 " unfinished lines cut off after a crash", r->recovered);
 	(void)printf("\n");
@@ -205,7 +216,8 @@ run_verify(const struct arguments *a, const char *directory)
 
 	if (a->anchor != NULL && !read_file(a->anchor, &anchor))
 		return EXIT_USAGE;
-	struct err e = audit_verify_anchored(directory, buf_bytes(&anchor), &r, terminal ? show_progress : NULL, NULL);
+	struct err e = audit_verify_anchored(directory, buf_bytes(&anchor), &r,
+	                                     terminal ? show_progress : NULL, NULL);
 	if (terminal)
 		(void)fprintf(stderr, "\r\033[K");
 	int code = tell_verified(directory, e, &r);
@@ -223,7 +235,8 @@ put_line(void *of, struct bytes line, const struct json *record)
 	(void)putc('\n', stdout);
 }
 
-/* Names come from callers: a control character must not reach the terminal, also not as U+0080 to U+009F. */
+/* Names come from callers: a control character must not reach the terminal, also not as U+0080 to
+ * U+009F. */
 static void
 put_cell(struct buf *row, struct bytes text, size_t width)
 {
@@ -259,7 +272,8 @@ put_principal(struct buf *row, const struct json *record)
 {
 	struct buf text CLEANUP(buf_done) = { 0 };
 	const struct json *actor = json_member(record, "actor");
-	struct bytes issuer = audit_field(actor, "idp", "name"), name = audit_field(actor, "user", "name");
+	struct bytes issuer = audit_field(actor, "idp", "name"),
+		     name = audit_field(actor, "user", "name");
 
 	if (issuer.len > 0) {
 		buf_put(&text, issuer);
@@ -295,8 +309,9 @@ static int
 run_query(const struct query_filter *filter, const char *directory, bool json)
 {
 	if (!json)
-		(void)printf("%-8s %-27s %-7s %-6s %-20s %-8s %-16s %-36s %s\n", "SEQ", "TIME", "OUTCOME", "STATUS",
-		             "PRINCIPAL", "ACTION", "RESOURCE", "RULE", "DECISION");
+		(void)printf("%-8s %-27s %-7s %-6s %-20s %-8s %-16s %-36s %s\n", "SEQ", "TIME",
+		             "OUTCOME", "STATUS", "PRINCIPAL", "ACTION", "RESOURCE", "RULE",
+		             "DECISION");
 
 	struct err e = audit_query(directory, filter, json ? put_line : put_row, NULL);
 	if (failed(e))
@@ -316,7 +331,9 @@ find_verb(const char *name)
 	static const struct {
 		const char *name;
 		enum verb verb;
-	} verbs[] = { { "verify", VERB_VERIFY }, { "query", VERB_QUERY }, { "export", VERB_EXPORT } };
+	} verbs[] = { { "verify", VERB_VERIFY },
+		      { "query", VERB_QUERY },
+		      { "export", VERB_EXPORT } };
 
 	for (size_t i = 0; name != NULL && i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, name) == 0)

@@ -19,7 +19,8 @@ read_file_option(int argc, char **argv, const char **ret)
 	arguments_init(&a, argc, argv);
 	while (arguments_next(&a)) {
 		if (!arguments_is(&a, "-c")) {
-			(void)usage_error(argv[0], "unknown argument", a.option != NULL ? a.option : a.plain);
+			(void)usage_error(argv[0], "unknown argument",
+			                  a.option != NULL ? a.option : a.plain);
 			return false;
 		}
 		if (!arguments_value(&a, ret)) {
@@ -64,8 +65,9 @@ cmd_check(int argc, char **argv)
 		complain(argv[0], NULL, e);
 		return 2;
 	}
-	printf("%s: ok: %zu issuers, %zu backends, %zu roles, %zu resources\n", file, l.settings->issuer_count,
-	       l.settings->backend_count, l.settings->role_count, l.settings->resource_count);
+	printf("%s: ok: %zu issuers, %zu backends, %zu roles, %zu resources\n", file,
+	       l.settings->issuer_count, l.settings->backend_count, l.settings->role_count,
+	       l.settings->resource_count);
 	return 0;
 }
 
@@ -81,11 +83,13 @@ print(void (*put)(struct buf *out))
 int
 cmd_schema(int argc, char **argv)
 {
-	return argc > 1 ? usage_error(argv[0], "unknown argument", argv[1]) : print(config_put_schema);
+	return argc > 1 ? usage_error(argv[0], "unknown argument", argv[1])
+	                : print(config_put_schema);
 }
 
 int
 cmd_manual(int argc, char **argv)
 {
-	return argc > 1 ? usage_error(argv[0], "unknown argument", argv[1]) : print(config_put_manual);
+	return argc > 1 ? usage_error(argv[0], "unknown argument", argv[1])
+	                : print(config_put_manual);
 }

@@ -1,4 +1,5 @@
-/* cmd_config.h - `gatewarden run|check|schema|manual`. argv[0] is the command; each returns the exit status. */
+/* cmd_config.h - `gatewarden run|check|schema|manual`. argv[0] is the command; each returns the
+ * exit status. */
 #ifndef MAIN_CMD_CONFIG_H
 #define MAIN_CMD_CONFIG_H
 

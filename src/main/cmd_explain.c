@@ -1,4 +1,5 @@
-/* cmd_explain.c - see cmd_explain.h. The same compiled policy and the same decision as in a worker. */
+/* cmd_explain.c - see cmd_explain.h. The same compiled policy and the same decision as in a worker.
+ */
 #include "main/cmd_explain.h"
 
 #include <stdio.h>
@@ -83,8 +84,8 @@ take_arguments(int argc, char **argv, struct question *r)
 	if ((r->token != NULL) == (r->role_count > 0))
 		return usage_error("explain", "say who asks: either --token or --role", NULL);
 	if (r->token != NULL && r->claims != NULL)
-		return usage_error("explain", "a token brings its own claims: no --claims with --token",
-				   NULL);
+		return usage_error("explain",
+		                   "a token brings its own claims: no --claims with --token", NULL);
 	return 0;
 }
 
@@ -112,8 +113,9 @@ take_target(struct question *r, enum http_method method)
 		return 2;
 	}
 	if (request->segment_count < 2 || !bytes_is(request->segments[0], "api"))
-		return usage_error("explain", "policy decides on /api/RESOURCE and /api/RESOURCE/KEY only",
-				   r->path);
+		return usage_error("explain",
+		                   "policy decides on /api/RESOURCE and /api/RESOURCE/KEY only",
+		                   r->path);
 	return 0;
 }
 
@@ -129,12 +131,14 @@ take_request(struct question *r)
 
 		if (status == 0 && !(has_key ? methods[i].with_key : methods[i].without_key))
 			return usage_error("explain",
-					   has_key ? "this method takes no key" : "this method needs a key",
-					   r->method);
+			                   has_key ? "this method takes no key"
+			                           : "this method needs a key",
+			                   r->method);
 		return status;
 	}
-	return usage_error("explain", "there is no such method (GET, HEAD, POST, PUT, PATCH, DELETE)",
-			   r->method);
+	return usage_error("explain",
+	                   "there is no such method (GET, HEAD, POST, PUT, PATCH, DELETE)",
+	                   r->method);
 }
 
 /* Who asks */
@@ -158,7 +162,8 @@ who_by_roles(struct question *r)
 		int role = find_role(s, r->roles[i]);
 
 		if (role < 0) {
-			usage_error("explain", "there is no such role; the configuration has", r->roles[i]);
+			usage_error("explain", "there is no such role; the configuration has",
+			            r->roles[i]);
 			for (size_t n = 0; n < s->role_count; n++)
 				fprintf(stderr, "  %s\n", s->roles[n].name);
 			return 2;
@@ -185,8 +190,8 @@ who_by_token(struct question *r)
 	if (!loaded_issuers(&r->loaded, &r->issuers))
 		return 2;
 
-	struct err e = issuers_identify(r->issuers, bytes_text(r->token), clock_wall_us() / 1000000, true,
-					&r->loaded.arena, &r->asked.request.who, &report);
+	struct err e = issuers_identify(r->issuers, bytes_text(r->token), clock_wall_us() / 1000000,
+	                                true, &r->loaded.arena, &r->asked.request.who, &report);
 
 	if (!failed(e))
 		return 0;
@@ -276,8 +281,8 @@ print_refusal(const struct request *request, struct err e)
 	struct bytes why = request->detail.len > 0 ? request->detail : bytes_text(e.why);
 
 	if (e.kind == ERR_PEER)
-		fprintf(stderr, "gatewarden explain: the answer is %u: %.*s\n", e.code != 0 ? e.code : 400u,
-			(int)why.len, (const char *)why.at);
+		fprintf(stderr, "gatewarden explain: the answer is %u: %.*s\n",
+		        e.code >= 400 ? e.code : 400u, (int)why.len, (const char *)why.at);
 	else
 		complain("explain", NULL, e);
 	return 2;
@@ -295,7 +300,8 @@ decide(struct question *r)
 	print_decision(r, failed(e) ? "denied" : "allowed", &request->decision);
 	if (failed(e)) {
 		if (policy_resource(r->asked.gate.policy, resource) < 0)
-			printf("note      the configuration has no resource `%.*s`; callers cannot tell\n",
+			printf("note      the configuration has no resource `%.*s`; callers cannot "
+			       "tell\n",
 			       (int)resource.len, (const char *)resource.at);
 		return 1;
 	}

@@ -51,9 +51,10 @@ take_arguments(int argc, char **argv, struct request *r)
 		}
 	}
 	return r->token != NULL
-		       ? 0
-		       : usage_error("token", "the token is missing (`-` reads it from standard input)",
-				     NULL);
+	               ? 0
+	               : usage_error("token",
+	                             "the token is missing (`-` reads it from standard input)",
+	                             NULL);
 }
 
 /* From the argument or standard input; white space around it is not part of it. */
@@ -75,13 +76,15 @@ read_token(struct request *r)
 				break;
 			buf_commit(&r->text, (size_t)got);
 		}
-	return r->text.overflow ? fail(ERR_LIMIT, "the token is longer than any that is accepted") : OK;
+	return r->text.overflow ? fail(ERR_LIMIT, "the token is longer than any that is accepted")
+	                        : OK;
 }
 
 static struct bytes
 trimmed(struct bytes text)
 {
-	while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]) != NULL && text.at[text.len - 1] != 0)
+	while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]) != NULL &&
+	       text.at[text.len - 1] != 0)
 		text.len--;
 	while (text.len > 0 && strchr(" \t\r\n", text.at[0]) != NULL && text.at[0] != 0)
 		text.at++, text.len--;
@@ -120,13 +123,15 @@ is_word_of(struct bytes text, struct bytes word)
 	return false;
 }
 
-/* Does the claim that gives roles hold this value? A text of words is a scope (src/identity/role_map.h). */
+/* Does the claim that gives roles hold this value? A text of words is a scope
+ * (src/identity/role_map.h). */
 static bool
 has_value(const struct value *values, size_t count, struct bytes wanted)
 {
 	for (size_t i = 0; i < count; i++)
-		if (values[i].type == VALUE_TEXT && (bytes_equal(values[i].bytes, wanted) ||
-						     (count == 1 && is_word_of(values[i].bytes, wanted))))
+		if (values[i].type == VALUE_TEXT &&
+		    (bytes_equal(values[i].bytes, wanted) ||
+		     (count == 1 && is_word_of(values[i].bytes, wanted))))
 			return true;
 	return false;
 }
@@ -147,7 +152,7 @@ issuer_of(const struct request *r, unsigned *ret_index)
 /* One role the token has, and each `granted_by` that gave it. */
 static void
 print_role(const struct role_settings *role, unsigned issuer, const char *issuer_name,
-	   const struct value *values, size_t count)
+           const struct value *values, size_t count)
 {
 	printf("role  %s  by", role->name);
 	for (size_t n = 0; n < role->granted_by_count; n++) {
@@ -174,11 +179,13 @@ print_roles(const struct request *r)
 		return 2;
 	}
 
-	size_t count = claims.values(claims.of, bytes_text(issuer->roles_claim), values, ROLE_VALUES_MAX);
+	size_t count =
+		claims.values(claims.of, bytes_text(issuer->roles_claim), values, ROLE_VALUES_MAX);
 
 	for (size_t i = 0; i < r->loaded.settings->role_count; i++)
 		if (roles >> i & 1)
-			print_role(&r->loaded.settings->roles[i], index, issuer->name, values, count);
+			print_role(&r->loaded.settings->roles[i], index, issuer->name, values,
+			           count);
 	if (roles == 0)
 		printf("role  none: `%s` has no value that a `granted_by` of issuer `%s` names\n",
 		       issuer->roles_claim, issuer->name);
@@ -206,8 +213,9 @@ static int
 examine(struct request *r)
 {
 	struct jwt_report report;
-	struct err e = issuers_identify(r->issuers, trimmed(buf_bytes(&r->text)), clock_wall_us() / 1000000,
-					true, &r->loaded.arena, &r->who, &report);
+	struct err e = issuers_identify(r->issuers, trimmed(buf_bytes(&r->text)),
+	                                clock_wall_us() / 1000000, true, &r->loaded.arena, &r->who,
+	                                &report);
 
 	for (unsigned check = 0; check < JWT_CHECK_COUNT; check++)
 		print_finding((enum jwt_check)check, &report.findings[check]);

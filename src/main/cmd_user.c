@@ -1,4 +1,5 @@
-/* cmd_user.c - see cmd_user.h. Works beside a running gatewarden: the next login sees the change. */
+/* cmd_user.c - see cmd_user.h. Works beside a running gatewarden: the next login sees the change.
+ */
 #include "main/cmd_user.h"
 
 #include <stdio.h>
@@ -38,8 +39,10 @@ take_option(struct arguments *a, struct request *r)
 	}
 	if (arguments_is(a, "--hash")) {
 		if (a->joined != NULL)
-			return usage_error("user", "a hash does not stand on the command line: it is read from standard input",
-					   NULL);
+			return usage_error("user",
+			                   "a hash does not stand on the command line: it is read "
+			                   "from standard input",
+			                   NULL);
 		r->with_hash = true;
 		return 0;
 	}
@@ -117,7 +120,7 @@ print_known_roles(const struct settings *settings)
 
 			if (is_granting(settings, source))
 				fprintf(stderr, "  --role %s   gives the role %s\n", source->value,
-					settings->roles[i].name);
+				        settings->roles[i].name);
 		}
 }
 
@@ -127,16 +130,19 @@ check_roles(const struct request *r)
 	if (r->role_count == 0)
 		return usage_error("user", "a user needs at least one --role", NULL);
 	for (size_t i = 0; i < r->role_count; i++) {
-		if (is_known_role(r->loaded.settings, r->roles[i]) && strchr(r->roles[i], ' ') == NULL)
+		if (is_known_role(r->loaded.settings, r->roles[i]) &&
+		    strchr(r->roles[i], ' ') == NULL)
 			continue;
-		usage_error("user", "no `granted_by: local:…` of the configuration names this", r->roles[i]);
+		usage_error("user", "no `granted_by: local:…` of the configuration names this",
+		            r->roles[i]);
 		print_known_roles(r->loaded.settings);
 		return 2;
 	}
 	return 0;
 }
 
-/* The audit log has one writer, the ledger: that somebody changed who may log in stands in the system's log. */
+/* The audit log has one writer, the ledger: that somebody changed who may log in stands in the
+ * system's log. */
 static void
 note_change(const struct request *r)
 {
@@ -163,9 +169,11 @@ given_hash(struct buf *ret_phc)
 
 	int status = refuse("--hash", e);
 
-	fprintf(stderr, "  expected such as $argon2id$v=19$m=65536,t=3,p=4$SALT$TAG: argon2id, argon2i or argon2d, at most "
-			"m=%d, t=%d, p=%d\n",
-		PHC_MEMORY_MAX_KIB, PHC_PASSES_MAX, PHC_LANES_MAX);
+	fprintf(stderr,
+	        "  expected such as $argon2id$v=19$m=65536,t=3,p=4$SALT$TAG: argon2id, argon2i or "
+	        "argon2d, at most "
+	        "m=%d, t=%d, p=%d\n",
+	        PHC_MEMORY_MAX_KIB, PHC_PASSES_MAX, PHC_LANES_MAX);
 	return status;
 }
 
@@ -246,7 +254,8 @@ set_disabled(struct request *r, bool disabled)
 		return refuse(NULL, e);
 	note_change(r);
 	if (disabled)
-		printf("%s is disabled; all refresh tokens are revoked, access tokens end within 15 "
+		printf("%s is disabled; all refresh tokens are revoked, access tokens end within "
+		       "15 "
 		       "minutes\n",
 		       r->name);
 	else
@@ -276,7 +285,8 @@ struct listing {
 	size_t count;
 };
 
-/* Terminals count characters. Names are UTF-8 without control characters; wide ones may still stand askew. */
+/* Terminals count characters. Names are UTF-8 without control characters; wide ones may still stand
+ * askew. */
 static size_t
 width_of(struct bytes text)
 {
@@ -324,7 +334,7 @@ put_json(struct listing *l, const struct user *u)
 		roles = bytes_slice(roles, len + 1, roles.len);
 	}
 	buf_put_text(&l->out, u->is_disabled ? "],\"state\":\"disabled\",\"created\":\""
-					     : "],\"state\":\"active\",\"created\":\"");
+	                                     : "],\"state\":\"active\",\"created\":\"");
 	moment_put_timestamp(&l->out, u->created_s * 1000000);
 	buf_put_text(&l->out, "\"}");
 }
@@ -357,7 +367,9 @@ static int
 list(struct request *r)
 {
 	CLEANUP(listing_done)
-	struct listing l = { .as_json = r->as_json, .name_width = 4, .roles_width = 5, .measuring = true };
+	struct listing l = {
+		.as_json = r->as_json, .name_width = 4, .roles_width = 5, .measuring = true
+	};
 	struct err e = user_list(r->store, list_one, &l);
 
 	l.measuring = false;
@@ -425,7 +437,8 @@ cmd_user(int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (r.verb == NULL)
-		return usage_error("user", "say what to do: add, passwd, disable, enable or list", NULL);
+		return usage_error("user", "say what to do: add, passwd, disable, enable or list",
+		                   NULL);
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
 		if (strcmp(verbs[i].name, r.verb) != 0)
 			continue;
@@ -436,10 +449,12 @@ cmd_user(int argc, char **argv)
 		if (!verbs[i].has_roles && r.role_count > 0)
 			return usage_error("user", "only `user add` takes --role", NULL);
 		if (!verbs[i].has_hash && r.with_hash)
-			return usage_error("user", "only `user add` and `user passwd` take --hash", NULL);
+			return usage_error("user", "only `user add` and `user passwd` take --hash",
+			                   NULL);
 		if (!verbs[i].has_json && r.as_json)
 			return usage_error("user", "only `user list` takes --json", NULL);
 		return run(&r, verbs[i].run);
 	}
-	return usage_error("user", "there is no such verb (add, passwd, disable, enable, list)", r.verb);
+	return usage_error("user", "there is no such verb (add, passwd, disable, enable, list)",
+	                   r.verb);
 }

@@ -12,8 +12,9 @@ open_backend(struct data *d, unsigned index, struct config_errors *errors)
 	struct err e = backend_open(d->settings, index, NULL, &d->arena, &d->backends[index]);
 
 	if (failed(e))
-		config_error_add(errors, d->settings->file, b->place, "backend %s: %s: %s%s%s", b->name, e.why, b->path,
-		                 e.sys != 0 ? ": " : "", e.sys != 0 ? strerror(e.sys) : "");
+		config_error_add(errors, d->settings->file, b->place, "backend %s: %s: %s%s%s",
+		                 b->name, e.why, b->path, e.sys != 0 ? ": " : "",
+		                 e.sys != 0 ? strerror(e.sys) : "");
 }
 
 /* NULL where it cannot be known; of a backend that is not there, that was said. */
@@ -29,15 +30,16 @@ read_table(struct data *d, const struct resource_settings *r, struct config_erro
 
 	if (!failed(e))
 		return table;
-	config_error_add(errors, d->settings->file, r->table_place, "table %s: %s: %s", r->table, e.why,
-	                 d->settings->backends[r->backend].path);
+	config_error_add(errors, d->settings->file, r->table_place, "table %s: %s: %s", r->table,
+	                 e.why, d->settings->backends[r->backend].path);
 	return NULL;
 }
 
 struct err
 data_open(struct data *d, const struct settings *settings, struct config_errors *errors)
 {
-	const struct table **tables = arena_array(&d->arena, settings->resource_count + 1, sizeof *tables);
+	const struct table **tables =
+		arena_array(&d->arena, settings->resource_count + 1, sizeof *tables);
 
 	d->settings = settings;
 	d->backends = arena_array(&d->arena, settings->backend_count + 1, sizeof(struct backend *));
@@ -48,7 +50,8 @@ data_open(struct data *d, const struct settings *settings, struct config_errors 
 	for (size_t i = 0; i < settings->resource_count; i++)
 		tables[i] = read_table(d, &settings->resources[i], errors);
 	TRY(policy_compile(settings, tables, 1, &d->arena, &d->policy, errors));
-	return errors->count == 0 ? OK : fail(ERR_CONFIG, "the configuration does not fit the data");
+	return errors->count == 0 ? OK
+	                          : fail(ERR_CONFIG, "the configuration does not fit the data");
 }
 
 void

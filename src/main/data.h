@@ -1,5 +1,5 @@
-/* data.h - what is configured, held against the data that is there: backends opened, tables read, policy
- * compiled. Asks the backends for their schemas, nothing else. */
+/* data.h - what is configured, held against the data that is there: backends opened, tables read,
+ * policy compiled. Asks the backends for their schemas, nothing else. */
 #ifndef MAIN_DATA_H
 #define MAIN_DATA_H
 

@@ -10,14 +10,16 @@ void
 complain(const char *command, const char *about, struct err e)
 {
 	fprintf(stderr, "gatewarden %s: %s%s%s%s%s\n", command, about == NULL ? "" : about,
-		about == NULL ? "" : ": ", e.why, e.sys == 0 ? "" : ": ", e.sys == 0 ? "" : strerror(e.sys));
+	        about == NULL ? "" : ": ", e.why, e.sys == 0 ? "" : ": ",
+	        e.sys == 0 ? "" : strerror(e.sys));
 }
 
 void
 complain_config(const struct config_errors *errors)
 {
 	if (errors->text.len > 0)
-		(void)fwrite(errors->text.at, 1, errors->text.len, stderr); /* nowhere left to complain */
+		(void)fwrite(errors->text.at, 1, errors->text.len,
+		             stderr); /* nowhere left to complain */
 }
 
 bool
@@ -27,7 +29,8 @@ loaded_open(struct loaded *l, const char *command, const char *file)
 
 	*l = (struct loaded){ .command = command };
 
-	struct err e = config_load(file == NULL ? "gatewarden.yaml" : file, &l->arena, &l->settings, &errors);
+	struct err e = config_load(file == NULL ? "gatewarden.yaml" : file, &l->arena, &l->settings,
+	                           &errors);
 
 	if (!failed(e))
 		return true;
@@ -64,8 +67,9 @@ local_keys(const struct settings *settings, unsigned index, struct issuers *issu
 	TRY(jwks_parse(buf_bytes(&text), &keys, NULL));
 	if (jwks_count(keys) == 0) {
 		jwks_free(keys);
-		return fail(ERR_CONFIG,
-			    "the state store has no key of this issuer: was gatewarden ever started?");
+		return fail(
+			ERR_CONFIG,
+			"the state store has no key of this issuer: was gatewarden ever started?");
 	}
 	issuers_set_keys(issuers, index, keys);
 	return OK;

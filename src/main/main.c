@@ -25,12 +25,18 @@ static const struct command {
 	{ "check", cmd_check, "[-c FILE]", "every error of the configuration at once", NULL },
 	{ "explain", cmd_explain, "[-c FILE] (--token T | --role R... [--claims JSON]) METHOD PATH",
 	  "the decision on a request, and the rule behind it", NULL },
-	{ "token", cmd_token, "[-c FILE] TOKEN|-", "which check of a token passes or fails, expected and got", NULL },
-	{ "user", cmd_user, "[-c FILE] add NAME --role R... [--hash] | passwd NAME [--hash] | disable NAME | enable NAME | list [--json]",
-	  "local users; the password, or with --hash the argon2 PHC string another program made of it, comes from the "
-	  "terminal or standard input", NULL },
+	{ "token", cmd_token, "[-c FILE] TOKEN|-",
+	  "which check of a token passes or fails, expected and got", NULL },
+	{ "user", cmd_user,
+	  "[-c FILE] add NAME --role R... [--hash] | passwd NAME [--hash] | disable NAME | enable "
+	  "NAME | list [--json]",
+	  "local users; the password, or with --hash the argon2 PHC string another program made of "
+	  "it, comes from the "
+	  "terminal or standard input",
+	  NULL },
 	{ "audit", cmd_audit, "verify | query | export [-c FILE | --dir DIR] [...]",
-	  "check, search or copy the audit log; `audit --help` lists the options", cmd_audit_usage },
+	  "check, search or copy the audit log; `audit --help` lists the options",
+	  cmd_audit_usage },
 	{ "schema", cmd_schema, "", "JSON Schema of the configuration, for editors", NULL },
 	{ "manual", cmd_manual, "", "reference of the configuration, as Markdown", NULL },
 	{ "version", cmd_version, "", "the version of this program", NULL },
@@ -40,7 +46,8 @@ static const struct command {
 static void
 print_end(FILE *out)
 {
-	fprintf(out, "\nFILE is gatewarden.yaml unless given. Exit status: 0 done, 1 the answer is no, 2 wrong usage or cannot run.\n");
+	fprintf(out, "\nFILE is gatewarden.yaml unless given. Exit status: 0 done, 1 the answer is "
+	             "no, 2 wrong usage or cannot run.\n");
 }
 
 static void
@@ -48,15 +55,16 @@ print_help(FILE *out)
 {
 	fprintf(out, "usage: gatewarden COMMAND ...\n\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].usage, commands[i].help);
+		fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].usage,
+		        commands[i].help);
 	print_end(out);
 }
 
 static int
 print_command(const struct command *c)
 {
-	printf("usage: gatewarden %s %s\n\n  %s\n%s%s", c->name, c->usage, c->help, c->more == NULL ? "" : "\n",
-	       c->more == NULL ? "" : c->more);
+	printf("usage: gatewarden %s %s\n\n  %s\n%s%s", c->name, c->usage, c->help,
+	       c->more == NULL ? "" : "\n", c->more == NULL ? "" : c->more);
 	print_end(stdout);
 	return 0;
 }

@@ -28,13 +28,14 @@ system_fail(const char *why)
 	return e;
 }
 
-/* Byte by byte, so that what follows the line stays for whoever reads next. The signal's descriptor, or -1,
- * ends the wait: the signal itself is delivered once the terminal is as it was. */
+/* Byte by byte, so that what follows the line stays for whoever reads next. The signal's
+ * descriptor, or -1, ends the wait: the signal itself is delivered once the terminal is as it was.
+ */
 static struct err
 read_line(int signals, struct password *ret)
 {
 	struct pollfd wait[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
-				  { .fd = signals, .events = POLLIN } };
+		                  { .fd = signals, .events = POLLIN } };
 
 	for (ret->len = 0;;) {
 		uint8_t byte;
@@ -130,7 +131,9 @@ password_input(struct password *ret)
 	const char *why;
 
 	TRY(isatty(STDIN_FILENO) ? read_unseen(ask_twice, ret) : read_line(-1, ret));
-	return password_acceptable((struct bytes){ ret->at, ret->len }, &why) ? OK : fail(ERR_INVALID, why);
+	return password_acceptable((struct bytes){ ret->at, ret->len }, &why)
+	               ? OK
+	               : fail(ERR_INVALID, why);
 }
 
 struct err

@@ -1,6 +1,6 @@
 /* decide.c - the decision. Every way out but one is the same ERR_DENIED; what the caller must not
- * learn is in struct decision only. A resource that does not exist is decided like one without rules,
- * by the same steps. */
+ * learn is in struct decision only. A resource that does not exist is decided like one without
+ * rules, by the same steps. */
 #include "base/macros.h"
 #include "policy/rules.h"
 
@@ -98,8 +98,8 @@ decision_by(const struct rule *rule, const char *why)
 
 /* Granting */
 
-/* The first rule without a condition decided alone: it lets every row through. Else all of them did, and
- * are listed. */
+/* The first rule without a condition decided alone: it lets every row through. Else all of them
+ * did, and are listed. */
 static struct err
 name_grant(const struct question *q, struct arena *arena, struct decision *ret)
 {
@@ -123,7 +123,9 @@ name_grant(const struct question *q, struct arena *arena, struct decision *ret)
 	TRY(buf_check(&names));
 	*ret = decision_by(first, "allowed where a row condition holds");
 	ret->rule = arena_copy(arena, buf_bytes(&names));
-	return ret->rule.len == 0 ? fail(ERR_LIMIT, "the decision does not fit into the memory of the request") : OK;
+	return ret->rule.len == 0
+	               ? fail(ERR_LIMIT, "the decision does not fit into the memory of the request")
+	               : OK;
 }
 
 static struct err
@@ -157,7 +159,8 @@ is_allowed(struct question *q, struct decision *ret)
 	const struct rule *allow = find_allow(q);
 	struct column_set columns;
 
-	*ret = (struct decision){ .rule = BYTES("default deny"), .why = "no role of the caller allows the action" };
+	*ret = (struct decision){ .rule = BYTES("default deny"),
+		                  .why = "no role of the caller allows the action" };
 	if (deny != NULL) {
 		*ret = decision_by(deny, "a role of the caller is denied the action");
 		return false;
@@ -166,7 +169,8 @@ is_allowed(struct question *q, struct decision *ret)
 		return false;
 	deny = find_hiding(q);
 	if (deny != NULL) {
-		*ret = decision_by(deny, "the request names a column that a role of the caller is denied");
+		*ret = decision_by(
+			deny, "the request names a column that a role of the caller is denied");
 		return false;
 	}
 	for (size_t i = 0; i < q->rules->allow_count; i++)
@@ -177,14 +181,16 @@ is_allowed(struct question *q, struct decision *ret)
 }
 
 struct err
-policy_decide(const struct policy *policy, const struct principal *who, struct bytes resource, enum action action,
-              const struct column_set *needed, struct arena *arena, const struct grant **ret,
-              struct decision *ret_decision)
+policy_decide(const struct policy *policy, const struct principal *who, struct bytes resource,
+              enum action action, const struct column_set *needed, struct arena *arena,
+              const struct grant **ret, struct decision *ret_decision)
 {
 	static const struct resource_rules nothing = { 0 };
 	int index = policy_resource(policy, resource);
 	struct question q = { .rules = index < 0 ? &nothing : &policy->resources[index],
-		              .roles = principal_roles(who), .action = action, .needed = needed };
+		              .roles = principal_roles(who),
+		              .action = action,
+		              .needed = needed };
 	struct grant *grant;
 
 	if (!is_allowed(&q, ret_decision))

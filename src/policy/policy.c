@@ -1,5 +1,5 @@
-/* policy.c - settings -> compiled rules: column names become sets, row conditions become filters, and
- * whatever names something that does not exist is an error with its place. */
+/* policy.c - settings -> compiled rules: column names become sets, row conditions become filters,
+ * and whatever names something that does not exist is an error with its place. */
 #include "policy/rules.h"
 
 #include "base/macros.h"
@@ -16,7 +16,8 @@ struct compiler {
 
 enum { COLUMNS_TOLD_MAX = 32 };
 
-static const struct err no_memory = { .kind = ERR_LIMIT, .why = "the policy does not fit into memory" };
+static const struct err no_memory = { .kind = ERR_LIMIT,
+	                              .why = "the policy does not fit into memory" };
 
 const char *
 action_name(enum action action)
@@ -49,7 +50,8 @@ put_expected(struct buf *out, const struct table *table, struct bytes name)
 	for (size_t i = 0; i < table->column_count; i++)
 		nearest_try(&nearest, table->columns[i].name);
 	if (nearest.name.len > 0) {
-		buf_printf(out, " (did you mean \"%.*s\"?)", (int)nearest.name.len, (const char *)nearest.name.at);
+		buf_printf(out, " (did you mean \"%.*s\"?)", (int)nearest.name.len,
+		           (const char *)nearest.name.at);
 		return;
 	}
 	for (size_t i = 0; i < table->column_count && i < COLUMNS_TOLD_MAX; i++) {
@@ -61,7 +63,8 @@ put_expected(struct buf *out, const struct table *table, struct bytes name)
 
 /* Of a table that is not known nothing is asked: why it is not was said where it was looked for. */
 static void
-read_columns(struct compiler *c, const char *const *names, size_t count, struct place at, struct column_set *ret)
+read_columns(struct compiler *c, const char *const *names, size_t count, struct place at,
+             struct column_set *ret)
 {
 	*ret = (struct column_set){ { 0 } };
 	for (size_t i = 0; c->table != NULL && i < count; i++) {
@@ -73,8 +76,8 @@ read_columns(struct compiler *c, const char *const *names, size_t count, struct 
 			continue;
 		}
 		put_expected(&expected, c->table, bytes_text(names[i]));
-		config_error_add(c->errors, c->settings->file, at, "`%s` has no column `%s`%.*s", c->resource->name,
-		                 names[i], (int)expected.len,
+		config_error_add(c->errors, c->settings->file, at, "`%s` has no column `%s`%.*s",
+		                 c->resource->name, names[i], (int)expected.len,
 		                 expected.len == 0 ? "" : (const char *)expected.at);
 	}
 }
@@ -110,7 +113,8 @@ place_inside(struct place start, const char *text, size_t offset)
 }
 
 static void
-refuse_where(struct compiler *c, const struct rule_settings *from, unsigned code, const struct filter_error *error)
+refuse_where(struct compiler *c, const struct rule_settings *from, unsigned code,
+             const struct filter_error *error)
 {
 	CLEANUP(buf_done) struct buf near = { 0 }, expected = { 0 };
 
@@ -120,7 +124,8 @@ refuse_where(struct compiler *c, const struct rule_settings *from, unsigned code
 		buf_printf(&near, "at `%.*s`", (int)error->near.len, (const char *)error->near.at);
 	if (code == FILTER_UNKNOWN_COLUMN)
 		put_expected(&expected, c->table, error->near);
-	config_error_add(c->errors, c->settings->file, place_inside(from->where_place, from->where, error->offset),
+	config_error_add(c->errors, c->settings->file,
+	                 place_inside(from->where_place, from->where, error->offset),
 	                 "row condition of `%s`, %.*s: %s%.*s", c->resource->name, (int)near.len,
 	                 (const char *)near.at, error->why, (int)expected.len,
 	                 expected.len == 0 ? "" : (const char *)expected.at);
@@ -134,7 +139,8 @@ compile_where(struct compiler *c, const struct rule_settings *from, struct rule 
 	if (from->where == NULL || c->table == NULL)
 		return OK;
 
-	struct err e = filter_parse(bytes_text(from->where), c->table, true, c->arena, &rule->where, &error);
+	struct err e = filter_parse(bytes_text(from->where), c->table, true, c->arena, &rule->where,
+	                            &error);
 	if (e.kind != ERR_PEER)
 		return e;
 	refuse_where(c, from, e.code, &error);
@@ -174,7 +180,8 @@ compile_rule(struct compiler *c, const struct rule_settings *from, bool allows, 
 }
 
 static struct err
-compile_rules(struct compiler *c, const struct rule_settings *from, size_t count, bool allows, const struct rule **ret)
+compile_rules(struct compiler *c, const struct rule_settings *from, size_t count, bool allows,
+              const struct rule **ret)
 {
 	struct rule *rules = arena_array(c->arena, count, sizeof *rules);
 
@@ -211,7 +218,9 @@ sort_names(const struct settings *settings, struct arena *arena, const unsigned 
 	for (unsigned i = 0; i < settings->resource_count; i++) {
 		unsigned at = i;
 
-		for (; at > 0 && strcmp(settings->resources[order[at - 1]].name, settings->resources[i].name) > 0; at--)
+		for (; at > 0 && strcmp(settings->resources[order[at - 1]].name,
+		                        settings->resources[i].name) > 0;
+		     at--)
 			order[at] = order[at - 1];
 		order[at] = i;
 	}
@@ -227,7 +236,8 @@ policy_resource(const struct policy *policy, struct bytes name)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		unsigned index = policy->by_name[middle];
-		int order = bytes_compare(name, bytes_text(policy->settings->resources[index].name));
+		int order =
+			bytes_compare(name, bytes_text(policy->settings->resources[index].name));
 
 		if (order == 0)
 			return (int)index;
@@ -240,21 +250,28 @@ policy_resource(const struct policy *policy, struct bytes name)
 }
 
 struct err
-policy_compile(const struct settings *settings, const struct table *const *tables, uint32_t generation,
-               struct arena *arena, const struct policy **ret, struct config_errors *errors)
+policy_compile(const struct settings *settings, const struct table *const *tables,
+               uint32_t generation, struct arena *arena, const struct policy **ret,
+               struct config_errors *errors)
 {
 	unsigned before = errors->count;
 	bool is_whole = true; /* every table is known */
 	struct policy *policy = arena_alloc(arena, sizeof *policy);
-	struct resource_rules *resources = arena_array(arena, settings->resource_count, sizeof *resources);
+	struct resource_rules *resources =
+		arena_array(arena, settings->resource_count, sizeof *resources);
 
 	if (policy == NULL || resources == NULL)
 		return no_memory;
-	*policy = (struct policy){ .settings = settings, .generation = generation, .resources = resources };
+	*policy = (struct policy){ .settings = settings,
+		                   .generation = generation,
+		                   .resources = resources };
 	TRY(sort_names(settings, arena, &policy->by_name));
 	for (size_t i = 0; i < settings->resource_count; i++) {
-		struct compiler c = { .settings = settings, .resource = &settings->resources[i], .table = tables[i],
-			              .arena = arena, .errors = errors };
+		struct compiler c = { .settings = settings,
+			              .resource = &settings->resources[i],
+			              .table = tables[i],
+			              .arena = arena,
+			              .errors = errors };
 
 		is_whole &= c.table != NULL;
 		TRY(compile_resource(&c, &resources[i]));

@@ -11,11 +11,13 @@
 
 struct policy; /* compiled rules of one configuration generation; immutable */
 
-/* `tables[i]` describes resource i; NULL: its table is not known, which was reported. Row conditions and column
- * names are checked here; every error is added to `errors`, and ERR_CONFIG returned, also when a table is not known:
- * the other resources are checked all the same. `generation` marks decisions and cached tokens. */
-struct err policy_compile(const struct settings *settings, const struct table *const *tables, uint32_t generation,
-                          struct arena *arena, const struct policy **ret, struct config_errors *errors);
+/* `tables[i]` describes resource i; NULL: its table is not known, which was reported. Row
+ * conditions and column names are checked here; every error is added to `errors`, and ERR_CONFIG
+ * returned, also when a table is not known: the other resources are checked all the same.
+ * `generation` marks decisions and cached tokens. */
+struct err policy_compile(const struct settings *settings, const struct table *const *tables,
+                          uint32_t generation, struct arena *arena, const struct policy **ret,
+                          struct config_errors *errors);
 
 /* One way of seeing rows: these columns, where this holds (NULL: every row). A grant has one view
  * for each role that allows the action; a row may be used when any view's condition holds, and a
@@ -28,32 +30,34 @@ struct grant_view {
 
 /* Proof that policy said yes. Only policy_decide() makes one; no backend works without one. */
 struct grant {
-	unsigned resource;            /* index in settings */
-	const struct table *table;    /* of the resource; NULL where it has none */
+	unsigned resource;         /* index in settings */
+	const struct table *table; /* of the resource; NULL where it has none */
 	enum action action;
 	const struct grant_view *views;
-	size_t view_count;            /* at least 1 */
+	size_t view_count; /* at least 1 */
 	const struct principal *who;
 };
 
 /* Why it was decided so; always filled. For the audit record and `explain`, never for the caller.
- * Allowed: the first rule without a row condition, or, where all have one, every rule that gave a view,
- * joined by ", " (`place` is the first one's). Denied: the deny rule; or the first allow rule, when the
- * request names columns that no single rule gives; or "default deny". */
+ * Allowed: the first rule without a row condition, or, where all have one, every rule that gave a
+ * view, joined by ", " (`place` is the first one's). Denied: the deny rule; or the first allow
+ * rule, when the request names columns that no single rule gives; or "default deny". */
 struct decision {
-	struct bytes rule;   /* "resources.books.allow.reader.read", "default deny", … */
-	const char *why;     /* literal */
-	struct place place;  /* line of the rule in the configuration; 0 for the default */
+	struct bytes rule;  /* "resources.books.allow.reader.read", "default deny", … */
+	const char *why;    /* literal */
+	struct place place; /* line of the rule in the configuration; 0 for the default */
 };
 
-/* ERR_DENIED (*ret untouched) for a resource that does not exist and one that may not be used alike.
- * `needed` (may be NULL) are the columns the request names (select, filter, order, body): views that
- * lack any of them do not count, and when none is left the answer is ERR_DENIED. */
-struct err policy_decide(const struct policy *policy, const struct principal *who, struct bytes resource,
-                         enum action action, const struct column_set *needed, struct arena *arena,
-                         const struct grant **ret, struct decision *ret_decision);
+/* ERR_DENIED (*ret untouched) for a resource that does not exist and one that may not be used
+ * alike. `needed` (may be NULL) are the columns the request names (select, filter, order, body):
+ * views that lack any of them do not count, and when none is left the answer is ERR_DENIED. */
+struct err policy_decide(const struct policy *policy, const struct principal *who,
+                         struct bytes resource, enum action action, const struct column_set *needed,
+                         struct arena *arena, const struct grant **ret,
+                         struct decision *ret_decision);
 
-/* Index of a resource by name, or -1. For parsing a request before it is decided; never answered from. */
+/* Index of a resource by name, or -1. For parsing a request before it is decided; never answered
+ * from. */
 int policy_resource(const struct policy *policy, struct bytes name);
 const struct table *policy_table(const struct policy *policy, unsigned resource);
 

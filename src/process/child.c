@@ -33,13 +33,17 @@ child_memfd(const char *name, struct bytes text, int *ret)
 		ssize_t n = write(fd, text.at + done, text.len - done);
 		if (n <= 0) {
 			close(fd);
-			return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no memory file" };
+			return (struct err){ .kind = ERR_SYSTEM,
+				             .sys = errno,
+				             .why = "no memory file" };
 		}
 		done += (size_t)n;
 	}
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
 		close(fd);
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "a memory file cannot be sealed" };
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = errno,
+			             .why = "a memory file cannot be sealed" };
 	}
 	*ret = fd;
 	return OK;
@@ -54,7 +58,9 @@ lift(const int from[FIXED_COUNT], int to[FIXED_COUNT])
 			continue;
 		to[i] = fcntl(from[i], F_DUPFD_CLOEXEC, ABOVE_FIXED);
 		if (to[i] < 0)
-			return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no descriptors left for a process" };
+			return (struct err){ .kind = ERR_SYSTEM,
+				             .sys = errno,
+				             .why = "no descriptors left for a process" };
 	}
 	return OK;
 }
@@ -63,7 +69,8 @@ static int
 spawn(struct child *c, const int fds[FIXED_COUNT], const char *config_file)
 {
 	char role[32], slot[16], generation[16];
-	char *argv[] = { (char[]){ "gatewarden" }, role, slot, generation, (char *)(uintptr_t)config_file, NULL };
+	char *argv[] = { (char[]){ "gatewarden" },       role, slot, generation,
+		         (char *)(uintptr_t)config_file, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none;
@@ -89,14 +96,16 @@ spawn(struct child *c, const int fds[FIXED_COUNT], const char *config_file)
 	if (error == 0)
 		error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	if (error == 0)
-		error = posix_spawn(&c->pid, "/proc/self/exe", &actions, &attributes, argv, environ);
+		error = posix_spawn(&c->pid, "/proc/self/exe", &actions, &attributes, argv,
+		                    environ);
 	(void)posix_spawnattr_destroy(&attributes); /* never fail */
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return error;
 }
 
 struct err
-child_spawn(struct child *c, const struct child_descriptors *fds, const char *config_file, int *ret_control)
+child_spawn(struct child *c, const struct child_descriptors *fds, const char *config_file,
+            int *ret_control)
 {
 	int pair[2];
 
@@ -110,7 +119,9 @@ child_spawn(struct child *c, const struct child_descriptors *fds, const char *co
 		close_fd(&lifted[i]);
 	close(pair[1]);
 	if (error != 0)
-		e = (struct err){ .kind = ERR_SYSTEM, .sys = error, .why = "a process cannot be started" };
+		e = (struct err){ .kind = ERR_SYSTEM,
+			          .sys = error,
+			          .why = "a process cannot be started" };
 	if (failed(e)) {
 		close(pair[0]);
 		return e;

@@ -23,12 +23,12 @@ struct child {
 	unsigned slot, generation;
 	pid_t pid;
 	struct channel *control; /* NULL: it closed its end */
-	unsigned index;          /* worker: which one of its generation, and so its listening socket */
-	unsigned local_issuer;   /* worker: see CONTROL_WORKER */
+	unsigned index; /* worker: which one of its generation, and so its listening socket */
+	unsigned local_issuer; /* worker: see CONTROL_WORKER */
 	uint64_t started_us;
-	unsigned failures;       /* in a row, each within a second of the start */
-	unsigned silent_ticks;   /* of the watchdog, since it last answered */
-	uv_timer_t timer;        /* ended: until it is started again; draining: until it is killed */
+	unsigned failures;     /* in a row, each within a second of the start */
+	unsigned silent_ticks; /* of the watchdog, since it last answered */
+	uv_timer_t timer;      /* ended: until it is started again; draining: until it is killed */
 };
 
 /* What a child gets besides its control channel. -1: none. */
@@ -37,8 +37,8 @@ struct child_descriptors {
 };
 
 /* Forks and executes this program in the child's role. *control is our end. */
-struct err child_spawn(struct child *c, const struct child_descriptors *fds, const char *config_file,
-                       int *ret_control);
+struct err child_spawn(struct child *c, const struct child_descriptors *fds,
+                       const char *config_file, int *ret_control);
 
 /* A sealed memfd that holds the text. */
 struct err child_memfd(const char *name, struct bytes text, int *ret);

@@ -1,4 +1,5 @@
-/* children.c - see children.h: starting processes, introducing them to each other, starting them again. */
+/* children.c - see children.h: starting processes, introducing them to each other, starting them
+ * again. */
 #include "process/children.h"
 
 #include <signal.h>
@@ -33,7 +34,8 @@ count_workers(const struct supervisor *s, const struct generation *g, enum child
 
 	for (const struct list *node = s->children.next; node != &s->children; node = node->next) {
 		const struct child *c = container_of(node, const struct child, node);
-		count += c->role == ROLE_WORKER && c->state == state && (g == NULL || c->generation == g->number);
+		count += c->role == ROLE_WORKER && c->state == state &&
+		         (g == NULL || c->generation == g->number);
 	}
 	return count;
 }
@@ -64,10 +66,13 @@ introduce(struct child *worker, struct child *other)
 	if (!failed(e))
 		e = channel_pair(pair);
 	if (!failed(e)) {
-		e = channel_send_fd(other->control, CONTROL_WORKER, worker->slot, buf_bytes(&body), pair[0]);
+		e = channel_send_fd(other->control, CONTROL_WORKER, worker->slot, buf_bytes(&body),
+		                    pair[0]);
 		if (!failed(e))
-			e = channel_send_fd(worker->control, other->role == ROLE_KEEPER ? CONTROL_KEEPER : CONTROL_LEDGER, 0,
-			                    (struct bytes){ 0 }, pair[1]);
+			e = channel_send_fd(worker->control,
+			                    other->role == ROLE_KEEPER ? CONTROL_KEEPER
+			                                               : CONTROL_LEDGER,
+			                    0, (struct bytes){ 0 }, pair[1]);
 		close(pair[0]);
 		close(pair[1]);
 	}
@@ -134,9 +139,11 @@ static void
 start_child(struct child *c)
 {
 	struct supervisor *s = c->supervisor;
-	const struct generation *g = s->next != NULL && c->generation == s->next->number ? s->next : s->current;
+	const struct generation *g =
+		s->next != NULL && c->generation == s->next->number ? s->next : s->current;
 	bool is_worker = c->role == ROLE_WORKER;
-	const struct child_descriptors fds = { .config = g->config, .metrics = s->metrics_fd,
+	const struct child_descriptors fds = { .config = g->config,
+		                               .metrics = s->metrics_fd,
 		                               .http = is_worker ? g->http[c->index] : -1,
 		                               .admin = is_worker ? g->admin : -1 };
 	int control = -1;
@@ -170,7 +177,8 @@ take_slot(const struct supervisor *s, unsigned *ret)
 	while (is_slot_used(s, slot))
 		slot++;
 	if (slot >= METRICS_WORKERS_MAX)
-		return fail(ERR_LIMIT, "too many workers of former configurations have not ended yet");
+		return fail(ERR_LIMIT,
+		            "too many workers of former configurations have not ended yet");
 	if (slot + 1 > counter_get(&s->metrics->worker_count))
 		counter_set(&s->metrics->worker_count, slot + 1);
 	*ret = slot;
@@ -187,8 +195,12 @@ add_child(struct supervisor *s, enum role role, const struct generation *g, unsi
 	struct child *c = calloc(1, sizeof *c);
 	if (c == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
-	*c = (struct child){ .supervisor = s, .role = role, .state = CHILD_ENDED, .slot = slot,
-		             .generation = g->number, .index = index,
+	*c = (struct child){ .supervisor = s,
+		             .role = role,
+		             .state = CHILD_ENDED,
+		             .slot = slot,
+		             .generation = g->number,
+		             .index = index,
 		             .local_issuer = role_local_issuer(g->settings) };
 	int status = uv_timer_init(&s->loop.uv, &c->timer);
 	if (status != 0) {
@@ -213,7 +225,8 @@ on_overdue(uv_timer_t *timer)
 {
 	struct child *c = container_of(timer, struct child, timer);
 
-	LOG(LOG_WARN, "a process did not end in time and is killed", { "process", bytes_text(role_name(c->role)) });
+	LOG(LOG_WARN, "a process did not end in time and is killed",
+	    { "process", bytes_text(role_name(c->role)) });
 	(void)kill(c->pid, SIGKILL); /* gone already: reaped next */
 }
 
@@ -223,7 +236,8 @@ drain_child(struct child *c, const struct generation *g, bool has_successor)
 	tell(c, CONTROL_DRAIN, has_successor);
 	c->state = CHILD_DRAINING;
 	/* Never fails on a live handle. */
-	(void)uv_timer_start(&c->timer, on_overdue, g->settings->limits.drain_timeout_ms + KILL_GRACE_MS, 0);
+	(void)uv_timer_start(&c->timer, on_overdue,
+	                     g->settings->limits.drain_timeout_ms + KILL_GRACE_MS, 0);
 }
 
 void

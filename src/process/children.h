@@ -1,4 +1,5 @@
-/* children.h - the processes the supervisor keeps, and what it knows of itself: for its own files. */
+/* children.h - the processes the supervisor keeps, and what it knows of itself: for its own files.
+ */
 #ifndef PROCESS_CHILDREN_H
 #define PROCESS_CHILDREN_H
 
@@ -26,10 +27,12 @@ struct supervisor {
 /* NULL: there is none. For the roles there is one of. */
 struct child *find_child(struct supervisor *s, enum role role);
 /* Workers of a generation in a state. */
-unsigned count_workers(const struct supervisor *s, const struct generation *g, enum child_state state);
+unsigned count_workers(const struct supervisor *s, const struct generation *g,
+                       enum child_state state);
 
 /* Adds a child to the list, and starts it. `index`: which worker of its generation. */
-struct err add_child(struct supervisor *s, enum role role, const struct generation *g, unsigned index);
+struct err add_child(struct supervisor *s, enum role role, const struct generation *g,
+                     unsigned index);
 /* Starts one that has ended again, after a wait that grows with its failures. */
 void retry_later(struct child *c);
 /* A worker: to finish what it does, and end; killed when it does not. `g` is its generation. */

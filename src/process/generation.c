@@ -39,13 +39,18 @@ read_file(const char *file, struct buf *ret)
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return (struct err){ .kind = ERR_CONFIG, .sys = errno, .why = "the configuration cannot be read" };
+		return (struct err){ .kind = ERR_CONFIG,
+			             .sys = errno,
+			             .why = "the configuration cannot be read" };
 	for (;;) {
 		uint8_t *at = buf_reserve(ret, 65536);
 		ssize_t n = at == NULL ? -1 : read(fd, at, 65536);
 		if (n <= 0) {
 			close(fd);
-			return n == 0 && ret->len > 0 ? OK : fail(ERR_CONFIG, "the configuration cannot be read, is empty or too large");
+			return n == 0 && ret->len > 0
+			               ? OK
+			               : fail(ERR_CONFIG, "the configuration cannot be read, is "
+			                                  "empty or too large");
 		}
 		buf_commit(ret, (size_t)n);
 	}
@@ -59,12 +64,14 @@ load(struct generation *g, const char *file)
 
 	struct err e = read_file(file, &text);
 	if (failed(e)) {
-		fprintf(stderr, "%s: %s%s%s\n", file, e.why, e.sys != 0 ? ": " : "", e.sys != 0 ? strerrordesc_np(e.sys) : "");
+		fprintf(stderr, "%s: %s%s%s\n", file, e.why, e.sys != 0 ? ": " : "",
+		        e.sys != 0 ? strerrordesc_np(e.sys) : "");
 		return e;
 	}
 	e = config_parse(buf_bytes(&text), file, &g->arena, &g->settings, &errors);
 	if (failed(e)) {
-		(void)fwrite(errors.text.at, 1, errors.text.len, stderr); /* nowhere else to say it */
+		(void)fwrite(errors.text.at, 1, errors.text.len,
+		             stderr); /* nowhere else to say it */
 		return e;
 	}
 	return child_memfd("configuration", buf_bytes(&text), &g->config);
@@ -82,17 +89,22 @@ share_or_open(const struct address *address, int before, bool shared, int *ret)
 	if (before < 0)
 		return listen_open(address, shared, ret);
 	*ret = fcntl(before, F_DUPFD_CLOEXEC, 3);
-	return *ret >= 0 ? OK : (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no descriptors left" };
+	return *ret >= 0 ? OK
+	                 : (struct err){ .kind = ERR_SYSTEM,
+		                         .sys = errno,
+		                         .why = "no descriptors left" };
 }
 
 static void
 complain(const struct settings *s, const char *setting, const struct address *address, struct err e)
 {
-	fprintf(stderr, "%s:%u:%u: %s: %s:%u: %s: %s\n", s->file, address->place.line, address->place.column, setting,
-	        address->host, address->port, e.why, e.sys != 0 ? strerrordesc_np(e.sys) : "no such host");
+	fprintf(stderr, "%s:%u:%u: %s: %s:%u: %s: %s\n", s->file, address->place.line,
+	        address->place.column, setting, address->host, address->port, e.why,
+	        e.sys != 0 ? strerrordesc_np(e.sys) : "no such host");
 }
 
-/* Sockets that share a port share it with any program of the same user, quietly: first ask for it alone. */
+/* Sockets that share a port share it with any program of the same user, quietly: first ask for it
+ * alone. */
 static struct err
 check_free(const struct address *address)
 {
@@ -107,12 +119,15 @@ static struct err
 bind_all(struct generation *g, const struct generation *before)
 {
 	const struct settings *s = g->settings;
-	bool same_http = before != NULL && is_same_address(&s->listen.http, &before->settings->listen.http);
-	bool same_admin = before != NULL && is_same_address(&s->listen.admin, &before->settings->listen.admin);
+	bool same_http =
+		before != NULL && is_same_address(&s->listen.http, &before->settings->listen.http);
+	bool same_admin = before != NULL &&
+	                  is_same_address(&s->listen.admin, &before->settings->listen.admin);
 
 	struct err e = before == NULL ? check_free(&s->listen.http) : OK;
 	for (unsigned i = 0; !failed(e) && i < s->workers; i++)
-		e = share_or_open(&s->listen.http, same_http ? before->http[i] : -1, true, &g->http[i]);
+		e = share_or_open(&s->listen.http, same_http ? before->http[i] : -1, true,
+		                  &g->http[i]);
 	if (failed(e)) {
 		complain(s, "listen.http", &s->listen.http, e);
 		return e;
@@ -129,16 +144,21 @@ bind_all(struct generation *g, const struct generation *before)
 static struct err
 check_fixed(const struct settings *now, const struct settings *before)
 {
-	if (strcmp(now->audit.path, before->audit.path) != 0 || strcmp(now->state_path, before->state_path) != 0 ||
-	    now->audit.durability != before->audit.durability || now->audit.segment_bytes != before->audit.segment_bytes) {
-		fprintf(stderr, "%s: audit and state cannot change while the service runs: restart it\n", now->file);
+	if (strcmp(now->audit.path, before->audit.path) != 0 ||
+	    strcmp(now->state_path, before->state_path) != 0 ||
+	    now->audit.durability != before->audit.durability ||
+	    now->audit.segment_bytes != before->audit.segment_bytes) {
+		fprintf(stderr,
+		        "%s: audit and state cannot change while the service runs: restart it\n",
+		        now->file);
 		return fail(ERR_CONFIG, "audit and state cannot change in a reload");
 	}
 	return OK;
 }
 
 struct err
-generation_open(const char *file, unsigned number, const struct generation *before, struct generation **ret)
+generation_open(const char *file, unsigned number, const struct generation *before,
+                struct generation **ret)
 {
 	struct generation *g = calloc(1, sizeof *g);
 

@@ -1,4 +1,5 @@
-/* generation.h - one configuration with the sockets its workers listen on. A reload makes the next one. */
+/* generation.h - one configuration with the sockets its workers listen on. A reload makes the next
+ * one. */
 #ifndef PROCESS_GENERATION_H
 #define PROCESS_GENERATION_H
 
@@ -8,13 +9,14 @@ struct generation {
 	unsigned number; /* from 1; never used twice */
 	struct arena arena;
 	const struct settings *settings;
-	int config;      /* memfd of its text */
-	int admin;       /* -1: none */
+	int config;                    /* memfd of its text */
+	int admin;                     /* -1: none */
 	int http[METRICS_WORKERS_MAX]; /* one for each worker */
 };
 
-/* Reads the file and binds. Sockets whose address `before` (or NULL) has are shared with it, so connections
- * that wait in their queues are not lost. Errors have been written to standard error, each with its place. */
+/* Reads the file and binds. Sockets whose address `before` (or NULL) has are shared with it, so
+ * connections that wait in their queues are not lost. Errors have been written to standard error,
+ * each with its place. */
 struct err generation_open(const char *file, unsigned number, const struct generation *before,
                            struct generation **ret);
 /* Takes NULL. */

@@ -1,5 +1,5 @@
-/* keeper.c - the process that holds every secret: users, passwords, signing keys, refresh tokens. It talks
- * to workers only, in the messages of identity/login.h. */
+/* keeper.c - the process that holds every secret: users, passwords, signing keys, refresh tokens.
+ * It talks to workers only, in the messages of identity/login.h. */
 #include "process/keeper.h"
 
 #include <stdlib.h>
@@ -29,7 +29,8 @@ static struct err
 tell_shared_keys(struct keeper *k, struct asker *a)
 {
 	CLEANUP(buf_wipe) struct buf body = { 0 };
-	const struct shared_keys keys = { secret_bytes(&k->cursor_key), secret_bytes(&k->fingerprint_key) };
+	const struct shared_keys keys = { secret_bytes(&k->cursor_key),
+		                          secret_bytes(&k->fingerprint_key) };
 
 	shared_keys_put(&body, &keys);
 	TRY(buf_check(&body));
@@ -86,13 +87,15 @@ on_question(void *of, struct channel *c, const struct message *m)
 	if (m->fd >= 0) {
 		close(m->fd); /* it has nothing to hand over, and could use up our descriptors */
 		why = "a descriptor";
-	} else if ((!is_login && m->type != KEEPER_REFRESH) || failed(login_read(m->body, &login))) {
+	} else if ((!is_login && m->type != KEEPER_REFRESH) ||
+	           failed(login_read(m->body, &login))) {
 		why = "malformed";
 	} else if (channel_queued(c) > UNREAD_MAX) {
 		why = "answers are not read";
 	}
 	if (why != NULL) {
-		LOG(LOG_ERROR, "a worker asks what it must not: its channel is closed", { "why", bytes_text(why) });
+		LOG(LOG_ERROR, "a worker asks what it must not: its channel is closed",
+		    { "why", bytes_text(why) });
 		channel_close(c);
 		drop_asker(a);
 		return;
@@ -101,7 +104,8 @@ on_question(void *of, struct channel *c, const struct message *m)
 		login_ask(a->keeper, a, m->id, &login);
 	else
 		login_refresh(a->keeper, a, m->id, &login);
-	/* The read buffer keeps it until the next packet, which may be hours away. It is ours to write. */
+	/* The read buffer keeps it until the next packet, which may be hours away. It is ours to
+	 * write. */
 	OPENSSL_cleanse((uint8_t *)(uintptr_t)m->body.at, m->body.len);
 }
 
@@ -117,7 +121,8 @@ add_asker(struct keeper *k, const struct message *m)
 		return fail(ERR_SYSTEM, "out of memory");
 	a->keeper = k;
 	a->issuer = issuer;
-	struct err e = channel_open(k->start->loop, m->fd, on_question, on_asker_closed, a, &a->channel);
+	struct err e =
+		channel_open(k->start->loop, m->fd, on_question, on_asker_closed, a, &a->channel);
 	if (failed(e)) {
 		close(m->fd);
 		free(a);
@@ -154,7 +159,8 @@ take_config(struct keeper *k, const struct message *m)
 		e = open_issuer(k, settings, &issuer);
 	if (failed(e)) {
 		arena_done(&arena);
-		loop_stop(k->start->loop); /* the supervisor starts it again, with the configuration in use */
+		loop_stop(k->start->loop); /* the supervisor starts it again, with the configuration
+		                              in use */
 		return e;
 	}
 	issuer_close(k->issuer);
@@ -225,7 +231,9 @@ static struct err
 start(struct keeper *k)
 {
 	struct start *s = k->start;
-	struct sandbox sandbox = { .role = ROLE_KEEPER, .paths = { s->settings->state_path }, .path_count = 1,
+	struct sandbox sandbox = { .role = ROLE_KEEPER,
+		                   .paths = { s->settings->state_path },
+		                   .path_count = 1,
 		                   .is_required = s->settings->sandbox_required };
 	const char *missing;
 
@@ -252,8 +260,9 @@ keeper_main(struct start *s)
 	list_init(&k.running);
 	struct err e = start(&k);
 	if (failed(e)) {
-		LOG(LOG_ERROR, "the keeper cannot start", { "state", bytes_text(s->settings->state_path) },
-		    { "why", bytes_text(e.why) }, { "errno", bytes_text(e.sys != 0 ? strerrordesc_np(e.sys) : "") });
+		LOG(LOG_ERROR, "the keeper cannot start",
+		    { "state", bytes_text(s->settings->state_path) }, { "why", bytes_text(e.why) },
+		    { "errno", bytes_text(e.sys != 0 ? strerrordesc_np(e.sys) : "") });
 		return 2;
 	}
 	loop_run(s->loop);

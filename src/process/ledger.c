@@ -1,5 +1,5 @@
-/* ledger.c - the process that keeps the audit chain. All records that arrive in one round of the loop are
- * one group: written together, then answered together. */
+/* ledger.c - the process that keeps the audit chain. All records that arrive in one round of the
+ * loop are one group: written together, then answered together. */
 #include "process/role.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ struct ledger {
 	struct list writers;
 	struct deferred commit;
 	uv_timer_t timer;
-	bool has_group; /* there are records to commit */
+	bool has_group;               /* there are records to commit */
 	bool is_failing, is_unsynced; /* logged once, until it works again */
 };
 
@@ -95,7 +95,8 @@ on_record(void *of, struct channel *c, const struct message *m)
 	struct bytes roles[AUDIT_ROLES_MAX];
 	struct audit_record record;
 
-	if (m->type != LEDGER_RECORD || m->id == 0 || m->fd >= 0 || failed(audit_record_read(m->body, &record, roles))) {
+	if (m->type != LEDGER_RECORD || m->id == 0 || m->fd >= 0 ||
+	    failed(audit_record_read(m->body, &record, roles))) {
 		LOG(LOG_ERROR, "a worker sent a malformed record: its channel is closed");
 		if (m->fd >= 0)
 			close(m->fd); /* it could use up our descriptors */
@@ -108,7 +109,8 @@ on_record(void *of, struct channel *c, const struct message *m)
 		/* What is in the group before it can still be kept; this one cannot. */
 		commit(l);
 		note(l, e);
-		(void)channel_send(c, LEDGER_REFUSED, m->id, (struct bytes){ 0 }); /* as in commit() */
+		(void)channel_send(c, LEDGER_REFUSED, m->id,
+		                   (struct bytes){ 0 }); /* as in commit() */
 		return;
 	}
 	w->pending = m->id;
@@ -125,7 +127,8 @@ add_writer(struct ledger *l, const struct message *m)
 		return fail(ERR_SYSTEM, "out of memory");
 	w->ledger = l;
 	w->worker = (unsigned)m->id;
-	struct err e = channel_open(l->start->loop, m->fd, on_record, on_writer_closed, w, &w->channel);
+	struct err e =
+		channel_open(l->start->loop, m->fd, on_record, on_writer_closed, w, &w->channel);
 	if (failed(e)) {
 		close(m->fd);
 		free(w);
@@ -176,7 +179,9 @@ static struct err
 start(struct ledger *l)
 {
 	struct start *s = l->start;
-	struct sandbox sandbox = { .role = ROLE_LEDGER, .paths = { s->settings->audit.path }, .path_count = 1,
+	struct sandbox sandbox = { .role = ROLE_LEDGER,
+		                   .paths = { s->settings->audit.path },
+		                   .path_count = 1,
 		                   .is_required = s->settings->sandbox_required };
 	const char *missing;
 
@@ -200,8 +205,9 @@ ledger_main(struct start *s)
 	list_init(&l.writers);
 	struct err e = start(&l);
 	if (failed(e)) {
-		LOG(LOG_ERROR, "the audit log cannot be opened", { "path", bytes_text(s->settings->audit.path) },
-		    { "why", bytes_text(e.why) }, { "errno", bytes_text(e.sys != 0 ? strerrordesc_np(e.sys) : "") });
+		LOG(LOG_ERROR, "the audit log cannot be opened",
+		    { "path", bytes_text(s->settings->audit.path) }, { "why", bytes_text(e.why) },
+		    { "errno", bytes_text(e.sys != 0 ? strerrordesc_np(e.sys) : "") });
 		return 2;
 	}
 	loop_run(s->loop);

@@ -1,5 +1,5 @@
-/* listen.c - listening sockets, made by the supervisor: it may have the right to low ports, and they outlive
- * the workers that accept from them. */
+/* listen.c - listening sockets, made by the supervisor: it may have the right to low ports, and
+ * they outlive the workers that accept from them. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -22,7 +22,8 @@ set_options(int fd, bool shared)
 	       (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
 	       setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
 	       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
-	       setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout) == 0;
+	       setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout) ==
+	               0;
 }
 
 static int
@@ -43,7 +44,8 @@ try_listen(const struct addrinfo *info, bool shared)
 struct err
 listen_open(const struct address *address, bool shared, int *ret)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		                        .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
 	struct addrinfo *found;
 	char port[8];
 	int fd = -1;
@@ -56,7 +58,9 @@ listen_open(const struct address *address, bool shared, int *ret)
 	int error = errno;
 	freeaddrinfo(found);
 	if (fd < 0)
-		return (struct err){ .kind = ERR_CONFIG, .sys = error, .why = "an address cannot be listened on" };
+		return (struct err){ .kind = ERR_CONFIG,
+			             .sys = error,
+			             .why = "an address cannot be listened on" };
 	*ret = fd;
 	return OK;
 }

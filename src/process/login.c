@@ -1,7 +1,7 @@
 /* login.c - logins in keeper: throttle, a bounded queue, and passwords checked on pool threads.
  *
- * A job owns copies of all it needs; while a thread works on it the loop does not look at it. That is all
- * the sharing there is. */
+ * A job owns copies of all it needs; while a thread works on it the loop does not look at it. That
+ * is all the sharing there is. */
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -46,14 +46,17 @@ answer(const struct asker *a, uint64_t id, const struct login_answer *answer)
 static void
 answer_granted(const struct asker *a, uint64_t id, const struct issued *t)
 {
-	answer(a, id, &(struct login_answer){ .result = LOGIN_GRANTED, .expires_in_s = t->expires_in_s,
-	                                      .access_token = buf_bytes(&t->access_token),
-	                                      .refresh_token = buf_bytes(&t->refresh_token),
-	                                      .subject = buf_bytes(&t->subject),
-	                                      .name = buf_bytes(&t->name) });
+	answer(a, id,
+	       &(struct login_answer){ .result = LOGIN_GRANTED,
+	                               .expires_in_s = t->expires_in_s,
+	                               .access_token = buf_bytes(&t->access_token),
+	                               .refresh_token = buf_bytes(&t->refresh_token),
+	                               .subject = buf_bytes(&t->subject),
+	                               .name = buf_bytes(&t->name) });
 }
 
-/* One answer for all that is the caller's fault; the reason is for the audit record, and so is whom it names. */
+/* One answer for all that is the caller's fault; the reason is for the audit record, and so is whom
+ * it names. */
 static void
 answer_refused(const struct asker *a, uint64_t id, struct err e, struct login_answer refused)
 {
@@ -69,7 +72,10 @@ answer_refused(const struct asker *a, uint64_t id, struct err e, struct login_an
 static void
 answer_wait(const struct asker *a, uint64_t id, unsigned wait_s)
 {
-	answer(a, id, &(struct login_answer){ .result = LOGIN_WAIT, .wait_s = wait_s, .reason = BYTES("too many logins") });
+	answer(a, id,
+	       &(struct login_answer){ .result = LOGIN_WAIT,
+	                               .wait_s = wait_s,
+	                               .reason = BYTES("too many logins") });
 }
 
 static struct err
@@ -95,18 +101,24 @@ finish(struct job *j)
 {
 	struct keeper *k = j->keeper;
 	struct issued issued = { 0 };
-	const char *reason = j->is_known ? j->user.is_disabled ? "the user is disabled" : "wrong password" : "unknown user";
+	const char *reason =
+		j->is_known ? j->user.is_disabled ? "the user is disabled" : "wrong password"
+			    : "unknown user";
 	/* The name of a known user only: others type their password there. */
-	struct login_answer refused = { .subject = j->user.subject, .name = j->user.name, .reason = bytes_text(reason) };
+	struct login_answer refused = { .subject = j->user.subject,
+		                        .name = j->user.name,
+		                        .reason = bytes_text(reason) };
 
 	if (failed(j->result)) {
 		if (j->result.kind == ERR_IDENTITY)
-			throttle_failed(k->throttle, j->login.user, j->login.address, clock_monotonic_us());
+			throttle_failed(k->throttle, j->login.user, j->login.address,
+			                clock_monotonic_us());
 		answer_refused(j->asker, j->id, j->result, refused);
 		return;
 	}
 	throttle_succeeded(k->throttle, j->login.user, j->login.address);
-	if (j->rehashed.len != 0 && failed(user_rehash(k->store, &j->user, buf_bytes(&j->rehashed))))
+	if (j->rehashed.len != 0 &&
+	    failed(user_rehash(k->store, &j->user, buf_bytes(&j->rehashed))))
 		LOG(LOG_WARN, "a password could not be stored with its new parameters");
 	/* A reload may have taken the issuer away while the password was with a thread. */
 	struct err e = k->issuer == NULL ? no_issuer()
@@ -127,8 +139,10 @@ check(uv_work_t *work)
 {
 	struct job *j = container_of(work, struct job, work);
 
-	j->result = user_check_password(j->is_known ? &j->user : NULL, j->login.password, &j->must_rehash);
-	if (!failed(j->result) && j->must_rehash && failed(password_hash(j->login.password, &j->rehashed)))
+	j->result = user_check_password(j->is_known ? &j->user : NULL, j->login.password,
+	                                &j->must_rehash);
+	if (!failed(j->result) && j->must_rehash &&
+	    failed(password_hash(j->login.password, &j->rehashed)))
 		buf_wipe(&j->rehashed);
 }
 
@@ -153,17 +167,19 @@ run(struct job *j)
 
 	k->running_count++;
 	list_append(&k->running, &j->node);
-	(void)uv_queue_work(&k->start->loop->uv, &j->work, check, on_checked); /* fails only without a function */
+	(void)uv_queue_work(&k->start->loop->uv, &j->work, check,
+	                    on_checked); /* fails only without a function */
 }
 
-/* The next login that is still worth its hash. Asked again, because those before it may have failed since it
- * came: else who sends many guesses at once would have them all looked at. */
+/* The next login that is still worth its hash. Asked again, because those before it may have failed
+ * since it came: else who sends many guesses at once would have them all looked at. */
 static void
 run_next(struct keeper *k)
 {
 	while (!list_is_empty(&k->waiting)) {
 		struct job *j = container_of(k->waiting.next, struct job, node);
-		unsigned wait_s = throttle_wait_s(k->throttle, j->login.user, j->login.address, clock_monotonic_us());
+		unsigned wait_s = throttle_wait_s(k->throttle, j->login.user, j->login.address,
+		                                  clock_monotonic_us());
 
 		list_remove(&j->node);
 		k->waiting_count--;
@@ -184,7 +200,8 @@ job_fill(struct job *j, const struct login *login)
 	j->login.client_id = arena_copy(&j->arena, login->client_id);
 	j->login.address = arena_copy(&j->arena, login->address);
 	if (j->login.user.len != login->user.len || j->login.password.len != login->password.len ||
-	    j->login.client_id.len != login->client_id.len || j->login.address.len != login->address.len)
+	    j->login.client_id.len != login->client_id.len ||
+	    j->login.address.len != login->address.len)
 		return fail(ERR_LIMIT, "out of memory for a login");
 
 	struct err e = user_find(j->keeper->store, j->login.user, &j->arena, &j->user);
@@ -195,10 +212,12 @@ job_fill(struct job *j, const struct login *login)
 void
 login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct login *login)
 {
-	unsigned wait_s = throttle_wait_s(k->throttle, login->user, login->address, clock_monotonic_us());
+	unsigned wait_s =
+		throttle_wait_s(k->throttle, login->user, login->address, clock_monotonic_us());
 	const struct login_settings *limits = &k->start->settings->login;
 
-	if (wait_s == 0 && k->running_count >= limits->hash_workers && k->waiting_count >= limits->hash_queue)
+	if (wait_s == 0 && k->running_count >= limits->hash_workers &&
+	    k->waiting_count >= limits->hash_queue)
 		wait_s = 1;
 	if (wait_s != 0) {
 		answer_wait(a, id, wait_s);
@@ -206,7 +225,10 @@ login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct login *lo
 	}
 	struct job *j = k->issuer == NULL ? NULL : calloc(1, sizeof *j);
 	if (j == NULL) {
-		answer(a, id, &(struct login_answer){ .result = LOGIN_FAILED, .wait_s = 1, .reason = BYTES("no local issuer") });
+		answer(a, id,
+		       &(struct login_answer){ .result = LOGIN_FAILED,
+		                               .wait_s = 1,
+		                               .reason = BYTES("no local issuer") });
 		return;
 	}
 	*j = (struct job){ .keeper = k, .asker = a, .id = id };
@@ -252,15 +274,18 @@ login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct login
 		[REFRESH_CLIENT] = "of another client",
 	};
 	struct issued issued = { 0 };
-	struct err e = k->issuer == NULL ? no_issuer()
-	                                 : issuer_refresh(k->issuer, login->refresh_token, login->client_id,
-	                                                  clock_wall_us() / 1000000, &issued);
+	struct err e = k->issuer == NULL
+	                       ? no_issuer()
+	                       : issuer_refresh(k->issuer, login->refresh_token, login->client_id,
+	                                        clock_wall_us() / 1000000, &issued);
 
-	const char *reason = e.code < ARRAY_LEN(reasons) && reasons[e.code] != NULL ? reasons[e.code] : e.why;
+	const char *reason =
+		e.code < ARRAY_LEN(reasons) && reasons[e.code] != NULL ? reasons[e.code] : e.why;
 	if (failed(e))
-		answer_refused(a, id, e, (struct login_answer){ .subject = buf_bytes(&issued.subject),
-		                                                .name = buf_bytes(&issued.name),
-		                                                .reason = bytes_text(reason) });
+		answer_refused(a, id, e,
+		               (struct login_answer){ .subject = buf_bytes(&issued.subject),
+		                                      .name = buf_bytes(&issued.name),
+		                                      .reason = bytes_text(reason) });
 	else
 		answer_granted(a, id, &issued);
 	issued_done(&issued);

@@ -1,4 +1,5 @@
-/* notify.c - the sd_notify protocol: one datagram to the socket named in NOTIFY_SOCKET. Nothing depends on it. */
+/* notify.c - the sd_notify protocol: one datagram to the socket named in NOTIFY_SOCKET. Nothing
+ * depends on it. */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ notify_systemd(const char *state)
 	if (fd < 0)
 		return;
 	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&name,
-	             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)); /* as the comment above says */
+	             (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+	                         len)); /* as the comment above says */
 	close(fd);
 }

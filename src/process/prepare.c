@@ -18,14 +18,18 @@ prepare_inheritance(void)
 {
 	int fd;
 
-	/* Where a standard one is closed, a socket of ours would take its number, and log lines go into it. */
+	/* Where a standard one is closed, a socket of ours would take its number, and log lines go
+	 * into it. */
 	do
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	while (fd >= 0 && fd <= STDERR_FILENO && fcntl(fd, F_SETFD, 0) == 0);
-	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "inherited descriptors cannot be kept back" };
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 ||
+	    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = errno,
+			             .why = "inherited descriptors cannot be kept back" };
 	close(fd);
-	(void)umask(S_IRWXG | S_IRWXO);   /* cannot fail, nor can the next: */
+	(void)umask(S_IRWXG | S_IRWXO); /* cannot fail, nor can the next: */
 	(void)signal(SIGPIPE, SIG_IGN); /* who reads the log may go away; the service stays */
 	return OK;
 }
@@ -40,7 +44,8 @@ prepare_descriptors(const struct settings *settings)
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* up to the hard limit is always allowed */
 	if (limit.rlim_cur < settings->limits.connections + 64)
-		LOG(LOG_WARN, "limits.connections is more than the system's limit of open files allows");
+		LOG(LOG_WARN,
+		    "limits.connections is more than the system's limit of open files allows");
 }
 
 struct err
@@ -49,7 +54,9 @@ prepare_folder(const char *path)
 	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
 		LOG(LOG_ERROR, "a folder cannot be made", { "path", bytes_text(path) },
 		    { "errno", bytes_text(strerrordesc_np(errno)) });
-		return (struct err){ .kind = ERR_CONFIG, .sys = errno, .why = "a folder cannot be made" };
+		return (struct err){ .kind = ERR_CONFIG,
+			             .sys = errno,
+			             .why = "a folder cannot be made" };
 	}
 	return OK;
 }
@@ -60,7 +67,8 @@ prepare_metrics(int *ret_fd, struct metrics **ret)
 	int fd = memfd_create("metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	/* Sealed: a page that one process cut off would end all others. */
-	if (fd < 0 || ftruncate(fd, sizeof **ret) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0)
+	if (fd < 0 || ftruncate(fd, sizeof **ret) != 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0)
 		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no shared page" };
 	struct metrics *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (m == MAP_FAILED)

@@ -1,5 +1,5 @@
-/* reload.c - see reload.h. Until the last worker of the next generation is ready nothing has changed, so a
- * configuration that does not work is simply given up. */
+/* reload.c - see reload.h. Until the last worker of the next generation is ready nothing has
+ * changed, so a configuration that does not work is simply given up. */
 #include "process/reload.h"
 
 #include <signal.h>
@@ -29,7 +29,8 @@ drain_generation(struct supervisor *s, const struct generation *g)
 		if (c->role != ROLE_WORKER || c->generation != g->number)
 			continue;
 		if (c->state == CHILD_ENDED) {
-			free_child(c); /* it waits to be started again, which nobody wants any more */
+			free_child(
+				c); /* it waits to be started again, which nobody wants any more */
 			continue;
 		}
 		drain_child(c, g, !s->is_stopping);
@@ -54,7 +55,8 @@ configure_keeper(struct supervisor *s, const struct generation *g)
 	/* One that is being started again reads the configuration in use then. */
 	if (keeper == NULL || keeper->control == NULL)
 		return;
-	struct err e = channel_send_fd(keeper->control, CONTROL_CONFIG, 0, (struct bytes){ 0 }, g->config);
+	struct err e =
+		channel_send_fd(keeper->control, CONTROL_CONFIG, 0, (struct bytes){ 0 }, g->config);
 	if (failed(e))
 		log_err(LOG_ERROR, "keeper did not get the new configuration", e);
 }
@@ -109,7 +111,8 @@ end_reload(struct supervisor *s, const char *why)
 static void
 on_reload_timer(uv_timer_t *timer)
 {
-	end_reload(container_of(timer, struct supervisor, reload_timer), "its workers were not ready in time");
+	end_reload(container_of(timer, struct supervisor, reload_timer),
+	           "its workers were not ready in time");
 }
 
 void
@@ -130,8 +133,9 @@ reload(struct supervisor *s)
 	}
 	/* Never fails on a live handle. */
 	(void)uv_timer_start(&s->reload_timer, on_reload_timer, RELOAD_TIMEOUT_MS, 0);
-	/* Workers are ready when they have the local issuer's keys. Where there was none, nobody minds that keeper
-	 * has them early; otherwise it goes by the old configuration until the new one is in use. */
+	/* Workers are ready when they have the local issuer's keys. Where there was none, nobody
+	 * minds that keeper has them early; otherwise it goes by the old configuration until the
+	 * new one is in use. */
 	if (role_local_issuer(s->current->settings) == ISSUER_NONE)
 		configure_keeper(s, s->next);
 	e = start_workers(s, s->next);

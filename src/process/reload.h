@@ -1,4 +1,5 @@
-/* reload.h - the next generation of workers beside the present one: started, taken into use or given up. */
+/* reload.h - the next generation of workers beside the present one: started, taken into use or
+ * given up. */
 #ifndef PROCESS_RELOAD_H
 #define PROCESS_RELOAD_H
 

@@ -42,7 +42,8 @@ role_read_config(int fd, const char *file, struct arena *arena, const struct set
 	if (text == MAP_FAILED)
 		return fail(ERR_SYSTEM, "the configuration was not handed over");
 
-	struct err e = config_parse((struct bytes){ text, (size_t)st.st_size }, file, arena, ret, &errors);
+	struct err e =
+		config_parse((struct bytes){ text, (size_t)st.st_size }, file, arena, ret, &errors);
 	(void)munmap(text, (size_t)st.st_size); /* cannot fail: it was mapped just now */
 	return e;
 }
@@ -62,8 +63,8 @@ read_arguments(int argc, char **argv, struct start *s)
 {
 	uint64_t slot, generation;
 
-	if (argc != 5 || failed(bytes_to_u64(bytes_text(argv[2]), &slot)) || slot >= METRICS_WORKERS_MAX ||
-	    failed(bytes_to_u64(bytes_text(argv[3]), &generation)))
+	if (argc != 5 || failed(bytes_to_u64(bytes_text(argv[2]), &slot)) ||
+	    slot >= METRICS_WORKERS_MAX || failed(bytes_to_u64(bytes_text(argv[3]), &generation)))
 		return false;
 	s->slot = (unsigned)slot;
 	s->generation = (unsigned)generation;
@@ -82,18 +83,23 @@ open_start(struct start *s)
 {
 	const struct rlimit no_core = { 0, 0 };
 
-	/* Before the first secret: no core, and nobody of the same user may trace it or read its memory. */
+	/* Before the first secret: no core, and nobody of the same user may trace it or read its
+	 * memory. */
 	(void)setrlimit(RLIMIT_CORE, &no_core); /* only lowers: cannot fail */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return fail(ERR_SYSTEM, "the process cannot be made undumpable");
-	(void)signal(SIGXFSZ, SIG_IGN);         /* cannot fail for these. A file too large is an error, not the end */
+	(void)signal(
+		SIGXFSZ,
+		SIG_IGN); /* cannot fail for these. A file too large is an error, not the end */
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);          /* the terminal's signals are the supervisor's to understand */
+	(void)signal(SIGHUP,
+	             SIG_IGN); /* the terminal's signals are the supervisor's to understand */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		return fail(ERR_SYSTEM, "OpenSSL does not start");
-	s->metrics = mmap(NULL, sizeof *s->metrics, PROT_READ | PROT_WRITE, MAP_SHARED, FD_METRICS, 0);
+	s->metrics =
+		mmap(NULL, sizeof *s->metrics, PROT_READ | PROT_WRITE, MAP_SHARED, FD_METRICS, 0);
 	if (s->metrics == MAP_FAILED)
 		return fail(ERR_SYSTEM, "the shared page cannot be mapped");
 	close(FD_METRICS);

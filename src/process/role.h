@@ -1,7 +1,8 @@
 /* role.h - the processes of the program, and what each is started with.
  *
- * The supervisor starts this same program again as "gatewarden @worker SLOT GENERATION" (@keeper, @ledger):
- * a fresh address space, nothing inherited but the descriptors below and the environment. */
+ * The supervisor starts this same program again as "gatewarden @worker SLOT GENERATION" (@keeper,
+ * @ledger): a fresh address space, nothing inherited but the descriptors below and the environment.
+ */
 #ifndef PROCESS_ROLE_H
 #define PROCESS_ROLE_H
 
@@ -24,17 +25,17 @@ enum {
 enum control_message {
 	CONTROL_KEEPER = 1, /* to a worker: fd of its channel to keeper */
 	CONTROL_LEDGER,     /* to a worker: fd of its channel to the ledger */
-	CONTROL_WORKER,     /* to keeper or ledger: fd of a channel to worker `id`; body: u32le, where its
-	                     * configuration has the local issuer (ISSUER_NONE: it has none) */
-	CONTROL_CONFIG,     /* to keeper: fd of a new configuration */
-	CONTROL_ACCEPT,     /* to a worker: begin to accept connections */
-	CONTROL_DRAIN,      /* to a worker: accept no more, finish, end. id 1: a new generation is there, which
-	                     * idle connections are to be handed to */
-	CONTROL_ADOPT,      /* from a draining worker, on to a new one: fd of an idle connection. id 1: to the admin
-	                     * listener */
-	CONTROL_STOP,       /* to keeper, ledger: end */
-	CONTROL_READY,      /* from a child: at work */
-	CONTROL_PING,       /* to a child: to be answered with */
+	CONTROL_WORKER, /* to keeper or ledger: fd of a channel to worker `id`; body: u32le, where
+	                 * its configuration has the local issuer (ISSUER_NONE: it has none) */
+	CONTROL_CONFIG, /* to keeper: fd of a new configuration */
+	CONTROL_ACCEPT, /* to a worker: begin to accept connections */
+	CONTROL_DRAIN, /* to a worker: accept no more, finish, end. id 1: a new generation is there,
+	                * which idle connections are to be handed to */
+	CONTROL_ADOPT, /* from a draining worker, on to a new one: fd of an idle connection. id 1:
+	                * to the admin listener */
+	CONTROL_STOP,  /* to keeper, ledger: end */
+	CONTROL_READY, /* from a child: at work */
+	CONTROL_PING,  /* to a child: to be answered with */
 	CONTROL_PONG,
 };
 
@@ -56,15 +57,18 @@ struct start {
 
 const char *role_name(enum role r);
 
-/* The part of main() for a child: reads its descriptors and settings, then runs the role. Exit status. */
+/* The part of main() for a child: reads its descriptors and settings, then runs the role. Exit
+ * status. */
 int role_main(int argc, char **argv);
 
-/* Each runs until it is told to stop. Returns an exit status: 0, or 2 when it cannot run as configured. */
+/* Each runs until it is told to stop. Returns an exit status: 0, or 2 when it cannot run as
+ * configured. */
 int worker_main(struct start *s);
 int keeper_main(struct start *s);
 int ledger_main(struct start *s);
 
 /* A configuration out of a memfd. */
-struct err role_read_config(int fd, const char *file, struct arena *arena, const struct settings **ret);
+struct err role_read_config(int fd, const char *file, struct arena *arena,
+                            const struct settings **ret);
 
 #endif

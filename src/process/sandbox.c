@@ -16,12 +16,20 @@
 enum {
 	LANDLOCK_CREATE_VERSION = 1,
 	LANDLOCK_PATH_BENEATH = 1,
-	FS_EXECUTE = 1 << 0, FS_WRITE_FILE = 1 << 1, FS_READ_FILE = 1 << 2, FS_READ_DIR = 1 << 3,
-	FS_REMOVE_FILE = 1 << 5, FS_MAKE_REG = 1 << 8,
-	FS_V1 = (1 << 13) - 1, FS_REFER = 1 << 13, FS_TRUNCATE = 1 << 14, FS_IOCTL_DEV = 1 << 15,
+	FS_EXECUTE = 1 << 0,
+	FS_WRITE_FILE = 1 << 1,
+	FS_READ_FILE = 1 << 2,
+	FS_READ_DIR = 1 << 3,
+	FS_REMOVE_FILE = 1 << 5,
+	FS_MAKE_REG = 1 << 8,
+	FS_V1 = (1 << 13) - 1,
+	FS_REFER = 1 << 13,
+	FS_TRUNCATE = 1 << 14,
+	FS_IOCTL_DEV = 1 << 15,
 	FILE_ACCESS = FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE,
 	FOLDER_ACCESS = FILE_ACCESS | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG,
-	NET_BIND_CONNECT = 3, SCOPE_ABSTRACT_SIGNAL = 3,
+	NET_BIND_CONNECT = 3,
+	SCOPE_ABSTRACT_SIGNAL = 3,
 };
 
 struct ruleset {
@@ -59,13 +67,17 @@ allow_path(int ruleset, uint64_t handled, const char *path)
 	struct stat st;
 
 	if (rule.path < 0 || fstat(rule.path, &st) != 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "a path of the sandbox cannot be opened" };
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = errno,
+			             .why = "a path of the sandbox cannot be opened" };
 	rule.access = (S_ISDIR(st.st_mode) ? FOLDER_ACCESS : FILE_ACCESS) & handled;
 	long status = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PATH_BENEATH, &rule, 0);
 	int error = errno;
 	close(rule.path);
 	if (status != 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = error, .why = "Landlock refused a rule" };
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = error,
+			             .why = "Landlock refused a rule" };
 	return OK;
 }
 
@@ -75,7 +87,9 @@ restrict_files(const struct sandbox *s, int ruleset, uint64_t handled)
 	for (size_t i = 0; i < s->path_count; i++)
 		TRY(allow_path(ruleset, handled, s->paths[i]));
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "Landlock cannot be entered" };
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = errno,
+			             .why = "Landlock cannot be entered" };
 	return OK;
 }
 
@@ -86,13 +100,18 @@ enter_landlock(const struct sandbox *s, const char **missing)
 
 	if (version < 1) {
 		*missing = "Landlock";
-		return s->is_required ? fail(ERR_CONFIG, "the kernel has no Landlock, and sandbox.required is set") : OK;
+		return s->is_required
+		               ? fail(ERR_CONFIG,
+		                      "the kernel has no Landlock, and sandbox.required is set")
+		               : OK;
 	}
 	struct ruleset rules = ruleset_for(version);
 	size_t size = version >= 6 ? sizeof rules : version >= 4 ? 16 : 8;
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (ruleset < 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "Landlock refused its rules" };
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = errno,
+			             .why = "Landlock refused its rules" };
 	struct err e = restrict_files(s, ruleset, rules.fs);
 	close(ruleset);
 	return e;
@@ -104,13 +123,16 @@ drop_capabilities(void)
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	const struct __user_cap_data_struct none[2] = { 0 };
 
-	/* The bounding set needs CAP_SETPCAP: without it there is nothing to drop that exec could give back,
-	 * because no_new_privs is set. */
+	/* The bounding set needs CAP_SETPCAP: without it there is nothing to drop that exec could
+	 * give back, because no_new_privs is set. */
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* none are ambient once none are held */
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0,
+	            0); /* none are ambient once none are held */
 	if (syscall(SYS_capset, &header, none) != 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "capabilities cannot be dropped" };
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = errno,
+			             .why = "capabilities cannot be dropped" };
 	return OK;
 }
 
@@ -119,7 +141,9 @@ sandbox_enter_files(const struct sandbox *s, const char **missing)
 {
 	*missing = NULL;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no_new_privs cannot be set" };
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = errno,
+			             .why = "no_new_privs cannot be set" };
 	TRY(enter_landlock(s, missing));
 	return drop_capabilities();
 }

@@ -5,8 +5,9 @@
  *   sockets      accepts; makes none   none               none
  *   exec, fork   never                 never              never
  *
- * Four layers: no_new_privs, no capabilities, Landlock (which files), seccomp (which calls). A call that
- * no role ever makes ends the process; any other that is not on the role's list fails with EPERM. */
+ * Four layers: no_new_privs, no capabilities, Landlock (which files), seccomp (which calls). A call
+ * that no role ever makes ends the process; any other that is not on the role's list fails with
+ * EPERM. */
 #ifndef PROCESS_SANDBOX_H
 #define PROCESS_SANDBOX_H
 
@@ -16,15 +17,16 @@ enum { SANDBOX_PATHS_MAX = 256 };
 
 struct sandbox {
 	enum role role;
-	const char *paths[SANDBOX_PATHS_MAX]; /* files, or folders with all below them: to be read and written;
-	                                       * nothing else is. Absolute, and there */
+	const char
+		*paths[SANDBOX_PATHS_MAX]; /* files, or folders with all below them: to be read and
+	                                    * written; nothing else is. Absolute, and there */
 	size_t path_count;
 	bool is_required; /* a layer that the kernel lacks is an error, not a warning */
 };
 
 /* In this order: sandbox_enter_files() while the process has one thread (Landlock is per thread and
- * inherited), then threads may be started, then sandbox_enter_calls(), which takes all threads along.
- * *missing is a literal naming a layer the kernel lacks, or NULL. */
+ * inherited), then threads may be started, then sandbox_enter_calls(), which takes all threads
+ * along. *missing is a literal naming a layer the kernel lacks, or NULL. */
 struct err sandbox_enter_files(const struct sandbox *s, const char **missing);
 struct err sandbox_enter_calls(const struct sandbox *s, const char **missing);
 

@@ -1,7 +1,8 @@
 /* seccomp.c - the last layer of sandbox.h: which system calls a role may make.
  *
- * The filter is a straight list; the kernel remembers the calls that are always allowed in a bitmap, so
- * the usual ones cost nothing. seccomp(2), linux/Documentation/userspace-api/seccomp_filter.rst */
+ * The filter is a straight list; the kernel remembers the calls that are always allowed in a
+ * bitmap, so the usual ones cost nothing. seccomp(2),
+ * linux/Documentation/userspace-api/seccomp_filter.rst */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -46,6 +47,8 @@ static const uint32_t our_arch = AUDIT_ARCH_AARCH64;
 
 enum { W = 1 << ROLE_WORKER, K = 1 << ROLE_KEEPER, L = 1 << ROLE_LEDGER, ALL = W | K | L };
 
+/* Tables, read by the line. */
+/* clang-format off */
 /* Ends the process: no role has an honest reason. */
 static const int killed[] = {
 	SYS_execve, SYS_execveat, SYS_fork, SYS_vfork, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_bpf,
@@ -82,6 +85,8 @@ static const struct {
 	{ SYS_readlink, ALL }, { SYS_readlinkat, ALL }, { SYS_fchmod, ALL }, { SYS_fchown, ALL }, { SYS_getcwd, ALL },
 	{ SYS_umask, ALL }, { SYS_statfs, ALL }, { SYS_fstatfs, ALL }, { SYS_fadvise64, ALL },
 };
+
+/* clang-format on */
 
 enum { FILTER_MAX = 2 * ARRAY_LEN(killed) + 2 * ARRAY_LEN(allowed) + 64 };
 
@@ -131,7 +136,8 @@ put_no_exec(struct filter *f, int call)
 static void
 put_values(struct filter *f, int call, unsigned argument, const uint32_t *values, size_t count)
 {
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, (uint8_t)(2 * count + 2)));
+	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0,
+	                                    (uint8_t)(2 * count + 2)));
 	put_load(f, offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t));
 	for (size_t i = 0; i < count; i++)
 		put_if(f, values[i], SECCOMP_RET_ALLOW);
@@ -143,11 +149,12 @@ put_arguments(struct filter *f, enum role role)
 {
 	/* What libuv asks of a socket. */
 	static const uint32_t requests[] = { FIONBIO, FIOCLEX };
-	/* Flags and SQLite's locks. Not F_SETOWN and F_SETSIG: they make the kernel send any signal to any process. */
-	static const uint32_t commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETLK, F_SETLK,
-		                             F_SETLKW };
-	/* Not SOL_SOCKET: a filter attached to one listening socket decides for all that share its port, and a
-	 * worker that was taken over would have every connection come to itself. */
+	/* Flags and SQLite's locks. Not F_SETOWN and F_SETSIG: they make the kernel send any signal
+	 * to any process. */
+	static const uint32_t commands[] = { F_GETFD,         F_SETFD, F_GETFL, F_SETFL,
+		                             F_DUPFD_CLOEXEC, F_GETLK, F_SETLK, F_SETLKW };
+	/* Not SOL_SOCKET: a filter attached to one listening socket decides for all that share its
+	 * port, and a worker that was taken over would have every connection come to itself. */
 	static const uint32_t levels[] = { IPPROTO_TCP };
 	/* abort() and raise(); never another process. */
 	const uint32_t self[] = { (uint32_t)getpid() };
@@ -188,7 +195,11 @@ sandbox_enter_calls(const struct sandbox *s, const char **missing)
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0)
 		return OK;
 	if (errno != ENOSYS && errno != EINVAL)
-		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "the system call filter cannot be entered" };
+		return (struct err){ .kind = ERR_SYSTEM,
+			             .sys = errno,
+			             .why = "the system call filter cannot be entered" };
 	*missing = "seccomp";
-	return s->is_required ? fail(ERR_CONFIG, "the kernel has no seccomp, and sandbox.required is set") : OK;
+	return s->is_required
+	               ? fail(ERR_CONFIG, "the kernel has no seccomp, and sandbox.required is set")
+	               : OK;
 }

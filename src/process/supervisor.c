@@ -1,8 +1,8 @@
 /* supervisor.c - see supervisor.h.
  *
- * Children: one keeper, one ledger, and a generation of workers. A reload starts the next generation beside
- * the old one; when all of it is ready it accepts, and the old one drains. Until then nothing has changed,
- * so a configuration that does not work is simply given up. */
+ * Children: one keeper, one ledger, and a generation of workers. A reload starts the next
+ * generation beside the old one; when all of it is ready it accepts, and the old one drains. Until
+ * then nothing has changed, so a configuration that does not work is simply given up. */
 #include "process/supervisor.h"
 
 #include <netinet/in.h>
@@ -54,7 +54,8 @@ on_ready(struct child *c)
 		return;
 	}
 	tell(c, CONTROL_ACCEPT, 0);
-	if (!s->has_announced && count_workers(s, s->current, CHILD_READY) == s->current->settings->workers)
+	if (!s->has_announced &&
+	    count_workers(s, s->current, CHILD_READY) == s->current->settings->workers)
 		announce(s);
 }
 
@@ -64,18 +65,20 @@ is_tcp(int fd)
 	int protocol = 0;
 	socklen_t len = sizeof protocol;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP;
+	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+	       protocol == IPPROTO_TCP;
 }
 
-/* An idle connection of a draining worker goes on in one of the present generation, each in its turn. */
+/* An idle connection of a draining worker goes on in one of the present generation, each in its
+ * turn. */
 static void
 pass_on(struct supervisor *s, uint64_t id, int fd)
 {
 	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
 		struct child *c = container_of(node, struct child, node);
 
-		if (c->role != ROLE_WORKER || c->state != CHILD_READY || c->generation != s->current->number ||
-		    c->control == NULL)
+		if (c->role != ROLE_WORKER || c->state != CHILD_READY ||
+		    c->generation != s->current->number || c->control == NULL)
 			continue;
 		/* A connection that cannot be passed on is closed. */
 		(void)channel_send_fd(c->control, CONTROL_ADOPT, id, (struct bytes){ 0 }, fd);
@@ -95,7 +98,8 @@ on_control(void *of, struct channel *channel, const struct message *m)
 		on_ready(of);
 	if (m->type == CONTROL_PONG)
 		watchdog_heard(of);
-	/* Only one that drains has connections to give: one that was taken over must not flood the others. */
+	/* Only one that drains has connections to give: one that was taken over must not flood the
+	 * others. */
 	if (m->type == CONTROL_ADOPT && c->state == CHILD_DRAINING && is_tcp(m->fd))
 		pass_on(c->supervisor, m->id, m->fd);
 	if (m->fd >= 0)
@@ -166,7 +170,8 @@ stop(struct supervisor *s, int status)
 			free_child(c);
 	}
 	/* Never fails on a live handle. */
-	(void)uv_timer_start(&s->kill_timer, on_kill_timer, s->current->settings->limits.drain_timeout_ms + KILL_GRACE_MS, 0);
+	(void)uv_timer_start(&s->kill_timer, on_kill_timer,
+	                     s->current->settings->limits.drain_timeout_ms + KILL_GRACE_MS, 0);
 	stop_step(s);
 }
 
@@ -177,7 +182,8 @@ child_ended(struct child *c, int wait_status)
 	struct supervisor *s = c->supervisor;
 	bool was_wanted = c->state == CHILD_DRAINING;
 	bool cannot_run = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 2;
-	bool is_next = s->next != NULL && c->role == ROLE_WORKER && c->generation == s->next->number;
+	bool is_next =
+		s->next != NULL && c->role == ROLE_WORKER && c->generation == s->next->number;
 
 	c->failures = clock_monotonic_us() - c->started_us < SHORT_LIFE_US ? c->failures + 1 : 0;
 	c->state = CHILD_ENDED;
@@ -200,8 +206,10 @@ child_ended(struct child *c, int wait_status)
 		stop(s, 2);
 		return;
 	}
-	LOG(LOG_ERROR, "a process ended and is started again", { "process", bytes_text(role_name(c->role)) },
-	    { "how", bytes_text(WIFSIGNALED(wait_status) ? strsignal(WTERMSIG(wait_status)) : "exit") });
+	LOG(LOG_ERROR, "a process ended and is started again",
+	    { "process", bytes_text(role_name(c->role)) },
+	    { "how",
+	      bytes_text(WIFSIGNALED(wait_status) ? strsignal(WTERMSIG(wait_status)) : "exit") });
 	counter_add(&s->metrics->restarts[c->role], 1);
 	retry_later(c);
 }
@@ -213,7 +221,8 @@ reap(struct supervisor *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+		for (struct list *node = s->children.next; node != &s->children;
+		     node = node->next) {
 			struct child *c = container_of(node, struct child, node);
 			if (c->pid != pid)
 				continue;

@@ -1,5 +1,5 @@
-/* watchdog.c - see watchdog.h. Silence is counted in our own ticks, not in time: when the whole machine was
- * suspended, or we were, nobody else was silent. */
+/* watchdog.c - see watchdog.h. Silence is counted in our own ticks, not in time: when the whole
+ * machine was suspended, or we were, nobody else was silent. */
 #include "process/watchdog.h"
 
 #include <signal.h>
@@ -21,7 +21,8 @@ look_at(struct child *c)
 		tell(c, CONTROL_PING, 0);
 		return;
 	}
-	LOG(LOG_ERROR, "a process does not answer and is killed", { "process", bytes_text(role_name(c->role)) });
+	LOG(LOG_ERROR, "a process does not answer and is killed",
+	    { "process", bytes_text(role_name(c->role)) });
 	c->silent_ticks = 0;
 	(void)kill(c->pid, SIGKILL); /* gone already: reaped next */
 }

@@ -1,5 +1,5 @@
-/* watchdog.h - a process that lives but does not answer is as good as dead, and is made so: it is killed and
- * started again like any other that ended, and whoever waited for it gets a 503. */
+/* watchdog.h - a process that lives but does not answer is as good as dead, and is made so: it is
+ * killed and started again like any other that ended, and whoever waited for it gets a 503. */
 #ifndef PROCESS_WATCHDOG_H
 #define PROCESS_WATCHDOG_H
 

@@ -1,5 +1,5 @@
-/* worker.c - the process that meets the callers: frontends, policy, backends. Holds no secret but what is
- * in flight. */
+/* worker.c - the process that meets the callers: frontends, policy, backends. Holds no secret but
+ * what is in flight. */
 #include "process/role.h"
 
 #include <stdlib.h>
@@ -33,11 +33,13 @@ open_backends(struct worker *w, struct arena *arena)
 	if (g->backends == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
 	for (size_t i = 0; i < g->settings->backend_count; i++) {
-		struct err e = backend_open(g->settings, (unsigned)i, &g->loop->uv, arena, &g->backends[i]);
+		struct err e = backend_open(g->settings, (unsigned)i, &g->loop->uv, arena,
+		                            &g->backends[i]);
 		if (failed(e)) {
 			LOG(LOG_ERROR, "a backend cannot be opened",
 			    { "backend", bytes_text(g->settings->backends[i].name) },
-			    { "path", bytes_text(g->settings->backends[i].path) }, { "why", bytes_text(e.why) });
+			    { "path", bytes_text(g->settings->backends[i].path) },
+			    { "why", bytes_text(e.why) });
 			return e;
 		}
 	}
@@ -48,21 +50,25 @@ static struct err
 compile_policy(struct worker *w, struct arena *arena, struct config_errors *errors)
 {
 	const struct settings *settings = w->gate.settings;
-	const struct table **tables = arena_array(arena, settings->resource_count + 1, sizeof *tables);
+	const struct table **tables =
+		arena_array(arena, settings->resource_count + 1, sizeof *tables);
 
 	if (tables == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
 	for (size_t i = 0; i < settings->resource_count; i++) {
 		const struct resource_settings *r = &settings->resources[i];
-		struct err e = backend_table(w->gate.backends[r->backend], r->table, arena, &tables[i]);
+		struct err e =
+			backend_table(w->gate.backends[r->backend], r->table, arena, &tables[i]);
 
 		if (failed(e) && e.kind != ERR_CONFIG)
 			return e;
 		if (failed(e))
-			config_error_add(errors, settings->file, r->table_place, "table %s: %s", r->table, e.why);
+			config_error_add(errors, settings->file, r->table_place, "table %s: %s",
+			                 r->table, e.why);
 	}
 	/* Also with tables missing: it fails then, and says all that is wrong besides. */
-	return policy_compile(settings, tables, w->start->generation, arena, &w->gate.policy, errors);
+	return policy_compile(settings, tables, w->start->generation, arena, &w->gate.policy,
+	                      errors);
 }
 
 /* Each line of what is wrong, as a line of the log. */
@@ -97,8 +103,8 @@ open_all(struct worker *w)
 	return e;
 }
 
-/* The database, its log and its shared index. The two are there because it is open; never the folder, which
- * may hold what is none of a worker's business. */
+/* The database, its log and its shared index. The two are there because it is open; never the
+ * folder, which may hold what is none of a worker's business. */
 static struct err
 allow_database(struct sandbox *s, const char *path, struct arena *arena)
 {
@@ -128,7 +134,8 @@ enter_sandbox(struct worker *w)
 		TRY(allow_database(&sandbox, settings->backends[i].path, &w->start->arena));
 	TRY(sandbox_enter_files(&sandbox, &missing));
 	if (missing != NULL && w->start->slot == 0)
-		LOG(LOG_WARN, "the kernel lacks a part of the sandbox", { "part", bytes_text(missing) });
+		LOG(LOG_WARN, "the kernel lacks a part of the sandbox",
+		    { "part", bytes_text(missing) });
 	TRY(loop_start_threads(w->start->loop, POOL_THREADS));
 	return sandbox_enter_calls(&sandbox, &missing);
 }
@@ -174,7 +181,8 @@ hand_to_successor(struct server *s, int fd)
 
 	/* What cannot be handed over is closed, as without a successor. */
 	if (w->start->control != NULL)
-		(void)channel_send_fd(w->start->control, CONTROL_ADOPT, s == &w->admin, (struct bytes){ 0 }, fd);
+		(void)channel_send_fd(w->start->control, CONTROL_ADOPT, s == &w->admin,
+		                      (struct bytes){ 0 }, fd);
 }
 
 static void
@@ -182,7 +190,8 @@ drain(struct worker *w, bool has_successor)
 {
 	counter_set(&w->gate.counters->is_ready, 0);
 	/* Cannot fail on a live handle. */
-	(void)uv_timer_start(&w->drain_timer, on_drain_timeout, w->gate.settings->limits.drain_timeout_ms, 0);
+	(void)uv_timer_start(&w->drain_timer, on_drain_timeout,
+	                     w->gate.settings->limits.drain_timeout_ms, 0);
 	server_drain(&w->http, has_successor ? hand_to_successor : NULL);
 	server_drain(&w->admin, has_successor ? hand_to_successor : NULL);
 }
@@ -301,6 +310,7 @@ worker_main(struct start *s)
 		return e.kind == ERR_CONFIG || e.kind == ERR_UPSTREAM ? 2 : 1;
 	}
 	loop_run(s->loop);
-	/* The process ends: its memory and descriptors go with it, but what it wrote to sockets is with the kernel. */
+	/* The process ends: its memory and descriptors go with it, but what it wrote to sockets is
+	 * with the kernel. */
 	return s->control == NULL ? 1 : 0;
 }

@@ -14,7 +14,8 @@
  * and endswith distinguish case in every database; eq and in follow the collation of the column. In
  * SQLite, where timestamps are text, both sides of a comparison go through strftime(), which reads
  * `2026-11-22 10:00:00`, `2026-11-22T12:00:00+02:00` and the like as the same moment, to the
- * millisecond; text it cannot read matches nothing. An index on such a column does not help a filter. */
+ * millisecond; text it cannot read matches nothing. An index on such a column does not help a
+ * filter. */
 #ifndef QUERY_FILTER_H
 #define QUERY_FILTER_H
 
@@ -39,16 +40,18 @@ enum filter_code {
 };
 
 struct filter_error {
-	size_t offset;       /* byte in the text */
-	struct bytes near;   /* the offending token, borrowed from the text; empty at the end */
-	const char *why;     /* literal: what was expected */
-	struct column_set columns; /* named up to here: decide about them before telling of a wrong type */
+	size_t offset;     /* byte in the text */
+	struct bytes near; /* the offending token, borrowed from the text; empty at the end */
+	const char *why;   /* literal: what was expected */
+	struct column_set
+		columns; /* named up to here: decide about them before telling of a wrong type */
 };
 
 /* `allow_claims` only for row conditions. On failure *error is written (ERR_PEER; .code = enum
- * filter_code); ERR_LIMIT when the arena is full. The result borrows `text`, which must live as long. */
-struct err filter_parse(struct bytes text, const struct table *table, bool allow_claims, struct arena *arena,
-                        const struct filter **ret, struct filter_error *error);
+ * filter_code); ERR_LIMIT when the arena is full. The result borrows `text`, which must live as
+ * long. */
+struct err filter_parse(struct bytes text, const struct table *table, bool allow_claims,
+                        struct arena *arena, const struct filter **ret, struct filter_error *error);
 
 /* Columns the filter looks at. */
 void filter_columns(const struct filter *f, struct column_set *ret);
@@ -63,10 +66,10 @@ struct claim_source {
 };
 
 /* Appends the condition, parenthesised. Bound values only. A comparison with a claim of several
- * values holds when any of them matches; `ne` is the opposite of `eq`: none may be equal. `claims` may
- * be NULL when the filter was parsed without them. */
-void filter_put_sql(const struct filter *f, const struct table *table, const struct claim_source *claims,
-                    struct sql *out);
+ * values holds when any of them matches; `ne` is the opposite of `eq`: none may be equal. `claims`
+ * may be NULL when the filter was parsed without them. */
+void filter_put_sql(const struct filter *f, const struct table *table,
+                    const struct claim_source *claims, struct sql *out);
 /* The same with each column prefixed by `qualifier.` is not offered: one table, one name. */
 
 #endif

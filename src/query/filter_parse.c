@@ -1,5 +1,5 @@
-/* filter_parse.c - text -> filter, in one pass without recursion: after a whole test comes and, or, )
- * or the end; everywhere else comes a test, not or (. OData 4.01 part 2 section 5.1.1. */
+/* filter_parse.c - text -> filter, in one pass without recursion: after a whole test comes and, or,
+ * ) or the end; everywhere else comes a test, not or (. OData 4.01 part 2 section 5.1.1. */
 #include "query/filter_tree.h"
 
 #include "base/macros.h"
@@ -33,7 +33,9 @@ struct parser {
 static struct err
 refuse_at(struct parser *p, enum filter_code code, struct filter_token at, const char *why)
 {
-	*p->error = (struct filter_error){ .offset = at.offset, .near = at.text, .why = why, .columns = p->columns };
+	*p->error = (struct filter_error){
+		.offset = at.offset, .near = at.text, .why = why, .columns = p->columns
+	};
 	return (struct err){ .kind = ERR_PEER, .code = code, .why = why };
 }
 
@@ -41,7 +43,8 @@ refuse_at(struct parser *p, enum filter_code code, struct filter_token at, const
 static struct err
 refuse(struct parser *p, const char *expected)
 {
-	return refuse_at(p, FILTER_SYNTAX, p->token, p->token.kind == TOKEN_BAD ? p->token.why : expected);
+	return refuse_at(p, FILTER_SYNTAX, p->token,
+	                 p->token.kind == TOKEN_BAD ? p->token.why : expected);
 }
 
 static void
@@ -85,7 +88,8 @@ read_column(struct parser *p, uint16_t *ret)
 
 	int column = table_column(p->table, p->token.text);
 	if (column < 0 || column >= TABLE_COLUMNS_MAX)
-		return refuse_at(p, FILTER_UNKNOWN_COLUMN, p->token, "there is no column of this name");
+		return refuse_at(p, FILTER_UNKNOWN_COLUMN, p->token,
+		                 "there is no column of this name");
 	column_set_add(&p->columns, (size_t)column);
 	advance(p);
 	*ret = (uint16_t)column;
@@ -122,7 +126,8 @@ read_claim(struct parser *p, struct filter_operand *ret)
 	if (!p->allow_claims)
 		return refuse(p, "a value was expected; claims stand in row conditions only");
 	*ret = (struct filter_operand){ .is_claim = true,
-		                        .claim = bytes_slice(p->token.text, strlen("@claims."), p->token.text.len) };
+		                        .claim = bytes_slice(p->token.text, strlen("@claims."),
+		                                             p->token.text.len) };
 	advance(p);
 	return OK;
 }
@@ -141,7 +146,8 @@ read_operand(struct parser *p, uint16_t column, struct filter_operand *ret)
 		return read_claim(p, ret);
 	if (is_word(p, "null"))
 		return refuse_at(p, FILTER_TYPE, p->token, "null goes with eq and ne only");
-	if (!quoted && p->token.kind != TOKEN_LITERAL && !is_word(p, "true") && !is_word(p, "false"))
+	if (!quoted && p->token.kind != TOKEN_LITERAL && !is_word(p, "true") &&
+	    !is_word(p, "false"))
 		return refuse(p, "a value was expected");
 	if (quoted)
 		TRY(unquote(p, p->token.text, &text));
@@ -153,7 +159,8 @@ read_operand(struct parser *p, uint16_t column, struct filter_operand *ret)
 }
 
 static struct err
-keep_operands(struct parser *p, const struct filter_operand *from, size_t count, struct filter_item *item)
+keep_operands(struct parser *p, const struct filter_operand *from, size_t count,
+              struct filter_item *item)
 {
 	struct filter_operand *kept = arena_array(p->arena, count, sizeof *kept);
 
@@ -185,7 +192,8 @@ read_list(struct parser *p, struct filter_item *item)
 	TRY(expect(p, TOKEN_OPEN, "( was expected after in"));
 	for (;;) {
 		if (count == FILTER_LIST_MAX)
-			return refuse_at(p, FILTER_TOO_LARGE, p->token, "the list has too many values");
+			return refuse_at(p, FILTER_TOO_LARGE, p->token,
+			                 "the list has too many values");
 		TRY(read_operand(p, item->column, &operands[count]));
 		count++;
 		if (p->token.kind != TOKEN_COMMA)
@@ -215,7 +223,8 @@ check_operator(struct parser *p, const struct filter_item *item)
 	if (item->test <= TEST_NE)
 		return OK;
 	if (type == VALUE_BOOL || type == VALUE_BYTES || type == VALUE_JSON)
-		return refuse_at(p, FILTER_TYPE, p->token, "the column has no order: eq or ne was expected");
+		return refuse_at(p, FILTER_TYPE, p->token,
+		                 "the column has no order: eq or ne was expected");
 	return OK;
 }
 
@@ -260,13 +269,16 @@ is_function(const struct parser *p, enum filter_test *ret)
 	static const struct {
 		const char *word;
 		enum filter_test test;
-	} functions[] = { { "contains", TEST_CONTAINS }, { "startswith", TEST_STARTS }, { "endswith", TEST_ENDS } };
+	} functions[] = { { "contains", TEST_CONTAINS },
+		          { "startswith", TEST_STARTS },
+		          { "endswith", TEST_ENDS } };
 
 	for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
 		if (!is_word(p, functions[i].word))
 			continue;
 		*ret = functions[i].test;
-		return filter_token_at(p->text, p->token.offset + p->token.text.len).kind == TOKEN_OPEN;
+		return filter_token_at(p->text, p->token.offset + p->token.text.len).kind ==
+		       TOKEN_OPEN;
 	}
 	return false;
 }
@@ -366,7 +378,8 @@ read_connector(struct parser *p, bool *ret)
 	if (p->token.kind == TOKEN_CLOSE)
 		return close_level(p);
 	if (!is_or && !is_word(p, "and"))
-		return refuse(p, p->depth > 0 ? "and, or or ) was expected" : "and, or or the end was expected");
+		return refuse(p, p->depth > 0 ? "and, or or ) was expected"
+		                              : "and, or or the end was expected");
 	*level = (struct level){ .has_or = is_or || level->has_or, .has_and = !is_or };
 	*ret = true;
 	advance(p);
@@ -396,7 +409,11 @@ struct err
 filter_parse(struct bytes text, const struct table *table, bool allow_claims, struct arena *arena,
              const struct filter **ret, struct filter_error *error)
 {
-	struct parser p = { .text = text, .table = table, .allow_claims = allow_claims, .arena = arena, .error = error };
+	struct parser p = { .text = text,
+		            .table = table,
+		            .allow_claims = allow_claims,
+		            .arena = arena,
+		            .error = error };
 
 	if (text.len > FILTER_TEXT_MAX)
 		return refuse_at(&p, FILTER_TOO_LARGE, p.token, "the filter is too long");

@@ -1,10 +1,12 @@
-/* filter_sql.c - filter -> condition in a dialect. Columns are quoted names, every value is bound. */
+/* filter_sql.c - filter -> condition in a dialect. Columns are quoted names, every value is bound.
+ */
 #include "query/filter_tree.h"
 
 #include "query/literal.h"
 #include "query/select.h"
 
-/* Neither true nor false, and so is its opposite. No dialect has a shorter spelling they all share. */
+/* Neither true nor false, and so is its opposite. No dialect has a shorter spelling they all share.
+ */
 static const char UNKNOWN[] = "(1 = NULL)";
 
 /* One test on its way out. */
@@ -74,8 +76,8 @@ static void
 put_comparison(const struct writer *w, struct value value)
 {
 	static const char *const operators[] = {
-		[TEST_EQ] = " = ", [TEST_NE] = " <> ", [TEST_GT] = " > ",
-		[TEST_GE] = " >= ", [TEST_LT] = " < ", [TEST_LE] = " <= ",
+		[TEST_EQ] = " = ",  [TEST_NE] = " <> ", [TEST_GT] = " > ",
+		[TEST_GE] = " >= ", [TEST_LT] = " < ",  [TEST_LE] = " <= ",
 	};
 
 	put_column(w);
@@ -83,8 +85,8 @@ put_comparison(const struct writer *w, struct value value)
 	put_value(w, value);
 }
 
-/* LIKE would need escapes and ignores case in SQLite; these take the text as it is. For text that is
- * longer than the column's, substr() starts before its first character and gives too few. */
+/* LIKE would need escapes and ignores case in SQLite; these take the text as it is. For text that
+ * is longer than the column's, substr() starts before its first character and gives too few. */
 static void
 put_function_sqlite(const struct writer *w, struct value value)
 {
@@ -152,7 +154,9 @@ put_function(const struct writer *w, struct value value)
 	case DIALECT_TSQL:
 		break;
 	}
-	sql_fail(w->out, fail(ERR_INVALID, "contains, startswith and endswith are not offered by this database"));
+	sql_fail(w->out,
+	         fail(ERR_INVALID,
+	              "contains, startswith and endswith are not offered by this database"));
 }
 
 static void
@@ -174,13 +178,15 @@ put_one(struct writer *w, struct value value)
 		put_comparison(w, value);
 }
 
-/* A claim's values; one that does not fit stands as NULL: `c IN (a, NULL)` is true or unknown and its
- * opposite false or unknown, so it neither lets a row in nor, under `not`, out of the condition. */
+/* A claim's values; one that does not fit stands as NULL: `c IN (a, NULL)` is true or unknown and
+ * its opposite false or unknown, so it neither lets a row in nor, under `not`, out of the
+ * condition. */
 static void
 put_claim(struct writer *w, struct bytes path, const struct claim_source *claims)
 {
 	struct value values[FILTER_CLAIM_MAX + 1];
-	size_t count = claims == NULL ? 0 : claims->values(claims->of, path, values, FILTER_CLAIM_MAX + 1);
+	size_t count =
+		claims == NULL ? 0 : claims->values(claims->of, path, values, FILTER_CLAIM_MAX + 1);
 	bool cut = count > FILTER_CLAIM_MAX;
 
 	for (size_t i = 0; i < count - cut; i++) {
@@ -206,11 +212,15 @@ put_null_test(const struct writer *w)
 }
 
 static void
-put_test(struct sql *out, const struct table *table, const struct filter_item *item, const struct claim_source *claims)
+put_test(struct sql *out, const struct table *table, const struct filter_item *item,
+         const struct claim_source *claims)
 {
 	const struct filter_operand *only = &item->operands[0];
 	bool plain = item->operand_count == 1 && !only->is_claim;
-	struct writer w = { .out = out, .table = table, .item = item, .is_first = true,
+	struct writer w = { .out = out,
+		            .table = table,
+		            .item = item,
+		            .is_first = true,
 		            .is_list = !plain && item->test <= TEST_NE };
 
 	if (plain && only->value.type == VALUE_NULL) {
@@ -234,10 +244,12 @@ put_test(struct sql *out, const struct table *table, const struct filter_item *i
 }
 
 void
-filter_put_sql(const struct filter *f, const struct table *table, const struct claim_source *claims, struct sql *out)
+filter_put_sql(const struct filter *f, const struct table *table, const struct claim_source *claims,
+               struct sql *out)
 {
 	static const char *const words[] = {
-		[ITEM_OPEN] = "(", [ITEM_CLOSE] = ")", [ITEM_NOT] = "NOT ", [ITEM_AND] = " AND ", [ITEM_OR] = " OR ",
+		[ITEM_OPEN] = "(",    [ITEM_CLOSE] = ")", [ITEM_NOT] = "NOT ",
+		[ITEM_AND] = " AND ", [ITEM_OR] = " OR ",
 	};
 
 	sql_put(out, "(");

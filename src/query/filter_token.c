@@ -43,7 +43,9 @@ run(struct bytes rest, bool (*belongs)(uint8_t))
 static struct filter_token
 bad(struct bytes rest, size_t len, const char *why)
 {
-	return (struct filter_token){ .kind = TOKEN_BAD, .text = bytes_slice(rest, 0, len), .why = why };
+	return (struct filter_token){ .kind = TOKEN_BAD,
+		                      .text = bytes_slice(rest, 0, len),
+		                      .why = why };
 }
 
 static struct filter_token
@@ -53,10 +55,12 @@ read_string(struct bytes rest)
 		if (rest.at[i] != '\'')
 			continue;
 		if (i + 1 == rest.len || rest.at[i + 1] != '\'')
-			return (struct filter_token){ .kind = TOKEN_STRING, .text = bytes_slice(rest, 0, i + 1) };
+			return (struct filter_token){ .kind = TOKEN_STRING,
+				                      .text = bytes_slice(rest, 0, i + 1) };
 		i++;
 	}
-	return bad(rest, rest.len, "a closing quote was expected; a quote inside text is written twice");
+	return bad(rest, rest.len,
+	           "a closing quote was expected; a quote inside text is written twice");
 }
 
 static struct filter_token
@@ -99,13 +103,15 @@ read_token(struct bytes rest)
 		return (struct filter_token){ .kind = TOKEN_END, .text = rest };
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
 		if (rest.at[0] == marks[i].byte)
-			return (struct filter_token){ .kind = marks[i].kind, .text = bytes_slice(rest, 0, 1) };
+			return (struct filter_token){ .kind = marks[i].kind,
+				                      .text = bytes_slice(rest, 0, 1) };
 	if (rest.at[0] == '\'')
 		return read_string(rest);
 	if (rest.at[0] == '@')
 		return read_claim(rest);
 	if (is_digit(rest.at[0]) || (rest.at[0] == '-' && rest.len > 1 && is_digit(rest.at[1])))
-		return (struct filter_token){ .kind = TOKEN_LITERAL, .text = run(rest, is_literal) };
+		return (struct filter_token){ .kind = TOKEN_LITERAL,
+			                      .text = run(rest, is_literal) };
 	if (is_word(rest.at[0]))
 		return read_word(rest);
 	return bad(rest, 1, "this character has no meaning in a filter");
@@ -114,8 +120,8 @@ read_token(struct bytes rest)
 struct filter_token
 filter_token_at(struct bytes filter, size_t offset)
 {
-	while (offset < filter.len &&
-	       (filter.at[offset] == ' ' || (filter.at[offset] >= '\t' && filter.at[offset] <= '\r')))
+	while (offset < filter.len && (filter.at[offset] == ' ' ||
+	                               (filter.at[offset] >= '\t' && filter.at[offset] <= '\r')))
 		offset++;
 
 	struct filter_token token = read_token(bytes_slice(filter, offset, filter.len));

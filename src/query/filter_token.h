@@ -20,7 +20,7 @@ struct filter_token {
 	enum filter_token_kind kind;
 	struct bytes text; /* borrowed from the filter */
 	size_t offset;
-	const char *why;   /* TOKEN_BAD: literal */
+	const char *why; /* TOKEN_BAD: literal */
 };
 
 /* The token at or after `offset`; the next one starts at ret.offset + ret.text.len. */

@@ -1,7 +1,8 @@
 /* filter_tree.h - what a parsed filter is made of. For filter_parse.c and filter_sql.c only.
  *
- * A filter and SQL agree on precedence (not over and, and over or), so the "tree" is kept flat in the
- * order it was written: writing SQL is one walk, and no depth of nesting can exhaust our stack. */
+ * A filter and SQL agree on precedence (not over and, and over or), so the "tree" is kept flat in
+ * the order it was written: writing SQL is one walk, and no depth of nesting can exhaust our stack.
+ */
 #ifndef QUERY_FILTER_TREE_H
 #define QUERY_FILTER_TREE_H
 

@@ -14,14 +14,14 @@ static const size_t NOWHERE = SIZE_MAX;
 struct normaliser {
 	struct buf *out;
 	enum dialect dialect;
-	size_t start;       /* of our text in out */
-	size_t end;         /* behind the last lexeme that is no semicolon */
-	size_t list;        /* where an open ( stands that so far holds values only, or NOWHERE */
-	bool value_next;    /* in that list */
-	bool list_is_row;   /* it stands behind VALUES */
-	size_t row;         /* end of the last folded row of VALUES, or NOWHERE */
-	bool sign_next;     /* a + or - here would be a sign */
-	bool after_values;  /* the last lexeme was VALUES */
+	size_t start;      /* of our text in out */
+	size_t end;        /* behind the last lexeme that is no semicolon */
+	size_t list;       /* where an open ( stands that so far holds values only, or NOWHERE */
+	bool value_next;   /* in that list */
+	bool list_is_row;  /* it stands behind VALUES */
+	size_t row;        /* end of the last folded row of VALUES, or NOWHERE */
+	bool sign_next;    /* a + or - here would be a sign */
+	bool after_values; /* the last lexeme was VALUES */
 };
 
 static void
@@ -39,7 +39,8 @@ put_lower(struct buf *out, struct bytes text)
 	if (to == NULL)
 		return;
 	for (size_t i = 0; i < text.len; i++)
-		to[i] = text.at[i] >= 'A' && text.at[i] <= 'Z' ? (uint8_t)(text.at[i] | 0x20) : text.at[i];
+		to[i] = text.at[i] >= 'A' && text.at[i] <= 'Z' ? (uint8_t)(text.at[i] | 0x20)
+		                                               : text.at[i];
 	buf_commit(out, text.len);
 }
 
@@ -68,9 +69,11 @@ put_quoted(struct buf *out, struct bytes text)
 static bool
 comes_before_value(struct bytes word)
 {
-	static const char words[][10] = { "select", "where",  "and",    "or",  "not", "between", "when", "then",
-		                          "else",   "limit",  "like",   "offset", "having", "return", "by",   "on",
-		                          "in",     "top",    "set",    "case", "distinct", "all" };
+	static const char words[][10] = { "select",   "where",  "and",    "or",     "not",
+		                          "between",  "when",   "then",   "else",   "limit",
+		                          "like",     "offset", "having", "return", "by",
+		                          "on",       "in",     "top",    "set",    "case",
+		                          "distinct", "all" };
 	uint8_t first = word.at[0] | 0x20;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -150,7 +153,8 @@ is_sign(const struct normaliser *n, struct lexeme mark, struct bytes rest)
 		return false;
 
 	struct lexeme next = lexeme_take(&rest, n->dialect);
-	return next.kind == LEXEME_VALUE && ((next.text.at[0] >= '0' && next.text.at[0] <= '9') || next.text.at[0] == '.');
+	return next.kind == LEXEME_VALUE &&
+	       ((next.text.at[0] >= '0' && next.text.at[0] <= '9') || next.text.at[0] == '.');
 }
 
 static void
@@ -162,7 +166,8 @@ put_lexeme(struct normaliser *n, struct lexeme taken, struct bytes rest)
 		put_name(n, taken);
 	else if (!is_sign(n, taken, rest))
 		put_mark(n, taken.text);
-	n->after_values = taken.kind == LEXEME_WORD && bytes_equal_nocase(taken.text, BYTES("values"));
+	n->after_values =
+		taken.kind == LEXEME_WORD && bytes_equal_nocase(taken.text, BYTES("values"));
 	if (!bytes_is(taken.text, ";"))
 		n->end = n->out->len;
 }
@@ -170,8 +175,13 @@ put_lexeme(struct normaliser *n, struct lexeme taken, struct bytes rest)
 bool
 sql_normalise(struct bytes text, enum dialect dialect, struct buf *out)
 {
-	struct normaliser n = { .out = out, .dialect = dialect, .start = out->len, .end = out->len,
-		                .list = NOWHERE, .row = NOWHERE, .sign_next = true };
+	struct normaliser n = { .out = out,
+		                .dialect = dialect,
+		                .start = out->len,
+		                .end = out->len,
+		                .list = NOWHERE,
+		                .row = NOWHERE,
+		                .sign_next = true };
 
 	for (;;) {
 		struct lexeme taken = lexeme_take(&text, dialect);
@@ -204,7 +214,8 @@ static bool
 keyed_hash(struct bytes key, struct bytes prefix, struct bytes text, uint8_t ret[FINGERPRINT_LEN])
 {
 	char digest[] = "SHA256";
-	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+		                                                       digest, 0),
 		                      OSSL_PARAM_construct_end() };
 	CLEANUP(mac_free) EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	CLEANUP(context_free) EVP_MAC_CTX *context = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
@@ -212,8 +223,10 @@ keyed_hash(struct bytes key, struct bytes prefix, struct bytes text, uint8_t ret
 	size_t len = 0;
 
 	/* OpenSSL takes a NULL key for "the one set before": an empty key is still a key. */
-	if (context == NULL || !EVP_MAC_init(context, key.len == 0 ? (const uint8_t *)"" : key.at, key.len, params) ||
-	    !EVP_MAC_update(context, prefix.at, prefix.len) || !EVP_MAC_update(context, text.at, text.len) ||
+	if (context == NULL ||
+	    !EVP_MAC_init(context, key.len == 0 ? (const uint8_t *)"" : key.at, key.len, params) ||
+	    !EVP_MAC_update(context, prefix.at, prefix.len) ||
+	    !EVP_MAC_update(context, text.at, text.len) ||
 	    !EVP_MAC_final(context, whole, &len, sizeof whole) || len != sizeof whole)
 		return false;
 	memcpy(ret, whole, FINGERPRINT_LEN);
@@ -221,7 +234,8 @@ keyed_hash(struct bytes key, struct bytes prefix, struct bytes text, uint8_t ret
 }
 
 void
-sql_fingerprint(struct bytes text, enum dialect dialect, struct bytes key, uint8_t ret[FINGERPRINT_LEN])
+sql_fingerprint(struct bytes text, enum dialect dialect, struct bytes key,
+                uint8_t ret[FINGERPRINT_LEN])
 {
 	CLEANUP(buf_done) struct buf normal = { 0 };
 	bool readable = sql_normalise(text, dialect, &normal) && !failed(buf_check(&normal));

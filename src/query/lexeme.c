@@ -30,13 +30,15 @@ starts_word(uint8_t c, enum dialect dialect)
 {
 	uint8_t low = (uint8_t)(c | 0x20);
 
-	return (low >= 'a' && low <= 'z') || c == '_' || c >= 0x80 || (c == '#' && dialect == DIALECT_TSQL);
+	return (low >= 'a' && low <= 'z') || c == '_' || c >= 0x80 ||
+	       (c == '#' && dialect == DIALECT_TSQL);
 }
 
 static bool
 continues_word(uint8_t c, enum dialect dialect)
 {
-	return starts_word(c, dialect) || is_digit(c) || c == '$' || (c == '@' && dialect == DIALECT_TSQL);
+	return starts_word(c, dialect) || is_digit(c) || c == '$' ||
+	       (c == '@' && dialect == DIALECT_TSQL);
 }
 
 /* The byte at `at`, or 0 past the end: no lexeme holds a NUL. */
@@ -64,7 +66,8 @@ comment_end(struct bytes text, enum dialect dialect)
 
 	for (size_t i = 2; i + 1 < text.len; i++) {
 		bool closes = text.at[i] == '*' && text.at[i + 1] == '/';
-		bool opens = text.at[i] == '/' && text.at[i + 1] == '*' && dialect != DIALECT_SQLITE;
+		bool opens =
+			text.at[i] == '/' && text.at[i + 1] == '*' && dialect != DIALECT_SQLITE;
 
 		if (!closes && !opens)
 			continue;
@@ -81,7 +84,8 @@ line_end(struct bytes text, enum dialect dialect)
 {
 	size_t at = 0;
 
-	while (at < text.len && text.at[at] != '\n' && (text.at[at] != '\r' || dialect != DIALECT_POSTGRES))
+	while (at < text.len && text.at[at] != '\n' &&
+	       (text.at[at] != '\r' || dialect != DIALECT_POSTGRES))
 		at++;
 	return at;
 }
@@ -168,8 +172,8 @@ lexeme(enum lexeme_kind kind, struct bytes text, size_t end)
 	return (struct lexeme){ .kind = kind, .text = bytes_slice(text, 0, end) };
 }
 
-/* A string with a prefix (N'', x'', E'', U&'') or a quoted name with one (U&""); false when the text
- * begins with an ordinary word. */
+/* A string with a prefix (N'', x'', E'', U&'') or a quoted name with one (U&""); false when the
+ * text begins with an ordinary word. */
 static bool
 take_prefixed(struct bytes text, enum dialect dialect, struct lexeme *ret)
 {
@@ -177,8 +181,9 @@ take_prefixed(struct bytes text, enum dialect dialect, struct lexeme *ret)
 		enum dialect dialect;
 		const char *prefix;
 	} rows[] = {
-		{ DIALECT_SQLITE, "x'" },   { DIALECT_TSQL, "n'" },     { DIALECT_POSTGRES, "e'" },
-		{ DIALECT_POSTGRES, "b'" }, { DIALECT_POSTGRES, "x'" }, { DIALECT_POSTGRES, "n'" },
+		{ DIALECT_SQLITE, "x'" },    { DIALECT_TSQL, "n'" },
+		{ DIALECT_POSTGRES, "e'" },  { DIALECT_POSTGRES, "b'" },
+		{ DIALECT_POSTGRES, "x'" },  { DIALECT_POSTGRES, "n'" },
 		{ DIALECT_POSTGRES, "u&'" }, { DIALECT_POSTGRES, "u&\"" },
 	};
 
@@ -187,12 +192,14 @@ take_prefixed(struct bytes text, enum dialect dialect, struct lexeme *ret)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct bytes prefix = bytes_text(rows[i].prefix);
 
-		if (rows[i].dialect != dialect || !bytes_equal_nocase(bytes_slice(text, 0, prefix.len), prefix))
+		if (rows[i].dialect != dialect ||
+		    !bytes_equal_nocase(bytes_slice(text, 0, prefix.len), prefix))
 			continue;
 
 		uint8_t close = prefix.at[prefix.len - 1];
 		struct quote q = { close, true, prefix.at[0] == 'e' };
-		*ret = lexeme(close == '"' ? LEXEME_NAME : LEXEME_VALUE, text, quote_end(text, prefix.len - 1, q));
+		*ret = lexeme(close == '"' ? LEXEME_NAME : LEXEME_VALUE, text,
+		              quote_end(text, prefix.len - 1, q));
 		return true;
 	}
 	return false;
@@ -229,10 +236,13 @@ number_end(struct bytes text, enum dialect dialect)
 static size_t
 mark_end(struct bytes text)
 {
-	static const char *const marks[] = { "->>", "#>>", "!~*", "<=>", "->", "#>", "<=", ">=", "<>", "!=", "||",
-		                             "&&", "::", "==", "<<", ">>", "@>", "<@", "~*", "!~", ":=" };
+	static const char *const marks[] = {
+		"->>", "#>>", "!~*", "<=>", "->", "#>", "<=", ">=", "<>", "!=", "||",
+		"&&",  "::",  "==",  "<<",  ">>", "@>", "<@", "~*", "!~", ":="
+	};
 
-	if (memchr(">=|&:<@*~", peek(text, 1), 9) == NULL) /* no second character of those below: most often */
+	if (memchr(">=|&:<@*~", peek(text, 1), 9) ==
+	    NULL) /* no second character of those below: most often */
 		return 1;
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
 		if (bytes_starts(text, bytes_text(marks[i])))
@@ -240,8 +250,8 @@ mark_end(struct bytes text)
 	return 1;
 }
 
-/* $, @, : and ? mean something else in every dialect. Each looks no further than it takes: a scan that
- * is thrown away costs the square of the length. */
+/* $, @, : and ? mean something else in every dialect. Each looks no further than it takes: a scan
+ * that is thrown away costs the square of the length. */
 static struct lexeme
 take_sigil_sqlite(struct bytes text)
 {
@@ -258,10 +268,12 @@ take_sigil_tsql(struct bytes text)
 	if (c == '?')
 		return lexeme(LEXEME_VALUE, text, 1);
 	if (c == '$' && is_digit(next)) /* money */
-		return lexeme(LEXEME_VALUE, text, 1 + number_end(bytes_slice(text, 1, text.len), DIALECT_TSQL));
+		return lexeme(LEXEME_VALUE, text,
+		              1 + number_end(bytes_slice(text, 1, text.len), DIALECT_TSQL));
 	if (!continues_word(next, DIALECT_TSQL))
 		return lexeme(LEXEME_MARK, text, 1);
-	return lexeme(c == '@' && next != '@' ? LEXEME_VALUE : LEXEME_WORD, text, word_end(text, 1, DIALECT_TSQL));
+	return lexeme(c == '@' && next != '@' ? LEXEME_VALUE : LEXEME_WORD, text,
+	              word_end(text, 1, DIALECT_TSQL));
 }
 
 static struct lexeme
@@ -273,7 +285,8 @@ take_sigil_postgres(struct bytes text)
 		return lexeme(LEXEME_VALUE, text, dollar_end(text, tag));
 	while (text.at[0] == '$' && is_digit(peek(text, end)))
 		end++;
-	return end > 1 ? lexeme(LEXEME_VALUE, text, end) : lexeme(LEXEME_MARK, text, mark_end(text));
+	return end > 1 ? lexeme(LEXEME_VALUE, text, end)
+	               : lexeme(LEXEME_MARK, text, mark_end(text));
 }
 
 static struct lexeme
@@ -301,12 +314,15 @@ take_any(struct bytes text, enum dialect dialect)
 	if (c < ' ' || c == 0x7f)
 		return lexeme(LEXEME_BAD, text, 1);
 	if (c == '\'')
-		return lexeme(LEXEME_VALUE, text, quote_end(text, 0, (struct quote){ '\'', true, false }));
+		return lexeme(LEXEME_VALUE, text,
+		              quote_end(text, 0, (struct quote){ '\'', true, false }));
 	if (c == '"' || (c == '`' && dialect == DIALECT_SQLITE))
-		return lexeme(LEXEME_NAME, text, quote_end(text, 0, (struct quote){ c, true, false }));
-	if (c == '[' && dialect != DIALECT_POSTGRES) /* SQLite ends it at the first ] */
 		return lexeme(LEXEME_NAME, text,
-		              quote_end(text, 0, (struct quote){ ']', dialect == DIALECT_TSQL, false }));
+		              quote_end(text, 0, (struct quote){ c, true, false }));
+	if (c == '[' && dialect != DIALECT_POSTGRES) /* SQLite ends it at the first ] */
+		return lexeme(
+			LEXEME_NAME, text,
+			quote_end(text, 0, (struct quote){ ']', dialect == DIALECT_TSQL, false }));
 	if (take_prefixed(text, dialect, &prefixed))
 		return prefixed;
 	if (starts_word(c, dialect))

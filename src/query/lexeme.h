@@ -1,5 +1,6 @@
 /* lexeme.h - SQL text cut into lexemes, by dialect: enough to tell names from values, no more.
- * For fingerprint.c. PostgreSQL manual section 4.1, SQLite "SQL As Understood", T-SQL syntax conventions. */
+ * For fingerprint.c. PostgreSQL manual section 4.1, SQLite "SQL As Understood", T-SQL syntax
+ * conventions. */
 #ifndef QUERY_LEXEME_H
 #define QUERY_LEXEME_H
 

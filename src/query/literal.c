@@ -150,7 +150,8 @@ fit_uuid(struct bytes text, struct arena *arena, struct value *ret)
 	if (copy == NULL)
 		return false;
 	for (size_t i = 0; i < text.len; i++)
-		copy[i] = text.at[i] == '-' || is_digit(text.at[i]) ? text.at[i] : (uint8_t)(text.at[i] | 0x20);
+		copy[i] = text.at[i] == '-' || is_digit(text.at[i]) ? text.at[i]
+		                                                    : (uint8_t)(text.at[i] | 0x20);
 	*ret = (struct value){ .type = VALUE_UUID, .bytes = { copy, text.len } };
 	return true;
 }
@@ -174,7 +175,8 @@ fit_as_is(enum value_type type, struct bytes text, struct value *ret)
 }
 
 bool
-literal_fit(enum value_type type, struct bytes text, enum literal_form form, struct arena *arena, struct value *ret)
+literal_fit(enum value_type type, struct bytes text, enum literal_form form, struct arena *arena,
+            struct value *ret)
 {
 	switch (type) {
 	case VALUE_BOOL:
@@ -214,7 +216,8 @@ literal_fit_value(enum value_type type, struct value from, struct arena *arena, 
 		return literal_fit(type, from.bytes, LITERAL_QUOTED, arena, ret);
 	if (from.type == VALUE_DOUBLE && !isfinite(from.real))
 		return false;
-	if (from.type == VALUE_BOOL ? type != VALUE_BOOL : !is_number(from.type) || !is_number(type))
+	if (from.type == VALUE_BOOL ? type != VALUE_BOOL
+	                            : !is_number(from.type) || !is_number(type))
 		return false;
 	*ret = from;
 	return true;

@@ -17,14 +17,16 @@ select_put_column(struct sql *out, const struct table *table, size_t column)
 	if (column < table->column_count)
 		sql_put_name(out, table->columns[column].name);
 	else
-		sql_fail(out, fail(ERR_INVALID, "a statement names a column the table does not have"));
+		sql_fail(out,
+		         fail(ERR_INVALID, "a statement names a column the table does not have"));
 }
 
 void
 select_put_key(struct sql *out, const struct table *table, const struct value *key)
 {
 	if (table->key_count == 0)
-		sql_fail(out, fail(ERR_INVALID, "the table has no key, so no single row can be named"));
+		sql_fail(out,
+		         fail(ERR_INVALID, "the table has no key, so no single row can be named"));
 	for (size_t i = 0; i < table->key_count; i++) {
 		sql_put(out, i == 0 ? "" : " AND ");
 		select_put_column(out, table, table->key[i]);
@@ -40,7 +42,8 @@ is_nullable(const struct table *table, size_t column)
 }
 
 void
-select_put_order(struct sql *out, const struct table *table, const struct order_term *order, size_t count)
+select_put_order(struct sql *out, const struct table *table, const struct order_term *order,
+                 size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		sql_put(out, i == 0 ? "" : ", ");
@@ -54,7 +57,8 @@ select_put_order(struct sql *out, const struct table *table, const struct order_
 
 /* The column stands strictly behind the value, or (`or_equal`) at it. */
 static void
-put_behind(struct sql *out, const struct table *table, struct order_term term, struct value value, bool or_equal)
+put_behind(struct sql *out, const struct table *table, struct order_term term, struct value value,
+           bool or_equal)
 {
 	bool nullable = is_nullable(table, term.column);
 
@@ -97,11 +101,12 @@ put_same(struct sql *out, const struct table *table, struct order_term term, str
 /* With terms a, b: (a >= 1 AND (a > 1 OR (a = 1 AND (b > 2)))). The leading bound is implied by the
  * rest; it is there because planners seek in an index by it and not through the OR. */
 void
-select_put_after(struct sql *out, const struct table *table, const struct order_term *order, size_t count,
-                 const struct value *after)
+select_put_after(struct sql *out, const struct table *table, const struct order_term *order,
+                 size_t count, const struct value *after)
 {
 	if (count == 0 || count > ORDER_MAX) {
-		sql_fail(out, fail(ERR_INVALID, "a page can only continue in an order of one to eight columns"));
+		sql_fail(out, fail(ERR_INVALID,
+		                   "a page can only continue in an order of one to eight columns"));
 		return;
 	}
 	sql_put(out, "(");

@@ -65,7 +65,8 @@ sql_put_name(struct sql *s, struct bytes name)
 	buf_put_u8(&s->text, marks.close);
 }
 
-/* Room for one more value. Doubling leaves the old array in the arena: a few hundred bytes of one request. */
+/* Room for one more value. Doubling leaves the old array in the arena: a few hundred bytes of one
+ * request. */
 static struct err
 sql_grow(struct sql *s)
 {
@@ -77,7 +78,9 @@ sql_grow(struct sql *s)
 	size_t room = s->value_room == 0 ? 8 : s->value_room * 2;
 	struct value *values = arena_array(s->arena, room, sizeof *values);
 	if (values == NULL)
-		return fail(ERR_LIMIT, "the values of the statement do not fit into the memory of the request");
+		return fail(
+			ERR_LIMIT,
+			"the values of the statement do not fit into the memory of the request");
 	if (s->value_count != 0)
 		memcpy(values, s->values, s->value_count * sizeof *values);
 	s->values = values;

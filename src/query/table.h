@@ -31,7 +31,8 @@ struct table {
 	uint16_t key[TABLE_KEY_MAX]; /* column indices of the primary key, in key order */
 	size_t key_count;            /* 0: no key, so no single row can be addressed */
 	bool is_view;                /* read only */
-	const struct foreign_key *foreign; /* to explain a refusal: the database is what holds them */
+	const struct foreign_key
+		*foreign; /* to explain a refusal: the database is what holds them */
 	size_t foreign_count;
 };
 

@@ -15,7 +15,8 @@ value_copy(struct value from, struct arena *arena, struct value *ret)
 	if (value_has_bytes(from.type) && from.bytes.len != 0) {
 		from.bytes = arena_copy(arena, from.bytes);
 		if (from.bytes.at == NULL)
-			return fail(ERR_LIMIT, "a value does not fit into the memory of the request");
+			return fail(ERR_LIMIT,
+			            "a value does not fit into the memory of the request");
 	}
 	*ret = from;
 	return OK;

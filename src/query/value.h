@@ -9,7 +9,7 @@ enum value_type {
 	VALUE_NULL,
 	VALUE_BOOL,
 	VALUE_INT64,
-	VALUE_DECIMAL,   /* exact; as text: -?digits[.digits] */
+	VALUE_DECIMAL, /* exact; as text: -?digits[.digits] */
 	VALUE_DOUBLE,
 	VALUE_TEXT,      /* UTF-8 */
 	VALUE_BYTES,     /* base64 in JSON */

@@ -1,5 +1,5 @@
-/* fuzz_audit.c - what the ledger reads of a worker, and what `audit verify` reads of a log: the first byte says
- * which. Whatever is taken must be written again as it came. */
+/* fuzz_audit.c - what the ledger reads of a worker, and what `audit verify` reads of a log: the
+ * first byte says which. Whatever is taken must be written again as it came. */
 #include <stdlib.h>
 
 #include <openssl/evp.h>
@@ -54,21 +54,24 @@ fuzz_line(struct bytes text)
 	/* Sealing the same record again gives the line, if and only if its hash is right. */
 	buf_put(&again, bytes_slice(l.body, 0, l.body.len - 74));
 	must(!failed(line_seal(&again, 0, &d, l.prev, hash)));
-	must(line_is_intact(&l, &d) == bytes_equal(bytes_slice(buf_bytes(&again), 0, again.len - 1), text));
+	must(line_is_intact(&l, &d) ==
+	     bytes_equal(bytes_slice(buf_bytes(&again), 0, again.len - 1), text));
 	buf_done(&again);
 	digest_done(&d);
 }
 
 /* The public key of RFC 8032, section 7.1, test 1; the key id below is what C2SP makes of it. */
 static const uint8_t public[CHECKPOINT_KEY_LEN] = {
-	0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
-	0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+	0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe,
+	0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6,
+	0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
 };
 
 static void
 fuzz_checkpoint(struct bytes text)
 {
-	struct checkpoint_key key = { .id = { 0x89, 0xed, 0x99, 0x70 }, .origin = "gatewarden.audit/21fe31dfa154a261" };
+	struct checkpoint_key key = { .id = { 0x89, 0xed, 0x99, 0x70 },
+		                      .origin = "gatewarden.audit/21fe31dfa154a261" };
 	struct checkpoint c;
 
 	key.key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, sizeof public);

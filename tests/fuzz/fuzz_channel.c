@@ -1,5 +1,5 @@
-/* A packet of another process, which may have been taken over: frames inside their packet, and written again
- * they are the same bytes. */
+/* A packet of another process, which may have been taken over: frames inside their packet, and
+ * written again they are the same bytes. */
 #include <stdlib.h>
 
 #include "io/channel.h"

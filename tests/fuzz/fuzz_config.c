@@ -9,13 +9,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena arena = { 0 };
 	struct config_errors errors = { 0 };
 	const struct settings *settings = NULL;
-	struct err e = config_parse((struct bytes){ data, size }, "fuzz.yaml", &arena, &settings, &errors);
+	struct err e =
+		config_parse((struct bytes){ data, size }, "fuzz.yaml", &arena, &settings, &errors);
 
 	if (failed(e) != (settings == NULL) || failed(e) != (errors.count > 0) ||
 	    buf_bytes(&errors.text).len > 8u << 20)
 		abort();
-	if (settings != NULL &&
-	    (settings->public_url == NULL || settings->workers == 0 || settings->audit.path == NULL))
+	if (settings != NULL && (settings->public_url == NULL || settings->workers == 0 ||
+	                         settings->audit.path == NULL))
 		abort();
 	for (size_t i = 0; settings != NULL && i < settings->issuer_count; i++)
 		if (settings->issuers[i].algorithms == 0 || settings->issuers[i].issuer == NULL)

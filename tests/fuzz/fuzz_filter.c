@@ -1,4 +1,5 @@
-/* Any text as a filter: refused with its place, or a condition whose text holds nothing of the input. */
+/* Any text as a filter: refused with its place, or a condition whose text holds nothing of the
+ * input. */
 #include <stdlib.h>
 
 #include "base/macros.h"
@@ -6,16 +7,26 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define NAME(text) { (const uint8_t *)(text), sizeof(text) - 1 }
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		(const uint8_t *)(text), sizeof(text) - 1                                          \
+	}
 
 static const struct column columns[] = {
-	{ .name = NAME("n"), .type = VALUE_INT64 },     { .name = NAME("d"), .type = VALUE_DECIMAL },
-	{ .name = NAME("r"), .type = VALUE_DOUBLE },    { .name = NAME("t"), .type = VALUE_TEXT, .nullable = true },
-	{ .name = NAME("b"), .type = VALUE_BOOL },      { .name = NAME("day"), .type = VALUE_DATE },
-	{ .name = NAME("seen"), .type = VALUE_TIMESTAMP }, { .name = NAME("at"), .type = VALUE_TIME },
-	{ .name = NAME("u"), .type = VALUE_UUID },      { .name = NAME("raw"), .type = VALUE_BYTES },
+	{ .name = NAME("n"), .type = VALUE_INT64 },
+	{ .name = NAME("d"), .type = VALUE_DECIMAL },
+	{ .name = NAME("r"), .type = VALUE_DOUBLE },
+	{ .name = NAME("t"), .type = VALUE_TEXT, .nullable = true },
+	{ .name = NAME("b"), .type = VALUE_BOOL },
+	{ .name = NAME("day"), .type = VALUE_DATE },
+	{ .name = NAME("seen"), .type = VALUE_TIMESTAMP },
+	{ .name = NAME("at"), .type = VALUE_TIME },
+	{ .name = NAME("u"), .type = VALUE_UUID },
+	{ .name = NAME("raw"), .type = VALUE_BYTES },
 };
-static const struct table table = { .name = NAME("t"), .columns = columns, .column_count = ARRAY_LEN(columns) };
+static const struct table table = { .name = NAME("t"),
+	                            .columns = columns,
+	                            .column_count = ARRAY_LEN(columns) };
 
 /* `max` values of every type in turn; the length of the path says how many. */
 static size_t
@@ -34,7 +45,8 @@ values(const void *of, struct bytes path, struct value *ret, size_t max)
 	return count < max ? count : max;
 }
 
-/* What we write has balanced parentheses and quotes only around names and our own strftime format. */
+/* What we write has balanced parentheses and quotes only around names and our own strftime format.
+ */
 static void
 check_text(struct bytes text, enum dialect dialect)
 {

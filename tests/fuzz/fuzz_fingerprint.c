@@ -1,4 +1,5 @@
-/* Any text as SQL of any dialect: the normal form is bounded, holds no literal and no control byte. */
+/* Any text as SQL of any dialect: the normal form is bounded, holds no literal and no control byte.
+ */
 #include <stdlib.h>
 
 #include "query/fingerprint.h"

@@ -1,5 +1,6 @@
-/* fuzz_http_body.c - the first byte says how the body is framed and limited; the rest is fed whole and in two
- * pieces, with the same answer. What was decoded, sent as our own chunks, decodes to the same. */
+/* fuzz_http_body.c - the first byte says how the body is framed and limited; the rest is fed whole
+ * and in two pieces, with the same answer. What was decoded, sent as our own chunks, decodes to the
+ * same. */
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -75,8 +76,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	struct http_head head = { .is_chunked = data[0] & 1,
-				  .has_length = !(data[0] & 1),
-				  .content_length = data[0] >> 2 };
+		                  .has_length = !(data[0] & 1),
+		                  .content_length = data[0] >> 2 };
 	uint64_t limit = data[0] & 2 ? 1 << 20 : 16;
 	struct bytes in = { data + 1, size - 1 };
 	struct outcome o = run(&head, limit, in, in.len, &whole);

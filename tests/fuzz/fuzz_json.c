@@ -1,5 +1,5 @@
-/* fuzz_json.c - what is accepted survives being written and read again, value by value; an error lies within
- * the input. */
+/* fuzz_json.c - what is accepted survives being written and read again, value by value; an error
+ * lies within the input. */
 #include <stdlib.h>
 
 #include "base/macros.h"
@@ -19,8 +19,8 @@ check_same(const struct json *a, const struct json *b)
 {
 	demand(a->span == b->span);
 	for (uint32_t i = 0; i < a->span; i++)
-		demand(a[i].type == b[i].type && a[i].span == b[i].span && a[i].count == b[i].count &&
-		       bytes_equal(a[i].text, b[i].text));
+		demand(a[i].type == b[i].type && a[i].span == b[i].span &&
+		       a[i].count == b[i].count && bytes_equal(a[i].text, b[i].text));
 }
 
 /* Walking by json_next() meets exactly the values of the span. */
@@ -76,7 +76,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_walk(v);
 	json_put_value(&text, v);
-	demand(!failed(buf_check(&text)) && !failed(json_parse(buf_bytes(&text), &arena, &again, NULL)));
+	demand(!failed(buf_check(&text)) &&
+	       !failed(json_parse(buf_bytes(&text), &arena, &again, NULL)));
 	check_same(v, again);
 	for (uint32_t i = 0; i < v->span; i++)
 		check_number(&v[i]);

@@ -1,4 +1,5 @@
-/* fuzz_jwks.c - any bytes as a key set; whatever is taken must be usable and refuse a wrong signature. */
+/* fuzz_jwks.c - any bytes as a key set; whatever is taken must be usable and refuse a wrong
+ * signature. */
 #include <stdlib.h>
 
 #include "jose/jws.h"
@@ -22,7 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (unsigned bit = ALG_RS256; bit <= ALG_EDDSA; bit <<= 1)
 			for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++)
 				if (!failed(jwk_verify(k, (enum jws_alg_bit)bit, BYTES("message"),
-						       (struct bytes){ signature, lengths[n] })))
+				                       (struct bytes){ signature, lengths[n] })))
 					abort();
 		(void)jwks_find(set, BYTES(""), ALG_RS256);
 	}

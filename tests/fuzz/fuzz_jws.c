@@ -1,6 +1,6 @@
 /* fuzz_jws.c - any bytes as a token: parsed, its claims checked with a full report. The first byte
- * chooses whether the rest is the token, or header and claims split at a zero byte and encoded here,
- * which gets past base64 at once. */
+ * chooses whether the rest is the token, or header and claims split at a zero byte and encoded
+ * here, which gets past base64 at once. */
 #include <stdlib.h>
 
 #include "format/base64.h"

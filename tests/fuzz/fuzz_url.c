@@ -1,5 +1,5 @@
-/* fuzz_url.c - accepted paths hold no segment that means another path, and encode back to themselves;
- * forms and the other readers of text neither crash nor disagree with their writers. */
+/* fuzz_url.c - accepted paths hold no segment that means another path, and encode back to
+ * themselves; forms and the other readers of text neither crash nor disagree with their writers. */
 #include <stdlib.h>
 
 #include "base/macros.h"

@@ -1,4 +1,5 @@
-/* log.h - for the audit tests: logs in a folder of their own, and the damage that is done to them. */
+/* log.h - for the audit tests: logs in a folder of their own, and the damage that is done to them.
+ */
 #ifndef TEST_AUDIT_LOG_H
 #define TEST_AUDIT_LOG_H
 
@@ -49,23 +50,42 @@ log_remove(char *path)
 static inline struct audit_settings
 log_settings(const char *path)
 {
-	return (struct audit_settings){ .path = path, .durability = AUDIT_WRITE, .segment_bytes = 1 << 20,
-		                        .checkpoint_records = 1000000, .checkpoint_ms = 3600000 };
+	return (struct audit_settings){ .path = path,
+		                        .durability = AUDIT_WRITE,
+		                        .segment_bytes = 1 << 20,
+		                        .checkpoint_records = 1000000,
+		                        .checkpoint_ms = 3600000 };
 }
 
 static inline struct audit_record
 log_record(void)
 {
-	static const struct bytes roles[] = { { (const uint8_t *)"reader", 6 }, { (const uint8_t *)"writer", 6 } };
+	static const struct bytes roles[] = { { (const uint8_t *)"reader", 6 },
+		                              { (const uint8_t *)"writer", 6 } };
 
 	return (struct audit_record){
-		.decision = BYTES("01JD8Y3Q5R6S7T8V9W0X1Y2Z3A"), .trace = BYTES("4bf92f3577b34da6a3ce929d0e0e4736"),
-		.class = AUDIT_DATASTORE, .outcome = AUDIT_ALLOWED, .issuer = BYTES("corp"), .subject = BYTES("ada"),
+		.decision = BYTES("01JD8Y3Q5R6S7T8V9W0X1Y2Z3A"),
+		.trace = BYTES("4bf92f3577b34da6a3ce929d0e0e4736"),
+		.class = AUDIT_DATASTORE,
+		.outcome = AUDIT_ALLOWED,
+		.issuer = BYTES("corp"),
+		.subject = BYTES("ada"),
 		.name = BYTES("Ada Lovelace"),
-		.roles = roles, .role_count = 2, .client = BYTES("192.0.2.7"), .resource = BYTES("books"),
-		.action = BYTES("read"), .rule = BYTES("resources.books.allow.reader.read"), .reason = BYTES("granted"),
-		.backend = BYTES("main"), .credential = BYTES("app"), .status = 200, .rows = 12, .bytes = 3456,
-		.duration_us = 789, .has_fingerprint = true, .fingerprint = { 0xAB, 0xCD, 1, 2, 3 },
+		.roles = roles,
+		.role_count = 2,
+		.client = BYTES("192.0.2.7"),
+		.resource = BYTES("books"),
+		.action = BYTES("read"),
+		.rule = BYTES("resources.books.allow.reader.read"),
+		.reason = BYTES("granted"),
+		.backend = BYTES("main"),
+		.credential = BYTES("app"),
+		.status = 200,
+		.rows = 12,
+		.bytes = 3456,
+		.duration_us = 789,
+		.has_fingerprint = true,
+		.fingerprint = { 0xAB, 0xCD, 1, 2, 3 },
 	};
 }
 
@@ -228,8 +248,9 @@ log_holds(const char *directory, uint64_t records)
 	bool ok = !failed(e) && r.records == records && r.bad_sequence == 0;
 
 	if (!ok)
-		printf("# %s: %llu records, %.*s\n", failed(e) ? e.why : "verifies", (unsigned long long)r.records,
-		       (int)r.message.len, (const char *)r.message.at);
+		printf("# %s: %llu records, %.*s\n", failed(e) ? e.why : "verifies",
+		       (unsigned long long)r.records, (int)r.message.len,
+		       (const char *)r.message.at);
 	verify_result_done(&r);
 	return ok;
 }

@@ -14,8 +14,10 @@ test_sequence_counts_committed_records_only(void)
 
 	CHECK(!failed(chain_open(&s, start_us, &c)) && chain_sequence(c) == 0);
 	CHECK(!failed(chain_commit(c, start_us)) && chain_sequence(c) == 0);
-	CHECK(!failed(chain_append(c, &r, start_us, 1)) && !failed(chain_append(c, &r, start_us, 2)));
-	CHECK(chain_sequence(c) == 0 && !failed(chain_commit(c, start_us)) && chain_sequence(c) == 2);
+	CHECK(!failed(chain_append(c, &r, start_us, 1)) &&
+	      !failed(chain_append(c, &r, start_us, 2)));
+	CHECK(chain_sequence(c) == 0 && !failed(chain_commit(c, start_us)) &&
+	      chain_sequence(c) == 2);
 	chain_close(c);
 	CHECK(log_holds(path, 2));
 	log_remove(path);
@@ -26,13 +28,15 @@ test_the_first_record_continues_zeros_and_the_next_its_hash(void)
 {
 	char *path = log_new();
 	struct audit_settings s = log_settings(path);
-	char zeros[80] = "\"prev\":\"0000000000000000000000000000000000000000000000000000000000000000\"";
+	char zeros[80] =
+		"\"prev\":\"0000000000000000000000000000000000000000000000000000000000000000\"";
 
 	CHECK(log_fill(&s, 2));
 	struct buf b = file_read(path, first_segment);
 	struct bytes first = line_of(buf_bytes(&b), 1), second = line_of(buf_bytes(&b), 2);
 	CHECK(memmem(first.at, first.len, zeros, strlen(zeros)) != NULL);
-	CHECK(memcmp(first.at + first.len - 3 - 64, strstr((const char *)second.at, "\"prev\":\"") + 8, 64) == 0);
+	CHECK(memcmp(first.at + first.len - 3 - 64,
+	             strstr((const char *)second.at, "\"prev\":\"") + 8, 64) == 0);
 	buf_done(&b);
 	log_remove(path);
 }
@@ -106,7 +110,8 @@ test_a_checkpoint_is_signed_by_time_when_there_is_something_new(void)
 	CHECK(!failed(chain_tick(c, start_us + 1000000)) && checkpoint_count(path) == 2);
 	CHECK(!failed(chain_tick(c, start_us + 9000000)) && checkpoint_count(path) == 2);
 	/* A clock that goes back does not stop them. */
-	CHECK(log_grow(c, 1, 1) && !failed(chain_tick(c, start_us - 5000000)) && checkpoint_count(path) == 3);
+	CHECK(log_grow(c, 1, 1) && !failed(chain_tick(c, start_us - 5000000)) &&
+	      checkpoint_count(path) == 3);
 	chain_close(c);
 	log_remove(path);
 }
@@ -123,7 +128,8 @@ test_a_checkpoint_is_a_c2sp_signed_note(void)
 	buf_put_u8(&b, 0);
 	const char *text = (const char *)b.at;
 	CHECK(strncmp(text, "gatewarden.audit/", 17) == 0);
-	CHECK(strstr(text, "\n0\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\ntime 2025-11-22T03:04:05.123456Z\n\n"
+	CHECK(strstr(text, "\n0\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\ntime "
+	                   "2025-11-22T03:04:05.123456Z\n\n"
 	                   "\xE2\x80\x94 gatewarden.audit/") != NULL);
 	CHECK(strstr(text, "\n3\n") != NULL);
 	buf_done(&b);
@@ -308,7 +314,8 @@ TESTS(TEST(test_sequence_counts_committed_records_only),
       TEST(test_a_log_with_many_checkpoints_and_segments_starts_again),
       TEST(test_a_checkpoint_is_a_c2sp_signed_note), TEST(test_files_are_for_the_owner_only),
       TEST(test_a_folder_that_is_gone_is_no_place_for_a_new_log),
-      TEST(test_a_second_ledger_on_the_same_directory_is_refused), TEST(test_a_directory_that_cannot_be_is_refused),
+      TEST(test_a_second_ledger_on_the_same_directory_is_refused),
+      TEST(test_a_directory_that_cannot_be_is_refused),
       TEST(test_a_key_that_is_missing_changed_or_open_to_others_is_refused),
       TEST(test_a_damaged_last_segment_stops_the_start_and_is_not_touched),
       TEST(test_a_group_past_its_limit_is_refused_record_by_record))

@@ -1,12 +1,11 @@
-/* test_faults.c - full disk, failed sync, failed cut. The system calls of src/audit are taken over here by
- * linking: each fails as often as a test says. */
+/* test_faults.c - full disk, failed sync, failed cut. The system calls of src/audit are taken over
+ * here by linking: each fails as often as a test says. */
 #include "log.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-
 
 static int sync_failures, cut_failures;
 static unsigned syncs;

@@ -9,7 +9,8 @@ static void
 test_hash_is_sha256_over_prev_and_the_bytes_before_it(void)
 {
 	static const char expected[] =
-		"{\"seq\":1,\"prev\":\"0000000000000000000000000000000000000000000000000000000000000000\""
+		"{\"seq\":1,\"prev\":"
+		"\"0000000000000000000000000000000000000000000000000000000000000000\""
 		",\"hash\":\"536eefbc700ddcbfd231d579bc816199f9262071841dcc3500f097e4fd617e65\"}\n";
 	struct buf b = { 0 };
 	struct digest d;
@@ -62,15 +63,19 @@ test_a_line_has_one_spelling(void)
 		{ "space before", " {\"seq\":1,\"a\":2" TAIL, false },
 		{ "space behind", "{\"seq\":1,\"a\":2" TAIL " ", false },
 		{ "too large", "{\"seq\":18446744073709551616,\"a\":2" TAIL, false },
-		{ "upper-case hash", "{\"seq\":1,\"prev\":\"" H64 "\",\"hash\":\"A" "123456789abcdef0123456789abcdef"
-		                     "0123456789abcdef0123456789abcdef\"}", false },
+		{ "upper-case hash",
+		  "{\"seq\":1,\"prev\":\"" H64 "\",\"hash\":\"A"
+		  "123456789abcdef0123456789abcdef"
+		  "0123456789abcdef0123456789abcdef\"}",
+		  false },
 		{ "no prev", "{\"seq\":1,\"hash\":\"" H64 "\"}", false },
 		{ "no tail", "{\"seq\":1,\"prev\":\"" H64 "\",\"hash\":\"" H64 "\"", false },
 	};
 	struct line l;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		CHECK_ROW(failed(line_parse(bytes_text(rows[i].text), &l)) != rows[i].is_line, rows[i].name);
+		CHECK_ROW(failed(line_parse(bytes_text(rows[i].text), &l)) != rows[i].is_line,
+		          rows[i].name);
 }
 
 static int
@@ -106,10 +111,13 @@ test_lines_of_any_length_come_whole_and_in_order(void)
 
 		CHECK(!failed(lines_init(fd, 131072, &l)));
 		for (unsigned n = 0; n < 30; n++) {
-			CHECK(!failed(lines_next(&l, &kind, &text)) && kind == LINES_LINE && text.len == lengths[i]);
-			CHECK(text.len == 0 || (text.at[0] == 'a' + n % 26 && text.at[text.len - 1] == 'a' + n % 26));
+			CHECK(!failed(lines_next(&l, &kind, &text)) && kind == LINES_LINE &&
+			      text.len == lengths[i]);
+			CHECK(text.len == 0 || (text.at[0] == 'a' + n % 26 &&
+			                        text.at[text.len - 1] == 'a' + n % 26));
 		}
-		CHECK(!failed(lines_next(&l, &kind, &text)) && kind == LINES_UNFINISHED && bytes_is(text, "rest"));
+		CHECK(!failed(lines_next(&l, &kind, &text)) && kind == LINES_UNFINISHED &&
+		      bytes_is(text, "rest"));
 		CHECK(!failed(lines_next(&l, &kind, &text)) && kind == LINES_END);
 		lines_done(&l);
 		close(fd);
@@ -131,6 +139,7 @@ test_a_line_past_the_limit_is_refused_in_bounded_memory(void)
 	close(fd);
 }
 
-TESTS(TEST(test_hash_is_sha256_over_prev_and_the_bytes_before_it), TEST(test_a_sealed_line_parses_and_is_intact),
-      TEST(test_a_line_has_one_spelling), TEST(test_lines_of_any_length_come_whole_and_in_order),
+TESTS(TEST(test_hash_is_sha256_over_prev_and_the_bytes_before_it),
+      TEST(test_a_sealed_line_parses_and_is_intact), TEST(test_a_line_has_one_spelling),
+      TEST(test_lines_of_any_length_come_whole_and_in_order),
       TEST(test_a_line_past_the_limit_is_refused_in_bounded_memory))

@@ -18,7 +18,8 @@ take(void *of, struct bytes line, const struct json *record)
 }
 
 static void
-put(struct chain *c, const char *subject, const char *resource, enum audit_outcome outcome, int64_t second)
+put(struct chain *c, const char *subject, const char *resource, enum audit_outcome outcome,
+    int64_t second)
 {
 	struct audit_record r = log_record();
 	char decision[32];
@@ -29,7 +30,8 @@ put(struct chain *c, const char *subject, const char *resource, enum audit_outco
 	r.resource = bytes_text(resource);
 	r.outcome = outcome;
 	r.decision = bytes_text(decision);
-	CHECK(!failed(chain_append(c, &r, start_us + second * 1000000, 1)) && !failed(chain_commit(c, start_us)));
+	CHECK(!failed(chain_append(c, &r, start_us + second * 1000000, 1)) &&
+	      !failed(chain_commit(c, start_us)));
 }
 
 static char *
@@ -75,7 +77,9 @@ test_a_query_gives_the_records_that_match_all_conditions_in_order(void)
 		{ "decision", { .decision = "D30" }, "4," },
 		{ "from is inclusive", { .from_us = start_us + 20000000 }, "3,4,5," },
 		{ "to is exclusive", { .to_us = start_us + 20000000 }, "1,2," },
-		{ "between", { .from_us = start_us + 1, .to_us = start_us + 40000000 }, "1,2,3,4," },
+		{ "between",
+		  { .from_us = start_us + 1, .to_us = start_us + 40000000 },
+		  "1,2,3,4," },
 		{ "nothing", { .principal = "x" }, "" },
 	};
 	char *path = sample();
@@ -119,4 +123,5 @@ test_where_there_is_no_log_is_said(void)
 }
 
 TESTS(TEST(test_a_query_gives_the_records_that_match_all_conditions_in_order),
-      TEST(test_a_line_that_is_no_record_is_passed_over_and_told), TEST(test_where_there_is_no_log_is_said))
+      TEST(test_a_line_that_is_no_record_is_passed_over_and_told),
+      TEST(test_where_there_is_no_log_is_said))

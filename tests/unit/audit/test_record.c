@@ -11,14 +11,14 @@ same(const struct audit_record *a, const struct audit_record *b)
 			return false;
 	return bytes_equal(a->decision, b->decision) && bytes_equal(a->trace, b->trace) &&
 	       bytes_equal(a->issuer, b->issuer) && bytes_equal(a->subject, b->subject) &&
-	       bytes_equal(a->name, b->name) &&
-	       bytes_equal(a->client, b->client) && bytes_equal(a->resource, b->resource) &&
-	       bytes_equal(a->action, b->action) && bytes_equal(a->rule, b->rule) &&
-	       bytes_equal(a->reason, b->reason) && bytes_equal(a->backend, b->backend) &&
-	       bytes_equal(a->credential, b->credential) && a->status == b->status && a->rows == b->rows &&
-	       a->bytes == b->bytes && a->duration_us == b->duration_us &&
-	       a->has_fingerprint == b->has_fingerprint &&
-	       memcmp(a->fingerprint, b->fingerprint, FINGERPRINT_LEN) == 0 && a->is_completion == b->is_completion;
+	       bytes_equal(a->name, b->name) && bytes_equal(a->client, b->client) &&
+	       bytes_equal(a->resource, b->resource) && bytes_equal(a->action, b->action) &&
+	       bytes_equal(a->rule, b->rule) && bytes_equal(a->reason, b->reason) &&
+	       bytes_equal(a->backend, b->backend) && bytes_equal(a->credential, b->credential) &&
+	       a->status == b->status && a->rows == b->rows && a->bytes == b->bytes &&
+	       a->duration_us == b->duration_us && a->has_fingerprint == b->has_fingerprint &&
+	       memcmp(a->fingerprint, b->fingerprint, FINGERPRINT_LEN) == 0 &&
+	       a->is_completion == b->is_completion;
 }
 
 static void
@@ -31,8 +31,12 @@ test_every_field_survives_the_message(void)
 	audit_record_put(&b, &r);
 	CHECK(!failed(audit_record_read(buf_bytes(&b), &got, roles)) && same(&r, &got));
 
-	r = (struct audit_record){ .class = AUDIT_AUTHENTICATION, .outcome = AUDIT_FAILED, .rows = -1,
-		                   .status = UINT16_MAX, .bytes = UINT64_MAX, .is_completion = true };
+	r = (struct audit_record){ .class = AUDIT_AUTHENTICATION,
+		                   .outcome = AUDIT_FAILED,
+		                   .rows = -1,
+		                   .status = UINT16_MAX,
+		                   .bytes = UINT64_MAX,
+		                   .is_completion = true };
 	buf_clear(&b);
 	audit_record_put(&b, &r);
 	CHECK(!failed(audit_record_read(buf_bytes(&b), &got, roles)) && same(&r, &got));
@@ -43,14 +47,16 @@ static void
 test_the_largest_record_fits_and_survives(void)
 {
 	static uint8_t long_text[5000];
-	struct bytes text = { long_text, sizeof long_text }, roles[AUDIT_ROLES_MAX + 1], got_roles[AUDIT_ROLES_MAX];
+	struct bytes text = { long_text, sizeof long_text }, roles[AUDIT_ROLES_MAX + 1],
+		     got_roles[AUDIT_ROLES_MAX];
 	struct audit_record r = log_record(), got;
 	struct buf b = { 0 };
 
 	memset(long_text, 1, sizeof long_text);
 	for (size_t i = 0; i <= AUDIT_ROLES_MAX; i++)
 		roles[i] = text;
-	r.decision = r.trace = r.issuer = r.subject = r.client = r.resource = r.action = r.rule = r.reason = text;
+	r.decision = r.trace = r.issuer = r.subject = r.client = r.resource = r.action = r.rule =
+		r.reason = text;
 	r.name = r.backend = r.credential = text;
 	r.roles = roles;
 	r.role_count = AUDIT_ROLES_MAX + 1;
@@ -63,7 +69,8 @@ test_the_largest_record_fits_and_survives(void)
 	/* Every byte escaped to six, the line still has room. */
 	struct buf line = { .limit = 128 << 10 };
 	audit_record_put_json(&line, &got, UINT64_MAX, INT64_MAX, UINT32_MAX);
-	CHECK(!failed(buf_check(&line)) && line.len > 6 * (12 * AUDIT_TEXT_MAX + 64 * AUDIT_ROLE_MAX));
+	CHECK(!failed(buf_check(&line)) &&
+	      line.len > 6 * (12 * AUDIT_TEXT_MAX + 64 * AUDIT_ROLE_MAX));
 	buf_done(&line);
 	buf_done(&b);
 }
@@ -75,12 +82,19 @@ test_text_is_cut_between_characters(void)
 		const char *text;
 		size_t max, len;
 	} rows[] = {
-		{ "abc", 3, 3 },      { "abcd", 3, 3 },      { "ab\xC3\xA9", 3, 2 },          { "a\xE2\x82\xAC", 3, 1 },
-		{ "a\xE2\x82\xAC", 4, 4 }, { "\xF0\x9F\x98\x80x", 3, 0 }, { "\x80\x80\x80\x80\x80\x80", 5, 5 }, { "", 3, 0 },
+		{ "abc", 3, 3 },
+		{ "abcd", 3, 3 },
+		{ "ab\xC3\xA9", 3, 2 },
+		{ "a\xE2\x82\xAC", 3, 1 },
+		{ "a\xE2\x82\xAC", 4, 4 },
+		{ "\xF0\x9F\x98\x80x", 3, 0 },
+		{ "\x80\x80\x80\x80\x80\x80", 5, 5 },
+		{ "", 3, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		CHECK_ROW(audit_text_cut(bytes_text(rows[i].text), rows[i].max).len == rows[i].len, rows[i].text);
+		CHECK_ROW(audit_text_cut(bytes_text(rows[i].text), rows[i].max).len == rows[i].len,
+		          rows[i].text);
 }
 
 static void
@@ -96,7 +110,8 @@ test_a_message_cut_anywhere_is_refused(void)
 		if (exact == NULL)
 			abort();
 		memcpy(exact, b.at, len);
-		CHECK(audit_record_read((struct bytes){ exact, len }, &got, roles).kind == ERR_PEER);
+		CHECK(audit_record_read((struct bytes){ exact, len }, &got, roles).kind ==
+		      ERR_PEER);
 		free(exact);
 	}
 	buf_put_u8(&b, 0);
@@ -112,8 +127,9 @@ test_a_message_no_worker_writes_is_refused(void)
 		size_t at;
 		uint8_t value;
 	} rows[] = {
-		{ "version", 0, 1 }, { "flag", 1, 4 },        { "class", 2, 0 },    { "class", 3, 0 },
-		{ "outcome", 4, 3 }, { "text length", 48, 3 }, { "rows", 14, 0x80 },
+		{ "version", 0, 1 },  { "flag", 1, 4 },    { "class", 2, 0 },
+		{ "class", 3, 0 },    { "outcome", 4, 3 }, { "text length", 48, 3 },
+		{ "rows", 14, 0x80 },
 	};
 	struct audit_record r = log_record(), got;
 	struct bytes roles[AUDIT_ROLES_MAX];
@@ -122,7 +138,8 @@ test_a_message_no_worker_writes_is_refused(void)
 		struct buf b = { 0 };
 		audit_record_put(&b, &r);
 		b.at[rows[i].at] = rows[i].value;
-		CHECK_ROW(audit_record_read(buf_bytes(&b), &got, roles).kind == ERR_PEER, rows[i].name);
+		CHECK_ROW(audit_record_read(buf_bytes(&b), &got, roles).kind == ERR_PEER,
+		          rows[i].name);
 		buf_done(&b);
 	}
 }
@@ -147,7 +164,8 @@ integer(const struct json *record, const char *object, const char *name)
 {
 	int64_t value = -999;
 
-	(void)json_int64(json_member(object == NULL ? record : json_member(record, object), name), &value);
+	(void)json_int64(json_member(object == NULL ? record : json_member(record, object), name),
+	                 &value);
 	return value;
 }
 
@@ -169,12 +187,16 @@ test_json_has_the_shape_of_ocsf(void)
 	CHECK(bytes_is(audit_field(j, NULL, "status_code"), "200"));
 	CHECK(bytes_is(audit_field(j, NULL, "status_detail"), "granted"));
 	CHECK(integer(j, NULL, "time") == start_us / 1000);
-	CHECK(bytes_is(audit_field(j, "metadata", "version"), "1.3.0") && integer(j, "metadata", "sequence") == 42);
+	CHECK(bytes_is(audit_field(j, "metadata", "version"), "1.3.0") &&
+	      integer(j, "metadata", "sequence") == 42);
 	CHECK(bytes_is(audit_field(j, "metadata", "uid"), "01JD8Y3Q5R6S7T8V9W0X1Y2Z3A"));
-	CHECK(bytes_is(audit_field(j, "metadata", "correlation_uid"), "4bf92f3577b34da6a3ce929d0e0e4736"));
+	CHECK(bytes_is(audit_field(j, "metadata", "correlation_uid"),
+	               "4bf92f3577b34da6a3ce929d0e0e4736"));
 	CHECK(bytes_is(audit_field(json_member(j, "metadata"), "product", "name"), "Gatewarden"));
-	CHECK(bytes_is(audit_field(json_member(j, "metadata"), "product", "vendor_name"), "Gatewarden"));
-	CHECK(bytes_is(audit_field(actor, "user", "uid"), "ada") && bytes_is(audit_field(actor, "idp", "name"), "corp"));
+	CHECK(bytes_is(audit_field(json_member(j, "metadata"), "product", "vendor_name"),
+	               "Gatewarden"));
+	CHECK(bytes_is(audit_field(actor, "user", "uid"), "ada") &&
+	      bytes_is(audit_field(actor, "idp", "name"), "corp"));
 	CHECK(bytes_is(audit_field(actor, "user", "name"), "Ada Lovelace"));
 	CHECK(groups != NULL && groups->count == 2);
 	CHECK(bytes_is(audit_field(json_first(groups), NULL, "name"), "reader"));
@@ -197,19 +219,23 @@ test_json_has_every_field_of_the_contract_under_unmapped(void)
 	CHECK(bytes_is(audit_field(j, "unmapped", "action"), "read"));
 	CHECK(bytes_is(audit_field(j, "unmapped", "outcome"), "allowed"));
 	CHECK(bytes_is(audit_field(j, "unmapped", "rule"), "resources.books.allow.reader.read"));
-	CHECK(bytes_is(audit_field(j, "unmapped", "fingerprint"), "abcd0102030000000000000000000000"));
+	CHECK(bytes_is(audit_field(j, "unmapped", "fingerprint"),
+	               "abcd0102030000000000000000000000"));
 	CHECK(bytes_is(audit_field(j, "unmapped", "backend"), "main"));
 	CHECK(bytes_is(audit_field(j, "unmapped", "credential"), "app"));
 	CHECK(integer(j, "unmapped", "rows") == 12 && integer(j, "unmapped", "bytes") == 3456);
-	CHECK(integer(j, "unmapped", "duration_us") == 789 && integer(j, "unmapped", "worker") == 3);
-	CHECK(json_bool(json_member(json_member(j, "unmapped"), "completion"), &completion) && !completion);
+	CHECK(integer(j, "unmapped", "duration_us") == 789 &&
+	      integer(j, "unmapped", "worker") == 3);
+	CHECK(json_bool(json_member(json_member(j, "unmapped"), "completion"), &completion) &&
+	      !completion);
 
 	r.rows = -1;
 	r.has_fingerprint = false;
 	j = to_json(&r, &text, &arena);
 	const struct json *rows = json_member(json_member(j, "unmapped"), "rows");
 	const struct json *fingerprint = json_member(json_member(j, "unmapped"), "fingerprint");
-	CHECK(rows != NULL && rows->type == JSON_NULL && fingerprint != NULL && fingerprint->type == JSON_NULL);
+	CHECK(rows != NULL && rows->type == JSON_NULL && fingerprint != NULL &&
+	      fingerprint->type == JSON_NULL);
 	buf_done(&text);
 	arena_done(&arena);
 }
@@ -251,10 +277,12 @@ test_class_action_and_outcome_choose_the_ocsf_numbers(void)
 	api.class = AUDIT_API;
 	const struct json *j = to_json(&api, &text, &arena);
 	CHECK(bytes_is(audit_field(j, "api", "operation"), "read"));
-	CHECK(bytes_is(audit_field(json_first(json_member(j, "resources")), NULL, "name"), "books"));
+	CHECK(bytes_is(audit_field(json_first(json_member(j, "resources")), NULL, "name"),
+	               "books"));
 	api.class = AUDIT_AUTHENTICATION;
 	j = to_json(&api, &text, &arena);
-	CHECK(bytes_is(audit_field(j, "user", "uid"), "ada") && bytes_is(audit_field(j, "user", "name"), "Ada Lovelace"));
+	CHECK(bytes_is(audit_field(j, "user", "uid"), "ada") &&
+	      bytes_is(audit_field(j, "user", "name"), "Ada Lovelace"));
 	CHECK(bytes_is(audit_field(j, "service", "name"), "Gatewarden"));
 	buf_done(&text);
 	arena_done(&arena);
@@ -264,14 +292,16 @@ test_class_action_and_outcome_choose_the_ocsf_numbers(void)
 static void
 test_case_49_log_injection_stays_inside_its_string(void)
 {
-	static const uint8_t evil[] = "x\"}\n{\"seq\":99,\"prev\":\"\r\\\x1b[2J\0\xff\xfe\xe2\x80\xa8</script>";
+	static const uint8_t evil[] =
+		"x\"}\n{\"seq\":99,\"prev\":\"\r\\\x1b[2J\0\xff\xfe\xe2\x80\xa8</script>";
 	struct bytes text = { evil, sizeof evil - 1 };
 	struct audit_record r = log_record();
 	struct arena arena = { 0 };
 	struct buf out = { 0 };
 	struct bytes roles[] = { text };
 
-	r.decision = r.trace = r.issuer = r.subject = r.client = r.resource = r.action = r.rule = r.reason = text;
+	r.decision = r.trace = r.issuer = r.subject = r.client = r.resource = r.action = r.rule =
+		r.reason = text;
 	r.name = r.backend = r.credential = text;
 	r.roles = roles;
 	r.role_count = 1;
@@ -300,9 +330,11 @@ test_case_92_a_record_holds_nothing_but_the_fields_given(void)
 	r.has_fingerprint = false;
 	memset(r.fingerprint, 0xEE, sizeof r.fingerprint);
 	audit_record_put(&out, &r);
-	CHECK(memmem(out.at, out.len, "-secret", 7) == NULL && memmem(out.at, out.len, "\xEE\xEE", 2) == NULL);
+	CHECK(memmem(out.at, out.len, "-secret", 7) == NULL &&
+	      memmem(out.at, out.len, "\xEE\xEE", 2) == NULL);
 	audit_record_put_json(&out, &r, 1, start_us, 0);
-	CHECK(memmem(out.at, out.len, "-secret", 7) == NULL && memmem(out.at, out.len, "eeee", 4) == NULL);
+	CHECK(memmem(out.at, out.len, "-secret", 7) == NULL &&
+	      memmem(out.at, out.len, "eeee", 4) == NULL);
 	CHECK(memmem(out.at, out.len, "\"uid\":\"CANARY\"", 14) != NULL);
 	buf_done(&out);
 }

@@ -1,5 +1,5 @@
-/* test_recovery.c - security.md 91: a ledger that was killed at any moment starts again, loses nothing it
- * acknowledged, and says what it cut off. */
+/* test_recovery.c - security.md 91: a ledger that was killed at any moment starts again, loses
+ * nothing it acknowledged, and says what it cut off. */
 #include "log.h"
 
 #include <signal.h>
@@ -70,7 +70,8 @@ test_case_91_the_torn_bytes_are_kept_aside(void)
 
 	struct buf after = file_read(path, first_segment);
 	struct bytes told = line_of(buf_bytes(&after), 2);
-	CHECK(memmem(told.at, told.len, "\"action\":\"recover\",\"outcome\":\"allowed\"", 38) != NULL);
+	CHECK(memmem(told.at, told.len, "\"action\":\"recover\",\"outcome\":\"allowed\"", 38) !=
+	      NULL);
 	CHECK(memmem(told.at, told.len, "\"class_uid\":6003", 16) != NULL);
 	buf_done(&after);
 	buf_done(&log);
@@ -103,7 +104,8 @@ test_a_clean_end_tells_of_no_recovery(void)
 	struct audit_settings s = log_settings(path);
 
 	CHECK(log_fill_killed(&s, 3) && log_fill(&s, 2) && log_fill(&s, 0));
-	CHECK(log_holds(path, 5) && recovered_records(path) == 0 && folder_count(path, "torn") == 0);
+	CHECK(log_holds(path, 5) && recovered_records(path) == 0 &&
+	      folder_count(path, "torn") == 0);
 	log_remove(path);
 }
 
@@ -121,7 +123,8 @@ test_a_torn_checkpoint_is_cut_off(void)
 		CHECK(!failed(chain_open(&s, start_us + (int64_t)len, &c)));
 		chain_close(c);
 	}
-	CHECK(log_holds(path, 3) && recovered_records(path) == 0 && folder_count(path, "torn") > 10);
+	CHECK(log_holds(path, 3) && recovered_records(path) == 0 &&
+	      folder_count(path, "torn") > 10);
 	buf_done(&notes);
 	log_remove(path);
 }
@@ -170,7 +173,8 @@ work_until_killed(const struct audit_settings *s, int report)
 		for (unsigned i = 0; i <= round % 7; i++)
 			if (failed(chain_append(c, &r, start_us, 1)))
 				_exit(1);
-		if (failed(chain_commit(c, start_us)) || failed(chain_tick(c, start_us + round * 100000)))
+		if (failed(chain_commit(c, start_us)) ||
+		    failed(chain_tick(c, start_us + round * 100000)))
 			_exit(1);
 		uint64_t sequence = chain_sequence(c);
 		if (write(report, &sequence, sizeof sequence) != sizeof sequence)
@@ -255,8 +259,8 @@ test_case_91_kill_9_at_any_moment_loses_nothing_acknowledged(void)
 }
 
 TESTS(TEST(test_case_91_a_record_torn_at_any_byte_is_cut_off_and_told),
-      TEST(test_case_91_the_torn_bytes_are_kept_aside), TEST(test_case_91_a_crash_during_the_recovery_hides_nothing),
-      TEST(test_a_clean_end_tells_of_no_recovery),
-      TEST(test_a_torn_checkpoint_is_cut_off), TEST(test_a_segment_begun_and_not_written_is_used),
-      TEST(test_a_key_half_made_is_made_again),
+      TEST(test_case_91_the_torn_bytes_are_kept_aside),
+      TEST(test_case_91_a_crash_during_the_recovery_hides_nothing),
+      TEST(test_a_clean_end_tells_of_no_recovery), TEST(test_a_torn_checkpoint_is_cut_off),
+      TEST(test_a_segment_begun_and_not_written_is_used), TEST(test_a_key_half_made_is_made_again),
       TEST(test_case_91_kill_9_at_any_moment_loses_nothing_acknowledged))

@@ -1,5 +1,5 @@
-/* fixture.h - a database in a folder of its own, a backend on a loop of its own, hand-made grants, and
- * rows as text: "i:1 t:abc n f:1.5 b:true d:1.50 x:00ff" with one line a row. */
+/* fixture.h - a database in a folder of its own, a backend on a loop of its own, hand-made grants,
+ * and rows as text: "i:1 t:abc n f:1.5 b:true d:1.50 x:00ff" with one line a row. */
 #ifndef TEST_BACKEND_FIXTURE_H
 #define TEST_BACKEND_FIXTURE_H
 
@@ -37,8 +37,9 @@ static inline bool
 sql_run(const char *path, const char *sql)
 {
 	sqlite3 *db = NULL;
-	bool good = sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 5000) == SQLITE_OK &&
-		    sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+	bool good = sqlite3_open(path, &db) == SQLITE_OK &&
+	            sqlite3_busy_timeout(db, 5000) == SQLITE_OK &&
+	            sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 
 	if (!good)
 		printf("# %s\n", sqlite3_errmsg(db));
@@ -54,7 +55,8 @@ sql_number(const char *path, const char *sql)
 	sqlite3_stmt *st = NULL;
 	long long ret = -1;
 
-	if (sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK &&
+	if (sqlite3_open(path, &db) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK &&
 	    sqlite3_step(st) == SQLITE_ROW)
 		ret = sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
@@ -71,10 +73,10 @@ fixture_init(struct fixture *f)
 		abort();
 	snprintf(f->path, sizeof f->path, "%s/data.db", f->folder);
 	f->own = (struct backend_settings){ .name = "data",
-					    .type = BACKEND_SQLITE,
-					    .path = f->path,
-					    .statement_timeout_ms = 30000,
-					    .lock_timeout_ms = 5000 };
+		                            .type = BACKEND_SQLITE,
+		                            .path = f->path,
+		                            .statement_timeout_ms = 30000,
+		                            .lock_timeout_ms = 5000 };
 	f->settings = (struct settings){ .backends = &f->own, .backend_count = 1 };
 }
 
@@ -127,8 +129,8 @@ fixture_remove(const char *folder, const char *name)
 static inline void
 fixture_done(struct fixture *f)
 {
-	static const char *const names[] = { "data.db", "data.db-wal", "data.db-shm", "data.db-journal",
-					     "old.db" };
+	static const char *const names[] = { "data.db", "data.db-wal", "data.db-shm",
+		                             "data.db-journal", "old.db" };
 
 	backend_close(f->backend);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
@@ -203,7 +205,8 @@ commit_rows(struct fixture *f, struct rows *rows)
 }
 
 static inline struct err
-start_rows(struct fixture *f, const struct operation *op, struct rows **rows, struct operation_fault *fault)
+start_rows(struct fixture *f, const struct operation *op, struct rows **rows,
+           struct operation_fault *fault)
 {
 	struct operation full = *op;
 
@@ -238,8 +241,8 @@ drain(struct fixture *f, struct rows *rows)
 	}
 }
 
-/* Runs to the end, commits, closes. What came is in f->text, f->count, f->error, f->column. A column or
- * grant not given means all; a write returns what `read` of the operation shows. */
+/* Runs to the end, commits, closes. What came is in f->text, f->count, f->error, f->column. A
+ * column or grant not given means all; a write returns what `read` of the operation shows. */
 static inline bool
 run(struct fixture *f, struct operation op)
 {
@@ -254,7 +257,8 @@ run(struct fixture *f, struct operation op)
 		f->error = drain(f, rows);
 	if (!failed(f->error))
 		f->error = commit_rows(f, rows);
-	snprintf(f->column, sizeof f->column, "%.*s", (int)fault.column.len, (const char *)fault.column.at);
+	snprintf(f->column, sizeof f->column, "%.*s", (int)fault.column.len,
+	         (const char *)fault.column.at);
 	rows_close(rows);
 	buf_put_u8(&f->text, 0);
 	arena_reset(&f->request);
@@ -274,7 +278,8 @@ text_is(const struct fixture *f, const char *expected)
 static inline bool
 error_is(const struct fixture *f, enum err_kind kind, const char *why)
 {
-	bool same = f->error.kind == kind && f->error.why != NULL && strstr(f->error.why, why) != NULL;
+	bool same =
+		f->error.kind == kind && f->error.why != NULL && strstr(f->error.why, why) != NULL;
 
 	if (!same)
 		printf("# got: kind %d, %s\n", f->error.kind,

@@ -4,7 +4,8 @@
 static const char schema[] =
 	"CREATE TABLE author (id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
 	"CREATE TABLE edition (book INT, number INT, PRIMARY KEY (book, number));"
-	"CREATE TABLE t (id INTEGER PRIMARY KEY, author INT REFERENCES AUTHOR, code TEXT REFERENCES author(Code),"
+	"CREATE TABLE t (id INTEGER PRIMARY KEY, author INT REFERENCES AUTHOR, code TEXT "
+	"REFERENCES author(Code),"
 	" above INT REFERENCES T(id), book INT, number INT DEFAULT 1,"
 	" FOREIGN KEY (book, number) REFERENCES edition);"
 	"CREATE TABLE tag (t INT REFERENCES t(id), word TEXT, PRIMARY KEY (t, word));"
@@ -21,18 +22,21 @@ static const char either[] = "is missing, or another refers to it";
 
 /* NULL: not set. "-": NULL. */
 static struct operation
-write_of(enum operation_kind kind, const struct value *key, const char *const *texts, uint16_t *columns,
-	 struct value *values)
+write_of(enum operation_kind kind, const struct value *key, const char *const *texts,
+         uint16_t *columns, struct value *values)
 {
-	struct operation op = { .kind = kind, .key = key, .set_columns = columns, .set_values = values };
+	struct operation op = {
+		.kind = kind, .key = key, .set_columns = columns, .set_values = values
+	};
 
 	for (uint16_t i = 0; i < COLUMNS; i++) {
 		if (texts[i] == NULL)
 			continue;
 		columns[op.set_count] = i;
-		values[op.set_count++] = strcmp(texts[i], "-") == 0 ? (struct value){ .type = VALUE_NULL } :
-					 i == CODE                  ? text_value(texts[i]) :
-								      int_value(atoll(texts[i]));
+		values[op.set_count++] = strcmp(texts[i], "-") == 0
+		                                 ? (struct value){ .type = VALUE_NULL }
+		                         : i == CODE ? text_value(texts[i])
+		                                     : int_value(atoll(texts[i]));
 	}
 	return op;
 }
@@ -48,10 +52,16 @@ test_broken_foreign_key_tells_its_side_and_column(void)
 		{ OPERATION_INSERT, { "7", "9" }, missing, "author" },
 		{ OPERATION_INSERT, { "7", "1", "zz" }, missing, "code" },
 		{ OPERATION_INSERT, { "7", "1", "ms", "99" }, missing, "above" },
-		{ OPERATION_INSERT, { "7", "1", "zz", "7" }, missing, "code" }, /* refers to itself, rightly */
+		{ OPERATION_INSERT,
+		  { "7", "1", "zz", "7" },
+		  missing,
+		  "code" }, /* refers to itself, rightly */
 		{ OPERATION_INSERT, { "7", "1", NULL, "-", "5", "3" }, missing, "book" },
 		{ OPERATION_INSERT, { "7", "9", NULL, NULL, "-", "3" }, missing, "author" },
-		{ OPERATION_INSERT, { "7", "1", NULL, NULL, "6" }, either, "" }, /* half of the key is a default */
+		{ OPERATION_INSERT,
+		  { "7", "1", NULL, NULL, "6" },
+		  either,
+		  "" }, /* half of the key is a default */
 		{ OPERATION_UPDATE, { NULL, "9" }, missing, "author" },
 		{ OPERATION_UPDATE, { NULL, NULL, "zz" }, missing, "code" },
 		{ OPERATION_UPDATE, { NULL, NULL, NULL, NULL, NULL, "3" }, either, "" },
@@ -69,7 +79,8 @@ test_broken_foreign_key_tells_its_side_and_column(void)
 		char row[16];
 
 		snprintf(row, sizeof row, "row %zu", i);
-		CHECK_ROW(!run(&f, write_of(rows[i].kind, &key, rows[i].texts, columns, values)), row);
+		CHECK_ROW(!run(&f, write_of(rows[i].kind, &key, rows[i].texts, columns, values)),
+		          row);
 		CHECK_ROW(error_is(&f, ERR_CONFLICT, rows[i].why), row);
 		CHECK_ROW(strcmp(f.column, rows[i].column) == 0, row);
 	}
@@ -88,9 +99,9 @@ test_foreign_key_within_the_key_is_not_named(void)
 
 	fixture_start(&f, schema, "tag");
 	CHECK(!run(&f, (struct operation){ .kind = OPERATION_INSERT,
-					   .set_columns = columns,
-					   .set_values = values,
-					   .set_count = 2 }));
+	                                   .set_columns = columns,
+	                                   .set_values = values,
+	                                   .set_count = 2 }));
 	CHECK(error_is(&f, ERR_CONFLICT, missing) && f.column[0] == 0);
 	fixture_done(&f);
 }
@@ -102,10 +113,10 @@ test_deferred_delete_of_a_referenced_row_tells_so(void)
 	const struct value key = int_value(1);
 
 	fixture_start(&f,
-		      "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);"
-		      "CREATE TABLE a (t INT REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED);"
-		      "INSERT INTO a VALUES (1)",
-		      "t");
+	              "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);"
+	              "CREATE TABLE a (t INT REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED);"
+	              "INSERT INTO a VALUES (1)",
+	              "t");
 	CHECK(!run(&f, (struct operation){ .kind = OPERATION_DELETE, .key = &key }));
 	CHECK(error_is(&f, ERR_CONFLICT, others) && f.column[0] == 0);
 	CHECK(sql_number(f.path, "SELECT count(*) FROM t") == 1);
@@ -125,8 +136,9 @@ test_schema_gives_foreign_keys(void)
 
 		CHECK(k->is_self == (k->columns[0] == ABOVE));
 		if (k->columns[0] == BOOK)
-			CHECK(k->count == 2 && k->columns[1] == NUMBER && bytes_is(k->to[0], "book") &&
-			      bytes_is(k->to[1], "number") && bytes_is(k->parent, "edition"));
+			CHECK(k->count == 2 && k->columns[1] == NUMBER &&
+			      bytes_is(k->to[0], "book") && bytes_is(k->to[1], "number") &&
+			      bytes_is(k->parent, "edition"));
 		else
 			CHECK(k->count == 1);
 		if (k->columns[0] == AUTHOR)
@@ -136,5 +148,6 @@ test_schema_gives_foreign_keys(void)
 	fixture_done(&f);
 }
 
-TESTS(TEST(test_broken_foreign_key_tells_its_side_and_column), TEST(test_foreign_key_within_the_key_is_not_named),
+TESTS(TEST(test_broken_foreign_key_tells_its_side_and_column),
+      TEST(test_foreign_key_within_the_key_is_not_named),
       TEST(test_deferred_delete_of_a_referenced_row_tells_so), TEST(test_schema_gives_foreign_keys))

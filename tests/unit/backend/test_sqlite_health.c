@@ -1,9 +1,11 @@
-/* test_sqlite_health.c - a file that goes, comes back, or breaks while it is served; and what the log says. */
+/* test_sqlite_health.c - a file that goes, comes back, or breaks while it is served; and what the
+ * log says. */
 #include "fixture.h"
 
 #include "backend/sqlite_error.h"
 
-static const char schema[] = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t VALUES (1, 'mine')";
+static const char schema[] =
+	"CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t VALUES (1, 'mine')";
 
 /* Standard error goes into a file without a name. */
 struct log_catcher {
@@ -57,8 +59,10 @@ insert_one(struct fixture *f)
 	static const uint16_t column = 1;
 	const struct value name = text_value("new");
 
-	return run(f, (struct operation){
-			      .kind = OPERATION_INSERT, .set_columns = &column, .set_values = &name, .set_count = 1 });
+	return run(f, (struct operation){ .kind = OPERATION_INSERT,
+	                                  .set_columns = &column,
+	                                  .set_values = &name,
+	                                  .set_count = 1 });
 }
 
 static void
@@ -106,7 +110,8 @@ test_replaced_database_is_not_served_from_the_deleted_file(void)
 	fixture_start(&f, schema, "t");
 	struct log_catcher log = catch_start();
 	old_path(&f, other, sizeof other);
-	CHECK(sql_run(other, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t VALUES (1, 'other')"));
+	CHECK(sql_run(other, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t "
+	                     "VALUES (1, 'other')"));
 	f.backend->health.look_every_ms = 0;
 	CHECK(read_one(&f));
 	CHECK(rename(other, f.path) == 0);
@@ -170,18 +175,21 @@ test_damage_is_logged_once_a_minute_without_sql(void)
 	struct fixture f;
 	const struct operation list = { .kind = OPERATION_LIST };
 
-	fixture_start(&f,
-		      "PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);"
-		      "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000)"
-		      "INSERT INTO t SELECT n, hex(randomblob(50)) FROM c; PRAGMA wal_checkpoint(TRUNCATE)",
-		      "t");
+	fixture_start(
+		&f,
+		"PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);"
+		"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000)"
+		"INSERT INTO t SELECT n, hex(randomblob(50)) FROM c; PRAGMA "
+		"wal_checkpoint(TRUNCATE)",
+		"t");
 	struct log_catcher log = catch_start();
 	CHECK(truncate(f.path, 8192) == 0);
 	for (int i = 0; i < 3; i++)
 		CHECK(!run(&f, list) && f.error.kind == ERR_UPSTREAM);
 	size_t first = logged(&log, "damaged or cannot be read");
 	CHECK(first == 1);
-	memset(f.backend->health.quiet_until_ms, 0, sizeof f.backend->health.quiet_until_ms); /* a minute later */
+	memset(f.backend->health.quiet_until_ms, 0,
+	       sizeof f.backend->health.quiet_until_ms); /* a minute later */
 	CHECK(!run(&f, list) && logged(&log, "damaged or cannot be read") == first + 1);
 	CHECK(logged(&log, "SELECT") == 0 && logged(&log, "name") == 0);
 	catch_end(&log);
@@ -194,9 +202,15 @@ test_each_kind_of_damage_is_logged_and_nothing_else(void)
 	static const struct {
 		int result;
 		size_t lines;
-	} rows[] = { { SQLITE_CORRUPT_INDEX, 1 }, { SQLITE_CORRUPT, 0 },           { SQLITE_NOTADB, 1 },
-		     { SQLITE_IOERR_READ, 1 },    { SQLITE_IOERR_SHORT_READ, 0 },  { SQLITE_BUSY, 0 },
-		     { SQLITE_FULL, 0 },          { SQLITE_CONSTRAINT_UNIQUE, 0 }, { SQLITE_INTERRUPT, 0 } };
+	} rows[] = { { SQLITE_CORRUPT_INDEX, 1 },
+		     { SQLITE_CORRUPT, 0 },
+		     { SQLITE_NOTADB, 1 },
+		     { SQLITE_IOERR_READ, 1 },
+		     { SQLITE_IOERR_SHORT_READ, 0 },
+		     { SQLITE_BUSY, 0 },
+		     { SQLITE_FULL, 0 },
+		     { SQLITE_CONSTRAINT_UNIQUE, 0 },
+		     { SQLITE_INTERRUPT, 0 } };
 	struct fixture f;
 	size_t before = 0;
 
@@ -205,7 +219,8 @@ test_each_kind_of_damage_is_logged_and_nothing_else(void)
 	sqlite_report(f.backend, OK);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		sqlite_report(f.backend, sqlite_error(NULL, rows[i].result));
-		CHECK_ROW(logged(&log, "\n") == before + rows[i].lines, sqlite3_errstr(rows[i].result));
+		CHECK_ROW(logged(&log, "\n") == before + rows[i].lines,
+		          sqlite3_errstr(rows[i].result));
 		before += rows[i].lines;
 	}
 	CHECK(before == 3);
@@ -214,6 +229,8 @@ test_each_kind_of_damage_is_logged_and_nothing_else(void)
 }
 
 TESTS(TEST(test_moved_database_stops_reads_and_writes_until_it_is_back),
-      TEST(test_replaced_database_is_not_served_from_the_deleted_file), TEST(test_file_is_looked_at_once_a_second),
-      TEST(test_write_that_finds_the_file_gone_tells_the_reads), TEST(test_damage_is_logged_once_a_minute_without_sql),
+      TEST(test_replaced_database_is_not_served_from_the_deleted_file),
+      TEST(test_file_is_looked_at_once_a_second),
+      TEST(test_write_that_finds_the_file_gone_tells_the_reads),
+      TEST(test_damage_is_logged_once_a_minute_without_sql),
       TEST(test_each_kind_of_damage_is_logged_and_nothing_else))

@@ -1,8 +1,9 @@
 /* test_sqlite_lock.c - another process holds the write lock of the database. */
 #include "fixture.h"
 
-static const char schema[] = "PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT);"
-			     "INSERT INTO t VALUES (1, 'one'), (2, 'two');";
+static const char schema[] =
+	"PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT);"
+	"INSERT INTO t VALUES (1, 'one'), (2, 'two');";
 
 static bool
 update_title(struct fixture *f, int64_t id, const char *title)
@@ -11,10 +12,10 @@ update_title(struct fixture *f, int64_t id, const char *title)
 	const struct value key = int_value(id), value = text_value(title);
 
 	return run(f, (struct operation){ .kind = OPERATION_UPDATE,
-					  .key = &key,
-					  .set_columns = &column,
-					  .set_values = &value,
-					  .set_count = 1 });
+	                                  .key = &key,
+	                                  .set_columns = &column,
+	                                  .set_values = &value,
+	                                  .set_count = 1 });
 }
 
 /* A process of its own that takes and gives back the lock of the database when told to. */
@@ -33,8 +34,8 @@ hold(const char *path, int in, int out)
 		if (db == NULL)
 			(void)sqlite3_open(path, &db);
 		const char *sql = command == 'l'   ? "BEGIN IMMEDIATE"
-				  : command == 'x' ? "BEGIN EXCLUSIVE"
-						   : "COMMIT";
+		                  : command == 'x' ? "BEGIN EXCLUSIVE"
+		                                   : "COMMIT";
 		char answer = sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 'y' : 'n';
 		if (write(out, &answer, 1) != 1)
 			break;
@@ -155,10 +156,10 @@ test_write_closed_while_it_waits_for_the_lock_is_dropped(void)
 
 	locked_start(&f, &h);
 	struct operation op = { .kind = OPERATION_UPDATE,
-				.key = &key,
-				.set_columns = &column,
-				.set_values = &value,
-				.set_count = 1 };
+		                .key = &key,
+		                .set_columns = &column,
+		                .set_values = &value,
+		                .set_count = 1 };
 	CHECK(!failed(start_rows(&f, &op, &rows, NULL)));
 	for (int i = 0; i < 20; i++) {
 		CHECK(!failed(rows_next(rows, &step, &row)) && step == STEP_MORE);
@@ -174,7 +175,8 @@ test_write_closed_while_it_waits_for_the_lock_is_dropped(void)
 	fixture_done(&f);
 }
 
-/* In a database that cannot be in WAL mode a reader can meet the writer's lock. It waits on a thread. */
+/* In a database that cannot be in WAL mode a reader can meet the writer's lock. It waits on a
+ * thread. */
 static void
 test_read_waits_for_a_lock_that_wal_would_not_have(void)
 {
@@ -185,9 +187,8 @@ test_read_waits_for_a_lock_that_wal_would_not_have(void)
 	const struct value key = int_value(1);
 
 	fixture_init(&f);
-	CHECK(sql_run(
-		f.path,
-		"CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO t VALUES (1, 'one')"));
+	CHECK(sql_run(f.path, "CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO t "
+	                      "VALUES (1, 'one')"));
 	holder_start(&h, f.path);
 	CHECK(holder_tell(&h, 'l')); /* so that it cannot be switched */
 	CHECK(!failed(fixture_open(&f)));

@@ -1,5 +1,6 @@
-/* test_sqlite_mix.c - many streams at once in random order: each ends, nothing is lost, nothing leaks.
- * The same seed gives the same choices; which of them meet a running thread does not repeat. */
+/* test_sqlite_mix.c - many streams at once in random order: each ends, nothing is lost, nothing
+ * leaks. The same seed gives the same choices; which of them meet a running thread does not repeat.
+ */
 #include "fixture.h"
 
 enum { SLOTS = 24, TURNS = 12000, PARTS = 40 };
@@ -46,12 +47,12 @@ open_slot(struct mix *m, struct slot *s)
 	*s = (struct slot){ .is_insert = kind < 3 };
 	s->key = int_value(pick(m, 400) + 1);
 	s->values[0] = int_value(pick(m, PARTS));
-	s->values[1] =
-		(struct value){ .type = VALUE_TEXT, .bytes = { (uint8_t *)text, pick(m, sizeof text) } };
+	s->values[1] = (struct value){ .type = VALUE_TEXT,
+		                       .bytes = { (uint8_t *)text, pick(m, sizeof text) } };
 	op.kind = kind < 3   ? OPERATION_INSERT
-		  : kind < 5 ? OPERATION_UPDATE
-		  : kind < 7 ? OPERATION_LIST
-			     : OPERATION_READ;
+	          : kind < 5 ? OPERATION_UPDATE
+	          : kind < 7 ? OPERATION_LIST
+	                     : OPERATION_READ;
 	op.key = &s->key;
 	op.set_columns = columns, op.set_values = s->values, op.set_count = 2;
 	op.read = pick(m, 2) ? &m->f.grant : NULL;
@@ -95,17 +96,19 @@ test_random_streams_end_well(void)
 	static struct mix m;
 
 	m.random = 20261122;
-	fixture_start(&m.f,
-		      "CREATE TABLE t (id INTEGER PRIMARY KEY, part INT, name TEXT);"
-		      "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 300)"
-		      "INSERT INTO t SELECT n, n % 7, printf('%.*c', 1000, 'b') FROM c;",
-		      "t");
+	fixture_start(
+		&m.f,
+		"CREATE TABLE t (id INTEGER PRIMARY KEY, part INT, name TEXT);"
+		"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 300)"
+		"INSERT INTO t SELECT n, n % 7, printf('%.*c', 1000, 'b') FROM c;",
+		"t");
 	m.f.backend->loop_budget_us = 100;
 	for (int turn = 0; turn < TURNS; turn++) {
 		struct slot *s = &m.slots[pick(&m, SLOTS)];
 		if (s->rows == NULL)
 			open_slot(&m, s);
-		else if (pick(&m, 30) == 0 && !s->is_committing) /* a commit under way may win or lose */
+		else if (pick(&m, 30) == 0 &&
+		         !s->is_committing) /* a commit under way may win or lose */
 			close_slot(s);
 		else
 			for (uint32_t i = pick(&m, 100) + 1; i > 0 && s->rows != NULL; i--)
@@ -127,8 +130,10 @@ test_random_streams_end_well(void)
 	printf("# %zu inserted, %zu listed, %zu refused\n", m.inserted, m.listed, m.refused);
 	CHECK(m.inserted > 10 && m.listed > 1000 && m.refused > 3);
 	CHECK(sql_number(m.f.path, "SELECT count(*) FROM t") == 300 + (long long)m.inserted);
-	CHECK(sql_number(m.f.path,
-			 "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'") == 1);
+	CHECK(sql_number(
+		      m.f.path,
+		      "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'") ==
+	      1);
 	fixture_done(&m.f);
 }
 

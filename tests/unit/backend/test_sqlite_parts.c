@@ -1,4 +1,5 @@
-/* test_sqlite_parts.c - the pieces by themselves: statement cache, batches, declared types, blame. */
+/* test_sqlite_parts.c - the pieces by themselves: statement cache, batches, declared types, blame.
+ */
 #include "fixture.h"
 
 #include <math.h>
@@ -6,7 +7,8 @@
 #include "backend/sqlite_error.h"
 #include "backend/sqlite_value.h"
 
-/* --- prepared statements --------------------------------------------------------------------------- */
+/* --- prepared statements
+ * --------------------------------------------------------------------------- */
 
 static void
 put_select(char *to, size_t room, int n)
@@ -33,7 +35,8 @@ test_statement_cache_is_bounded_and_keeps_the_latest(void)
 	connection_give(c, again);
 
 	size_t open = 0;
-	for (sqlite3_stmt *st = sqlite3_next_stmt(c->db, NULL); st != NULL; st = sqlite3_next_stmt(c->db, st))
+	for (sqlite3_stmt *st = sqlite3_next_stmt(c->db, NULL); st != NULL;
+	     st = sqlite3_next_stmt(c->db, st))
 		open++;
 	CHECK(open == STATEMENTS_MAX);
 	fixture_done(&f);
@@ -74,12 +77,14 @@ test_given_statement_keeps_no_values(void)
 	CHECK(connection_prepare(c, BYTES("SELECT ?1"), &p) == SQLITE_OK);
 	CHECK(sqlite3_step(p->statement) == SQLITE_ROW &&
 	      sqlite3_column_type(p->statement, 0) == SQLITE_NULL);
-	CHECK(sqlite_value_bind(p->statement, &value, 0) == SQLITE_MISUSE); /* every parameter or none runs */
+	CHECK(sqlite_value_bind(p->statement, &value, 0) ==
+	      SQLITE_MISUSE); /* every parameter or none runs */
 	connection_give(c, p);
 	fixture_done(&f);
 }
 
-/* --- batches ---------------------------------------------------------------------------------------- */
+/* --- batches
+ * ---------------------------------------------------------------------------------------- */
 
 static void
 test_batch_gives_back_what_was_put(void)
@@ -109,7 +114,8 @@ test_batch_gives_back_what_was_put(void)
 	batch_done(&b);
 }
 
-/* --- types ------------------------------------------------------------------------------------------ */
+/* --- types
+ * ------------------------------------------------------------------------------------------ */
 
 static void
 test_declarations_mean_types(void)
@@ -148,31 +154,36 @@ test_declarations_mean_types(void)
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		CHECK_ROW(sqlite_value_type(rows[i].declaration) == rows[i].type, rows[i].declaration);
+		CHECK_ROW(sqlite_value_type(rows[i].declaration) == rows[i].type,
+		          rows[i].declaration);
 }
 
-/* --- errors ----------------------------------------------------------------------------------------- */
+/* --- errors
+ * ----------------------------------------------------------------------------------------- */
 
 static void
 test_blame_is_exact(void)
 {
-	static const char schema[] =
-		"CREATE TABLE \"a.b\" (id INTEGER PRIMARY KEY, \"b\" INT, \"a.b.b\" INT, name INT UNIQUE,"
-		" \"name, id\" INT UNIQUE, low INT, high INT, CHECK (LOW < high), CHECK (HIGH < 90), CONSTRAINT short CHECK "
-		"(high < 10),"
-		" UNIQUE (low, high));"
-		"INSERT INTO \"a.b\" VALUES (1, 1, 1, 1, 1, 1, 2);"
-		"CREATE UNIQUE INDEX both ON \"a.b\" (b + 1)";
+	static const char schema[] = "CREATE TABLE \"a.b\" (id INTEGER PRIMARY KEY, \"b\" INT, "
+				     "\"a.b.b\" INT, name INT UNIQUE,"
+				     " \"name, id\" INT UNIQUE, low INT, high INT, CHECK (LOW < "
+				     "high), CHECK (HIGH < 90), CONSTRAINT short CHECK "
+				     "(high < 10),"
+				     " UNIQUE (low, high));"
+				     "INSERT INTO \"a.b\" VALUES (1, 1, 1, 1, 1, 1, 2);"
+				     "CREATE UNIQUE INDEX both ON \"a.b\" (b + 1)";
 	static const struct {
 		const char *sql, *column;
 	} rows[] = {
 		{ "INSERT INTO \"a.b\" (id) VALUES (1)", "id" },
 		{ "INSERT INTO \"a.b\" (name) VALUES (1)", "name" },
 		{ "INSERT INTO \"a.b\" (low, high) VALUES (1, 2)", "low" },
-		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 2)", NULL },  /* two columns in the check */
-		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 20)", NULL }, /* the check has a name only */
+		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 2)",
+		  NULL }, /* two columns in the check */
+		{ "INSERT INTO \"a.b\" (low, high) VALUES (3, 20)",
+		  NULL }, /* the check has a name only */
 		{ "INSERT INTO \"a.b\" (high) VALUES (95)", "high" },
-		{ "INSERT INTO \"a.b\" (b) VALUES (1)", NULL },             /* an index over an expression */
+		{ "INSERT INTO \"a.b\" (b) VALUES (1)", NULL }, /* an index over an expression */
 		{ "SELECT * FROM gone", NULL },
 	};
 	struct fixture f;
@@ -180,13 +191,15 @@ test_blame_is_exact(void)
 	fixture_start(&f, schema, "a.b");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		sqlite3 *db = f.backend->writer.connection.db;
-		CHECK_ROW(sqlite3_exec(db, rows[i].sql, NULL, NULL, NULL) != SQLITE_OK, rows[i].sql);
+		CHECK_ROW(sqlite3_exec(db, rows[i].sql, NULL, NULL, NULL) != SQLITE_OK,
+		          rows[i].sql);
 		int column = sqlite_error_column(db, f.table);
 		if (rows[i].column == NULL)
 			CHECK_ROW(column == -1, rows[i].sql);
 		else
-			CHECK_ROW(column >= 0 && bytes_is(f.table->columns[column].name, rows[i].column),
-				  rows[i].sql);
+			CHECK_ROW(column >= 0 &&
+			                  bytes_is(f.table->columns[column].name, rows[i].column),
+			          rows[i].sql);
 	}
 	fixture_done(&f);
 }
@@ -222,10 +235,11 @@ test_results_become_errors(void)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct err e = sqlite_error(NULL, rows[i].result);
 		CHECK_ROW(e.kind == rows[i].kind && e.code == (unsigned)rows[i].result,
-			  sqlite3_errstr(rows[i].result));
+		          sqlite3_errstr(rows[i].result));
 	}
 }
 
-TESTS(TEST(test_statement_cache_is_bounded_and_keeps_the_latest), TEST(test_taken_statement_is_not_shared),
-      TEST(test_given_statement_keeps_no_values), TEST(test_batch_gives_back_what_was_put),
-      TEST(test_declarations_mean_types), TEST(test_blame_is_exact), TEST(test_results_become_errors))
+TESTS(TEST(test_statement_cache_is_bounded_and_keeps_the_latest),
+      TEST(test_taken_statement_is_not_shared), TEST(test_given_statement_keeps_no_values),
+      TEST(test_batch_gives_back_what_was_put), TEST(test_declarations_mean_types),
+      TEST(test_blame_is_exact), TEST(test_results_become_errors))

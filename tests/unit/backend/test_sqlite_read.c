@@ -9,15 +9,16 @@ static const char people[] =
 	"INSERT INTO t VALUES (1, 'Ada', 36, 12.5), (2, 'Bob', NULL, 7), (3, '', 0, NULL);";
 
 /* 10,000 rows of about 130 bytes: more than one batch. */
-static const char many[] = "CREATE TABLE t (id INTEGER PRIMARY KEY, part INT, name TEXT);"
-			   "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000)"
-			   "INSERT INTO t SELECT n, n % 7, printf('row %d %0100d', n, n) FROM c;";
+static const char many[] =
+	"CREATE TABLE t (id INTEGER PRIMARY KEY, part INT, name TEXT);"
+	"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000)"
+	"INSERT INTO t SELECT n, n % 7, printf('row %d %0100d', n, n) FROM c;";
 
 /* Takes a second or so, and gives one row. */
-static const char slow[] =
-	"CREATE TABLE t (id INTEGER PRIMARY KEY);"
-	"CREATE VIEW v AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 3000000)"
-	"SELECT max(n) AS n FROM c;";
+static const char slow[] = "CREATE TABLE t (id INTEGER PRIMARY KEY);"
+			   "CREATE VIEW v AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + "
+			   "1 FROM c WHERE n < 3000000)"
+			   "SELECT max(n) AS n FROM c;";
 
 /* Never ends. */
 static const char endless[] =
@@ -59,7 +60,8 @@ test_rows_are_listed(void)
 	struct fixture f;
 
 	fixture_start(&f, people, "t");
-	CHECK(run(&f, list) && text_is(&f, "i:1 t:Ada i:36 d:12.5\ni:2 t:Bob n d:7\ni:3 t: i:0 n\n"));
+	CHECK(run(&f, list) &&
+	      text_is(&f, "i:1 t:Ada i:36 d:12.5\ni:2 t:Bob n d:7\ni:3 t: i:0 n\n"));
 	CHECK(f.sql.len > 0);
 	fixture_done(&f);
 }
@@ -122,9 +124,9 @@ test_composite_key_and_without_rowid(void)
 	const struct value key[] = { text_value("b"), int_value(1) };
 
 	fixture_start(&f,
-		      "CREATE TABLE t (x INT, y TEXT, z TEXT, PRIMARY KEY (y, x)) WITHOUT ROWID;"
-		      "INSERT INTO t VALUES (1, 'a', 'no'), (1, 'b', 'yes'), (2, 'b', 'no')",
-		      "t");
+	              "CREATE TABLE t (x INT, y TEXT, z TEXT, PRIMARY KEY (y, x)) WITHOUT ROWID;"
+	              "INSERT INTO t VALUES (1, 'a', 'no'), (1, 'b', 'yes'), (2, 'b', 'no')",
+	              "t");
 	CHECK(run(&f, read_of(key)) && text_is(&f, "i:1 t:b t:yes\n"));
 	fixture_done(&f);
 }
@@ -185,19 +187,23 @@ test_values_come_by_declared_type_where_they_fit(void)
 		const struct value key = int_value(1);
 		char sql[300];
 		snprintf(sql, sizeof sql,
-			 "CREATE TABLE t (id INTEGER PRIMARY KEY, v %s); INSERT INTO t VALUES (1, %s)",
-			 rows[i].type, rows[i].stored);
+		         "CREATE TABLE t (id INTEGER PRIMARY KEY, v %s); INSERT INTO t VALUES (1, "
+		         "%s)",
+		         rows[i].type, rows[i].stored);
 		fixture_start(&f, sql, "t");
-		CHECK_ROW(run(&f,
-			      (struct operation){ .kind = OPERATION_READ, .key = &key, .columns = &columns }),
-			  sql);
+		CHECK_ROW(run(&f, (struct operation){ .kind = OPERATION_READ,
+		                                      .key = &key,
+		                                      .columns = &columns }),
+		          sql);
 		if (strncmp(rows[i].given, "f:1.0", 5) != 0)
 			CHECK_ROW(text_is(&f, rows[i].given), sql);
 		else
 			CHECK_ROW(f.text.at[0] == 'f', sql);
 		/* What was copied equals what was borrowed. */
 		char *borrowed = strdup((const char *)f.text.at);
-		CHECK_ROW(run(&f, (struct operation){ .kind = OPERATION_LIST, .columns = &columns }), sql);
+		CHECK_ROW(
+			run(&f, (struct operation){ .kind = OPERATION_LIST, .columns = &columns }),
+			sql);
 		CHECK_ROW(text_is(&f, borrowed), sql);
 		free(borrowed);
 		fixture_done(&f);
@@ -218,10 +224,10 @@ test_pages_by_keyset_see_every_row_once(void)
 		struct rows *rows = NULL;
 		const struct value *row;
 		struct operation op = { .kind = OPERATION_LIST,
-					.limit = 137,
-					.order = order,
-					.order_count = 2,
-					.after = pages > 0 ? after : NULL };
+			                .limit = 137,
+			                .order = order,
+			                .order_count = 2,
+			                .after = pages > 0 ? after : NULL };
 		more = false;
 		CHECK(!failed(start_rows(&f, &op, &rows, NULL)));
 		while (!failed(next_row(&f, rows, &row)) && row != NULL) {
@@ -257,9 +263,9 @@ test_widest_list_has_room_for_its_order_values(void)
 	for (size_t i = 0; i < ORDER_MAX; i++)
 		order[i] = (struct order_term){ .column = (uint16_t)(ORDER_MAX - 1 - i) };
 	CHECK(run(&f, (struct operation){ .kind = OPERATION_LIST,
-					  .order = order,
-					  .order_count = ORDER_MAX,
-					  .with_order = true }));
+	                                  .order = order,
+	                                  .order_count = ORDER_MAX,
+	                                  .with_order = true }));
 	CHECK(f.count == 2 &&
 	      strstr((const char *)f.text.at, "i:255 i:7 i:6 i:5 i:4 i:3 i:2 i:1 i:2\n") != NULL);
 	fixture_done(&f);
@@ -306,9 +312,9 @@ test_megabyte_of_text_comes_whole(void)
 	const struct value key = int_value(1);
 
 	fixture_start(&f,
-		      "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);"
-		      "INSERT INTO t VALUES (1, printf('%.*c', 1048576, 'x'))",
-		      "t");
+	              "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);"
+	              "INSERT INTO t VALUES (1, printf('%.*c', 1048576, 'x'))",
+	              "t");
 	CHECK(run(&f, read_of(&key)) && f.text.len == 1048576 + 8);
 	CHECK(run(&f, list) && f.text.len == 1048576 + 8);
 	fixture_done(&f);
@@ -352,8 +358,8 @@ test_statement_that_takes_too_long_is_stopped(void)
 	fixture_done(&f);
 }
 
-/* More endless reads than connections: those that run are cancelled, those that wait are dropped, and the
- * request's memory is gone before the threads have noticed. */
+/* More endless reads than connections: those that run are cancelled, those that wait are dropped,
+ * and the request's memory is gone before the threads have noticed. */
 static void
 test_closing_cancels_what_runs_and_what_waits(void)
 {
@@ -504,11 +510,13 @@ test_dropped_table_and_column_are_noticed(void)
 	CHECK(run(&f, read_of(&key)) && text_is(&f, "i:1 t:Ada i:36 d:12.5\n"));
 	CHECK(sql_run(f.path, "ALTER TABLE t DROP COLUMN pay"));
 	next_turn(&f);
-	CHECK(!run(&f, read_of(&key)) && error_is(&f, ERR_UPSTREAM, "the table changed since start"));
+	CHECK(!run(&f, read_of(&key)) &&
+	      error_is(&f, ERR_UPSTREAM, "the table changed since start"));
 	CHECK(!run(&f, list) && error_is(&f, ERR_UPSTREAM, "the table changed since start"));
 	CHECK(sql_run(f.path, "DROP TABLE t"));
 	next_turn(&f);
-	CHECK(!run(&f, read_of(&key)) && error_is(&f, ERR_UPSTREAM, "the table changed since start"));
+	CHECK(!run(&f, read_of(&key)) &&
+	      error_is(&f, ERR_UPSTREAM, "the table changed since start"));
 	CHECK(sql_run(f.path, people));
 	next_turn(&f);
 	CHECK(run(&f, read_of(&key)) && text_is(&f, "i:1 t:Ada i:36 d:12.5\n"));
@@ -537,18 +545,22 @@ test_too_many_waiting_reads_are_refused(void)
 	fixture_done(&f);
 }
 
-TESTS(TEST(test_row_is_read_by_key), TEST(test_missing_row_is_not_found), TEST(test_rows_are_listed),
-      TEST(test_empty_list_ends_at_once), TEST(test_only_asked_columns_come),
-      TEST(test_row_hidden_by_a_condition_is_not_found), TEST(test_composite_key_and_without_rowid),
-      TEST(test_values_come_by_declared_type_where_they_fit), TEST(test_pages_by_keyset_see_every_row_once),
+TESTS(TEST(test_row_is_read_by_key), TEST(test_missing_row_is_not_found),
+      TEST(test_rows_are_listed), TEST(test_empty_list_ends_at_once),
+      TEST(test_only_asked_columns_come), TEST(test_row_hidden_by_a_condition_is_not_found),
+      TEST(test_composite_key_and_without_rowid),
+      TEST(test_values_come_by_declared_type_where_they_fit),
+      TEST(test_pages_by_keyset_see_every_row_once),
       TEST(test_widest_list_has_room_for_its_order_values),
       TEST(test_large_list_comes_in_batches_from_a_thread), TEST(test_megabyte_of_text_comes_whole),
-      TEST(test_slow_read_leaves_the_loop_free), TEST(test_statement_that_takes_too_long_is_stopped),
+      TEST(test_slow_read_leaves_the_loop_free),
+      TEST(test_statement_that_takes_too_long_is_stopped),
       TEST(test_closing_cancels_what_runs_and_what_waits),
       TEST(test_backend_closes_while_a_cancelled_read_still_runs),
       TEST(test_closing_between_batches_frees_the_connection),
       TEST(test_stream_never_asked_is_closed_quietly),
       TEST(test_consumer_that_does_not_come_back_loses_its_connection),
-      TEST(test_read_beside_a_borrowed_row_is_fresh), TEST(test_reads_of_one_turn_see_one_state_and_those_of_the_next_a_new_one),
+      TEST(test_read_beside_a_borrowed_row_is_fresh),
+      TEST(test_reads_of_one_turn_see_one_state_and_those_of_the_next_a_new_one),
       TEST(test_dropped_table_and_column_are_noticed),
       TEST(test_too_many_waiting_reads_are_refused))

@@ -7,7 +7,8 @@
 static const char schema[] =
 	"PRAGMA journal_mode = WAL;"
 	"CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
-	"CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT NOT NULL, isbn TEXT UNIQUE, year INT CHECK (year "
+	"CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT NOT NULL, isbn TEXT UNIQUE, year INT "
+	"CHECK (year "
 	"> 0),"
 	" price NUMERIC(10,2), cover BLOB, lent BOOLEAN NOT NULL DEFAULT 0, author INT REFERENCES "
 	"author(id));"
@@ -18,24 +19,26 @@ static const char schema[] =
 enum { ID, TITLE, ISBN, YEAR, PRICE, COVER, LENT, AUTHOR };
 
 static struct operation
-insert_of(const struct fixture *f, const uint16_t *columns, const struct value *values, size_t count)
+insert_of(const struct fixture *f, const uint16_t *columns, const struct value *values,
+          size_t count)
 {
 	return (struct operation){ .kind = OPERATION_INSERT,
-				   .read = &f->grant,
-				   .set_columns = columns,
-				   .set_values = values,
-				   .set_count = count };
+		                   .read = &f->grant,
+		                   .set_columns = columns,
+		                   .set_values = values,
+		                   .set_count = count };
 }
 
 static struct operation
-update_of(const struct fixture *f, const struct value *key, const uint16_t *column, const struct value *value)
+update_of(const struct fixture *f, const struct value *key, const uint16_t *column,
+          const struct value *value)
 {
 	return (struct operation){ .kind = OPERATION_UPDATE,
-				   .read = &f->grant,
-				   .key = key,
-				   .set_columns = column,
-				   .set_values = value,
-				   .set_count = 1 };
+		                   .read = &f->grant,
+		                   .key = key,
+		                   .set_columns = column,
+		                   .set_values = value,
+		                   .set_count = 1 };
 }
 
 static bool
@@ -47,7 +50,8 @@ update_title(struct fixture *f, int64_t id, const char *title)
 	return run(f, update_of(f, &key, &column, &value));
 }
 
-/* --- what is done ---------------------------------------------------------------------------------- */
+/* --- what is done
+ * ---------------------------------------------------------------------------------- */
 
 static void
 test_inserted_row_is_returned_and_lasts(void)
@@ -55,17 +59,17 @@ test_inserted_row_is_returned_and_lasts(void)
 	struct fixture f;
 	static const uint16_t columns[] = { TITLE, YEAR, PRICE, COVER, LENT };
 	const struct value values[] = { text_value("Mathilda"),
-					int_value(1959),
-					{ .type = VALUE_DECIMAL, .bytes = BYTES("12.50") },
-					{ .type = VALUE_BYTES, .bytes = BYTES("\x00\xff") },
-					{ .type = VALUE_BOOL, .boolean = true } };
+		                        int_value(1959),
+		                        { .type = VALUE_DECIMAL, .bytes = BYTES("12.50") },
+		                        { .type = VALUE_BYTES, .bytes = BYTES("\x00\xff") },
+		                        { .type = VALUE_BOOL, .boolean = true } };
 
 	fixture_start(&f, schema, "t");
 	CHECK(run(&f, insert_of(&f, columns, values, 5)));
 	CHECK(text_is(&f, "i:3 t:Mathilda n i:1959 d:12.5 x:00ff b:true n\n"));
-	CHECK(sql_number(f.path,
-			 "SELECT count(*) FROM t WHERE id = 3 AND price = 12.5 AND typeof(price) = 'real'"
-			 " AND cover = x'00ff' AND lent = 1") == 1);
+	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE id = 3 AND price = 12.5 AND "
+	                         "typeof(price) = 'real'"
+	                         " AND cover = x'00ff' AND lent = 1") == 1);
 	fixture_done(&f);
 }
 
@@ -88,16 +92,18 @@ test_values_of_every_type_come_back_as_they_went_in(void)
 		{ .type = VALUE_JSON, .bytes = BYTES("[1,null]") },
 	};
 
-	fixture_start(
-		&f,
-		"CREATE TABLE t (id INTEGER PRIMARY KEY, a BOOLEAN, b INT, c INT, d DECIMAL, e REAL, f TEXT,"
-		" g BLOB, h DATE, i DATETIME, j UUID, k JSON, l TIME)",
-		"t");
+	fixture_start(&f,
+	              "CREATE TABLE t (id INTEGER PRIMARY KEY, a BOOLEAN, b INT, c INT, d DECIMAL, "
+	              "e REAL, f TEXT,"
+	              " g BLOB, h DATE, i DATETIME, j UUID, k JSON, l TIME)",
+	              "t");
 	CHECK(run(&f, insert_of(&f, columns, values, 11)));
-	CHECK(text_is(&f,
-		      "i:1 b:true i:-9223372036854775808 i:9223372036854775807 d:-0.05 f:0.10000000000000001"
-		      " t: x: D:2026-11-22 S:2026-11-22T10:00:00Z u:123e4567-e89b-12d3-a456-426614174000"
-		      " j:[1,null] n\n"));
+	CHECK(text_is(
+		&f,
+		"i:1 b:true i:-9223372036854775808 i:9223372036854775807 d:-0.05 "
+		"f:0.10000000000000001"
+		" t: x: D:2026-11-22 S:2026-11-22T10:00:00Z u:123e4567-e89b-12d3-a456-426614174000"
+		" j:[1,null] n\n"));
 	fixture_done(&f);
 }
 
@@ -109,7 +115,8 @@ test_injection_text_is_a_value(void)
 	fixture_start(&f, schema, "t");
 	CHECK(update_title(&f, 1, "'); DROP TABLE t; --") && f.count == 1);
 	CHECK(sql_number(f.path, "SELECT count(*) FROM t") == 2);
-	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title = '''); DROP TABLE t; --'") == 1);
+	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title = '''); DROP TABLE t; --'") ==
+	      1);
 	fixture_done(&f);
 }
 
@@ -208,7 +215,8 @@ test_write_without_read_grant_returns_nothing(void)
 	fixture_done(&f);
 }
 
-/* --- transactions ----------------------------------------------------------------------------------- */
+/* --- transactions
+ * ----------------------------------------------------------------------------------- */
 
 static void
 test_close_without_commit_rolls_back(void)
@@ -225,7 +233,8 @@ test_close_without_commit_rolls_back(void)
 	rows_close(rows);
 	arena_reset(&f.request);
 	CHECK(update_title(&f, 2, "kept"));
-	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title IN ('Frankenstein', 'kept')") == 2);
+	CHECK(sql_number(f.path,
+	                 "SELECT count(*) FROM t WHERE title IN ('Frankenstein', 'kept')") == 2);
 	fixture_done(&f);
 }
 
@@ -254,7 +263,8 @@ test_close_at_any_moment_rolls_back(void)
 			CHECK(update_title(&f, 2, "kept"));
 		backend_close(f.backend);
 		uv_run(&f.loop, UV_RUN_DEFAULT);
-		CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title = 'Frankenstein'") == 1);
+		CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title = 'Frankenstein'") ==
+		      1);
 		f.backend = NULL;
 		fixture_done(&f);
 	}
@@ -302,7 +312,8 @@ test_write_that_is_never_committed_is_undone_in_time(void)
 	CHECK(error_is(&f, ERR_UPSTREAM, "not committed in time"));
 	rows_close(rows);
 	arena_done(&mine);
-	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title IN ('Frankenstein', 'kept')") == 2);
+	CHECK(sql_number(f.path,
+	                 "SELECT count(*) FROM t WHERE title IN ('Frankenstein', 'kept')") == 2);
 	fixture_done(&f);
 }
 
@@ -337,7 +348,8 @@ test_writes_queue_and_the_queue_is_bounded(void)
 	fixture_done(&f);
 }
 
-/* --- rules of the data ------------------------------------------------------------------------------- */
+/* --- rules of the data
+ * ------------------------------------------------------------------------------- */
 
 static void
 test_broken_constraint_names_its_column(void)
@@ -354,9 +366,17 @@ test_broken_constraint_names_its_column(void)
 		  "exists already",
 		  "isbn" },
 		{ ID, { .type = VALUE_INT64, .int64 = 2 }, ERR_CONFLICT, "exists already", "id" },
-		{ AUTHOR, { .type = VALUE_INT64, .int64 = 9 }, ERR_CONFLICT, "a row this one refers to is missing", "author" },
+		{ AUTHOR,
+		  { .type = VALUE_INT64, .int64 = 9 },
+		  ERR_CONFLICT,
+		  "a row this one refers to is missing",
+		  "author" },
 		{ TITLE, { .type = VALUE_NULL }, ERR_INVALID, "needs a value", "title" },
-		{ YEAR, { .type = VALUE_INT64, .int64 = -5 }, ERR_INVALID, "breaks a check", "year" },
+		{ YEAR,
+		  { .type = VALUE_INT64, .int64 = -5 },
+		  ERR_INVALID,
+		  "breaks a check",
+		  "year" },
 		{ ID,
 		  { .type = VALUE_TEXT, .bytes = { (const uint8_t *)"abc", 3 } },
 		  ERR_INVALID,
@@ -368,7 +388,8 @@ test_broken_constraint_names_its_column(void)
 
 	fixture_start(&f, schema, "t");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		CHECK_ROW(!run(&f, update_of(&f, &key, &rows[i].column, &rows[i].value)), rows[i].why);
+		CHECK_ROW(!run(&f, update_of(&f, &key, &rows[i].column, &rows[i].value)),
+		          rows[i].why);
 		CHECK_ROW(error_is(&f, rows[i].kind, rows[i].why), rows[i].why);
 		CHECK_ROW(strcmp(f.column, rows[i].name) == 0, f.column);
 	}
@@ -399,12 +420,13 @@ test_strict_table_and_trigger_refuse(void)
 	static const uint16_t column = 1;
 	const struct value key = int_value(1), text = text_value("abc"), number = int_value(13);
 
-	fixture_start(
-		&f,
-		"CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER) STRICT; INSERT INTO t VALUES (1, 1);"
-		"CREATE TRIGGER no BEFORE UPDATE ON t WHEN new.n = 13 BEGIN SELECT RAISE(ABORT, 'secret'); "
-		"END;",
-		"t");
+	fixture_start(&f,
+	              "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER) STRICT; INSERT INTO t "
+	              "VALUES (1, 1);"
+	              "CREATE TRIGGER no BEFORE UPDATE ON t WHEN new.n = 13 BEGIN SELECT "
+	              "RAISE(ABORT, 'secret'); "
+	              "END;",
+	              "t");
 	CHECK(!run(&f, update_of(&f, &key, &column, &text)));
 	CHECK(error_is(&f, ERR_INVALID, "type of its column") && strcmp(f.column, "n") == 0);
 	CHECK(!run(&f, update_of(&f, &key, &column, &number)));
@@ -420,11 +442,12 @@ test_deferred_foreign_key_fails_the_commit(void)
 	const struct value key = int_value(1), gone = int_value(9), fine = int_value(1);
 
 	fixture_start(&f,
-		      "CREATE TABLE a (id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1);"
-		      "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT REFERENCES a(id) DEFERRABLE INITIALLY "
-		      "DEFERRED);"
-		      "INSERT INTO t VALUES (1, 1)",
-		      "t");
+	              "CREATE TABLE a (id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1);"
+	              "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT REFERENCES a(id) DEFERRABLE "
+	              "INITIALLY "
+	              "DEFERRED);"
+	              "INSERT INTO t VALUES (1, 1)",
+	              "t");
 	CHECK(!run(&f, update_of(&f, &key, &column, &gone)));
 	CHECK(f.count == 1 && error_is(&f, ERR_CONFLICT, "a row this one refers to is missing"));
 	CHECK(strcmp(f.column, "a") == 0);
@@ -448,13 +471,16 @@ test_change_that_leaves_the_condition_is_denied(void)
 
 	fixture_start(&f, schema, "t");
 	CHECK(!failed(principal_new(&(struct principal_parts){ .issuer = "local" }, &who)));
-	CHECK(!failed(filter_parse(BYTES("year lt 1820"), f.table, true, &f.arena, &where, &error)));
+	CHECK(!failed(
+		filter_parse(BYTES("year lt 1820"), f.table, true, &f.arena, &where, &error)));
 	f.view.where = where;
 	f.grant.who = who;
 	CHECK(!run(&f, update_of(&f, &key, &year, &late)) && error_is(&f, ERR_DENIED, "condition"));
-	CHECK(!run(&f, insert_of(&f, columns, outside, 2)) && error_is(&f, ERR_DENIED, "condition"));
+	CHECK(!run(&f, insert_of(&f, columns, outside, 2)) &&
+	      error_is(&f, ERR_DENIED, "condition"));
 	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE year > 1826") == 0);
-	CHECK(!run(&f, update_of(&f, &other, &year, &early)) && error_is(&f, ERR_NOT_FOUND, "no such row"));
+	CHECK(!run(&f, update_of(&f, &other, &year, &early)) &&
+	      error_is(&f, ERR_NOT_FOUND, "no such row"));
 	CHECK(!run(&f, (struct operation){ .kind = OPERATION_DELETE, .key = &other }));
 	CHECK(error_is(&f, ERR_NOT_FOUND, "no such row"));
 	CHECK(run(&f, update_of(&f, &key, &year, &early)) && f.count == 1);
@@ -477,12 +503,14 @@ test_conditional_insert_without_key_is_refused(void)
 	fixture_start(&f, "CREATE TABLE t (n INT)", "t");
 	CHECK(!failed(filter_parse(BYTES("n gt 3"), f.table, true, &f.arena, &where, &error)));
 	f.view.where = where;
-	CHECK(!run(&f, insert_of(&f, &column, &value, 1)) && error_is(&f, ERR_INVALID, "without a key"));
+	CHECK(!run(&f, insert_of(&f, &column, &value, 1)) &&
+	      error_is(&f, ERR_INVALID, "without a key"));
 	CHECK(sql_number(f.path, "SELECT count(*) FROM t") == 0);
 	fixture_done(&f);
 }
 
-/* --- trouble ------------------------------------------------------------------------------------------ */
+/* --- trouble
+ * ------------------------------------------------------------------------------------------ */
 
 static void
 test_full_disk_fails_the_write_and_leaves_the_database_usable(void)
@@ -493,8 +521,8 @@ test_full_disk_fails_the_write_and_leaves_the_database_usable(void)
 	memset(text, 'y', 1 << 20);
 	text[1 << 20] = 0;
 	fixture_start(&f, schema, "t");
-	CHECK(sqlite3_exec(f.backend->writer.connection.db, "PRAGMA max_page_count = 20", NULL, NULL, NULL) ==
-	      SQLITE_OK);
+	CHECK(sqlite3_exec(f.backend->writer.connection.db, "PRAGMA max_page_count = 20", NULL,
+	                   NULL, NULL) == SQLITE_OK);
 	CHECK(!update_title(&f, 1, text) && error_is(&f, ERR_UPSTREAM, "no space left"));
 	CHECK(update_title(&f, 1, "short"));
 	CHECK(text_is(&f, "i:1 t:short t:x1 i:1818 n n b:false i:1\n"));
@@ -507,12 +535,14 @@ test_slow_write_is_stopped_and_undone(void)
 {
 	struct fixture f;
 
-	fixture_start(
-		&f,
-		"CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO t VALUES (1, 'a');"
-		"CREATE TRIGGER slow AFTER UPDATE ON t WHEN new.title = 'slow' BEGIN SELECT count(*) FROM"
-		" (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c); END;",
-		"t");
+	fixture_start(&f,
+	              "CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO t VALUES "
+	              "(1, 'a');"
+	              "CREATE TRIGGER slow AFTER UPDATE ON t WHEN new.title = 'slow' BEGIN SELECT "
+	              "count(*) FROM"
+	              " (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n "
+	              "FROM c); END;",
+	              "t");
 	f.own.statement_timeout_ms = 60;
 	CHECK(!update_title(&f, 1, "slow") && error_is(&f, ERR_UPSTREAM, "took too long"));
 	CHECK(sql_number(f.path, "SELECT count(*) FROM t WHERE title = 'a'") == 1);
@@ -528,7 +558,8 @@ test_dropped_table_fails_the_write(void)
 	fixture_start(&f, schema, "t");
 	CHECK(update_title(&f, 1, "before"));
 	CHECK(sql_run(f.path, "DROP TABLE t"));
-	CHECK(!update_title(&f, 1, "after") && error_is(&f, ERR_UPSTREAM, "the table changed since start"));
+	CHECK(!update_title(&f, 1, "after") &&
+	      error_is(&f, ERR_UPSTREAM, "the table changed since start"));
 	fixture_done(&f);
 }
 
@@ -540,21 +571,25 @@ test_view_is_read_only(void)
 	struct fixture f;
 
 	fixture_start(&f, "CREATE TABLE t (title TEXT); CREATE VIEW v AS SELECT title FROM t", "v");
-	CHECK(!run(&f, insert_of(&f, &column, &value, 1)) && error_is(&f, ERR_INVALID, "a view is read only"));
+	CHECK(!run(&f, insert_of(&f, &column, &value, 1)) &&
+	      error_is(&f, ERR_INVALID, "a view is read only"));
 	fixture_done(&f);
 }
 
 TESTS(TEST(test_view_is_read_only), TEST(test_inserted_row_is_returned_and_lasts),
-      TEST(test_values_of_every_type_come_back_as_they_went_in), TEST(test_injection_text_is_a_value),
-      TEST(test_megabyte_is_written), TEST(test_update_returns_the_row_as_it_is_now),
-      TEST(test_update_may_change_the_key), TEST(test_delete_removes_one_row_and_returns_none),
-      TEST(test_missing_row_cannot_be_changed), TEST(test_table_without_key_takes_rows),
-      TEST(test_write_without_read_grant_returns_nothing), TEST(test_close_without_commit_rolls_back),
-      TEST(test_close_at_any_moment_rolls_back), TEST(test_commit_before_the_end_is_refused),
+      TEST(test_values_of_every_type_come_back_as_they_went_in),
+      TEST(test_injection_text_is_a_value), TEST(test_megabyte_is_written),
+      TEST(test_update_returns_the_row_as_it_is_now), TEST(test_update_may_change_the_key),
+      TEST(test_delete_removes_one_row_and_returns_none), TEST(test_missing_row_cannot_be_changed),
+      TEST(test_table_without_key_takes_rows), TEST(test_write_without_read_grant_returns_nothing),
+      TEST(test_close_without_commit_rolls_back), TEST(test_close_at_any_moment_rolls_back),
+      TEST(test_commit_before_the_end_is_refused),
       TEST(test_write_that_is_never_committed_is_undone_in_time),
-      TEST(test_writes_queue_and_the_queue_is_bounded), TEST(test_broken_constraint_names_its_column),
-      TEST(test_constraint_on_a_hidden_column_is_not_named), TEST(test_strict_table_and_trigger_refuse),
-      TEST(test_deferred_foreign_key_fails_the_commit), TEST(test_change_that_leaves_the_condition_is_denied),
+      TEST(test_writes_queue_and_the_queue_is_bounded),
+      TEST(test_broken_constraint_names_its_column),
+      TEST(test_constraint_on_a_hidden_column_is_not_named),
+      TEST(test_strict_table_and_trigger_refuse), TEST(test_deferred_foreign_key_fails_the_commit),
+      TEST(test_change_that_leaves_the_condition_is_denied),
       TEST(test_conditional_insert_without_key_is_refused),
       TEST(test_full_disk_fails_the_write_and_leaves_the_database_usable),
       TEST(test_slow_write_is_stopped_and_undone), TEST(test_dropped_table_fails_the_write))

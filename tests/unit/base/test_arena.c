@@ -83,4 +83,5 @@ test_copies(void)
 }
 
 TESTS(TEST(test_memory_is_zeroed_and_aligned_also_after_a_reset), TEST(test_the_limit_holds),
-      TEST(test_array_products_are_checked), TEST(test_a_reset_arena_stops_allocating), TEST(test_copies))
+      TEST(test_array_products_are_checked), TEST(test_a_reset_arena_stops_allocating),
+      TEST(test_copies))

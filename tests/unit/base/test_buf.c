@@ -21,7 +21,8 @@ test_numbers_and_words_are_written(void)
 	buf_put_unsigned(&out, UINT64_MAX);
 	buf_put_u8(&out, ' ');
 	buf_put_decimal(&out, 0);
-	CHECK(bytes_is(buf_bytes(&out), "-9223372036854775808 9223372036854775807 18446744073709551615 0"));
+	CHECK(bytes_is(buf_bytes(&out),
+	               "-9223372036854775808 9223372036854775807 18446744073709551615 0"));
 	buf_clear(&out);
 	buf_put_hex(&out, BYTES("\x00\xff\x1a"));
 	buf_printf(&out, "|%s|%d", "a", -5);
@@ -51,10 +52,10 @@ test_every_writer_respects_the_limit(void)
 {
 	for (size_t limit = 1; limit < 12; limit++) {
 		struct buf b[] = { { .limit = limit },
-				   { .limit = limit },
-				   { .limit = limit },
-				   { .limit = limit },
-				   { .limit = limit } };
+			           { .limit = limit },
+			           { .limit = limit },
+			           { .limit = limit },
+			           { .limit = limit } };
 
 		for (size_t i = 0; i < 13; i++) {
 			buf_put_decimal(&b[0], -12345);

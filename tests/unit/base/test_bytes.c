@@ -21,10 +21,13 @@ test_comparisons(void)
 	      !bytes_equal_nocase(BYTES("\xc9"), BYTES("\xe9")));
 	CHECK(bytes_starts(BYTES("abc"), BYTES("ab")) && bytes_starts(BYTES("abc"), none) &&
 	      !bytes_starts(BYTES("a"), BYTES("ab")));
-	CHECK(bytes_compare(BYTES("a"), BYTES("b")) < 0 && bytes_compare(BYTES("b"), BYTES("a")) > 0);
-	CHECK(bytes_compare(BYTES("a"), BYTES("ab")) < 0 && bytes_compare(BYTES("ab"), BYTES("a")) > 0);
+	CHECK(bytes_compare(BYTES("a"), BYTES("b")) < 0 &&
+	      bytes_compare(BYTES("b"), BYTES("a")) > 0);
+	CHECK(bytes_compare(BYTES("a"), BYTES("ab")) < 0 &&
+	      bytes_compare(BYTES("ab"), BYTES("a")) > 0);
 	CHECK(bytes_compare(BYTES("\xff"), BYTES("a")) > 0 && bytes_compare(none, BYTES("")) == 0);
-	CHECK(bytes_equal_secret(BYTES("ab"), BYTES("ab")) && !bytes_equal_secret(BYTES("ab"), BYTES("ac")));
+	CHECK(bytes_equal_secret(BYTES("ab"), BYTES("ab")) &&
+	      !bytes_equal_secret(BYTES("ab"), BYTES("ac")));
 	CHECK(!bytes_equal_secret(BYTES("ab"), BYTES("abc")) && bytes_equal_secret(none, none));
 }
 
@@ -36,25 +39,27 @@ test_slices_are_clamped(void)
 	CHECK(bytes_is(bytes_slice(text, 1, 3), "el") && bytes_is(bytes_slice(text, 3, 99), "lo"));
 	CHECK(bytes_slice(text, 9, 99).len == 0 && bytes_slice(text, 4, 2).len == 0 &&
 	      bytes_slice(none, 0, 5).len == 0);
-	CHECK(bytes_slice(text, SIZE_MAX, SIZE_MAX).len == 0 && bytes_slice(text, 0, SIZE_MAX).len == 5);
-	CHECK(bytes_find(text, 'l') == 2 && bytes_find(text, 'x') == 5 && bytes_find(none, 'x') == 0);
+	CHECK(bytes_slice(text, SIZE_MAX, SIZE_MAX).len == 0 &&
+	      bytes_slice(text, 0, SIZE_MAX).len == 5);
+	CHECK(bytes_find(text, 'l') == 2 && bytes_find(text, 'x') == 5 &&
+	      bytes_find(none, 'x') == 0);
 }
 
 static void
 test_numbers_are_plain_digits(void)
 {
 	static const char *const bad[] = { "",
-					   "+1",
-					   "-1",
-					   " 1",
-					   "1 ",
-					   "0x1",
-					   "1_0",
-					   "1.0",
-					   "18446744073709551616",
-					   "99999999999999999999",
-					   "\xd9\xa1",
-					   "1e3" };
+		                           "+1",
+		                           "-1",
+		                           " 1",
+		                           "1 ",
+		                           "0x1",
+		                           "1_0",
+		                           "1.0",
+		                           "18446744073709551616",
+		                           "99999999999999999999",
+		                           "\xd9\xa1",
+		                           "1e3" };
 	uint64_t value = 7;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -123,7 +128,8 @@ test_utf8_has_one_form_for_each(void)
 static void
 test_reads_are_checked_and_leave_the_cursor_on_failure(void)
 {
-	struct reader r = reader_of(BYTES("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"));
+	struct reader r =
+		reader_of(BYTES("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"));
 	struct bytes run;
 	uint8_t u8 = 0;
 	uint16_t u16 = 0;
@@ -139,7 +145,8 @@ test_reads_are_checked_and_leave_the_cursor_on_failure(void)
 	CHECK(reader_left(&r) == 2 && u64 == 0 && u32 == 0x0d0c0b0a);
 	CHECK(failed(read_bytes(&r, 3, &run)) && failed(read_bytes(&r, SIZE_MAX, &run)) &&
 	      reader_left(&r) == 2);
-	CHECK(!failed(read_bytes(&r, 2, &run)) && bytes_is(run, "\x0e\x0f") && failed(read_u8(&r, &u8)));
+	CHECK(!failed(read_bytes(&r, 2, &run)) && bytes_is(run, "\x0e\x0f") &&
+	      failed(read_u8(&r, &u8)));
 	CHECK(failed(read_u16le(&r, &u16)) && !failed(read_bytes(&r, 0, &run)));
 }
 
@@ -166,7 +173,8 @@ test_counted_fields_read_what_was_put(void)
 static void
 test_control_characters_are_c0_del_and_c1(void)
 {
-	static const char *const without[] = { "", "ada", "Zo\xc3\xab", "\xc2\xa0", "\xe2\x82\xac" };
+	static const char *const without[] = { "", "ada", "Zo\xc3\xab", "\xc2\xa0",
+		                               "\xe2\x82\xac" };
 	static const char *const with[] = { "\n", "a\x1b[2J", "a\x7f", "\xc2\x80", "a\xc2\x9f" };
 
 	for (size_t i = 0; i < sizeof without / sizeof *without; i++)
@@ -195,7 +203,9 @@ test_case_25_secrets_are_equal_by_length_and_every_bit(void)
 	CHECK(bytes_equal_secret((struct bytes){ NULL, 0 }, (struct bytes){ a, 0 }));
 }
 
-TESTS(TEST(test_case_25_secrets_are_equal_by_length_and_every_bit), TEST(test_comparisons), TEST(test_control_characters_are_c0_del_and_c1), TEST(test_slices_are_clamped), TEST(test_numbers_are_plain_digits),
-      TEST(test_utf8_is_every_code_point_but_surrogates), TEST(test_utf8_has_one_form_for_each),
+TESTS(TEST(test_case_25_secrets_are_equal_by_length_and_every_bit), TEST(test_comparisons),
+      TEST(test_control_characters_are_c0_del_and_c1), TEST(test_slices_are_clamped),
+      TEST(test_numbers_are_plain_digits), TEST(test_utf8_is_every_code_point_but_surrogates),
+      TEST(test_utf8_has_one_form_for_each),
       TEST(test_reads_are_checked_and_leave_the_cursor_on_failure),
       TEST(test_counted_fields_read_what_was_put))

@@ -1,6 +1,6 @@
-/* test_hash.c - SipHash-1-3 over the inputs of the published test: key 00..0f, message 00, 01, ... of each
- * length. The values come from a second implementation, which with two and four rounds gives the paper's own
- * vector. */
+/* test_hash.c - SipHash-1-3 over the inputs of the published test: key 00..0f, message 00, 01, ...
+ * of each length. The values come from a second implementation, which with two and four rounds
+ * gives the paper's own vector. */
 #include "base/bytes.h"
 
 #include "base/macros.h"

@@ -50,8 +50,8 @@ test_case_49_values_cannot_forge_a_line(void)
 	capture(write_hostile);
 	CHECK(count_lines() == 1);
 	CHECK(strstr(captured, "Z warn worker/1 refused agent=\"a\\x0aerror worker/1 "
-			       "forged=\\x22x\\x22\\x0d\\x1b[31m\\x00"
-			       "\\x5c\\xe2\\x80\\xa8\" n=\"2\"\n") != NULL);
+	                       "forged=\\x22x\\x22\\x0d\\x1b[31m\\x00"
+	                       "\\x5c\\xe2\\x80\\xa8\" n=\"2\"\n") != NULL);
 	CHECK(captured[4] == '-' && captured[10] == 'T' && captured[23] == 'Z');
 }
 
@@ -84,7 +84,8 @@ write_levels(void)
 	LOG(LOG_INFO, "two");
 	LOG(LOG_WARN, "three");
 	LOG(LOG_ERROR, "four");
-	log_err(LOG_ERROR, "five", (struct err){ .kind = ERR_SYSTEM, .sys = ENOENT, .why = "gone" });
+	log_err(LOG_ERROR, "five",
+	        (struct err){ .kind = ERR_SYSTEM, .sys = ENOENT, .why = "gone" });
 	log_err(LOG_ERROR, "six", fail(ERR_PEER, "bad"));
 }
 

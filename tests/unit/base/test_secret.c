@@ -9,9 +9,11 @@ check_secrets(void)
 {
 	CLEANUP(secret_done) struct secret copy = { 0 }, one = { 0 }, two = { 0 }, empty = { 0 };
 
-	CHECK(!failed(secret_from(BYTES("p\0w"), &copy)) && bytes_equal(secret_bytes(&copy), BYTES("p\0w")));
+	CHECK(!failed(secret_from(BYTES("p\0w"), &copy)) &&
+	      bytes_equal(secret_bytes(&copy), BYTES("p\0w")));
 	CHECK(!failed(secret_from((struct bytes){ 0 }, &empty)) && empty.len == 0);
-	CHECK(!failed(secret_random(32, &one)) && !failed(secret_random(32, &two)) && one.len == 32);
+	CHECK(!failed(secret_random(32, &one)) && !failed(secret_random(32, &two)) &&
+	      one.len == 32);
 	CHECK(!bytes_equal(secret_bytes(&one), secret_bytes(&two)));
 	secret_done(&copy);
 	CHECK(copy.at == NULL && copy.len == 0);

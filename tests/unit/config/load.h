@@ -15,8 +15,8 @@ static inline struct load
 load_bytes(const void *text, size_t len)
 {
 	struct load l = { 0 };
-	struct err e =
-		config_parse((struct bytes){ text, len }, "/srv/gw/g.yaml", &l.arena, &l.settings, &l.errors);
+	struct err e = config_parse((struct bytes){ text, len }, "/srv/gw/g.yaml", &l.arena,
+	                            &l.settings, &l.errors);
 
 	CHECK(failed(e) == (l.settings == NULL));
 	CHECK(failed(e) == (l.errors.count > 0));

@@ -32,7 +32,8 @@ has_type(const char *type, const struct json *v)
 	};
 	int64_t number;
 
-	return strcmp(type, names[v->type]) == 0 || (strcmp(type, "integer") == 0 && json_int64(v, &number));
+	return strcmp(type, names[v->type]) == 0 ||
+	       (strcmp(type, "integer") == 0 && json_int64(v, &number));
 }
 
 static bool
@@ -62,8 +63,8 @@ check_type(const struct json *type, const struct json *v)
 	bool any = type == NULL;
 
 	for (const struct json *i = type == NULL               ? NULL
-				    : type->type == JSON_ARRAY ? json_first(type)
-							       : type;
+	                            : type->type == JSON_ARRAY ? json_first(type)
+	                                                       : type;
 	     i != NULL; i = type->type == JSON_ARRAY ? json_next(type, i) : NULL) {
 		memset(name, 0, sizeof name);
 		memcpy(name, i->text.at, i->text.len < 15 ? i->text.len : 15);
@@ -88,7 +89,8 @@ check_string(const struct json *schema, const struct json *v)
 
 	return v->type != JSON_STRING ||
 	       (in_bounds(schema, "minLength", "maxLength", (int64_t)v->text.len) &&
-		(!json_string(json_member(schema, "pattern"), &pattern) || matches(pattern, v->text)));
+	        (!json_string(json_member(schema, "pattern"), &pattern) ||
+	         matches(pattern, v->text)));
 }
 
 static bool
@@ -106,8 +108,9 @@ check_object(const struct json *schema, const struct json *v)
 		memset(name, 0, sizeof name);
 		memcpy(name, i->text.at, i->text.len < 255 ? i->text.len : 255);
 		const struct json *known = json_member(properties, name);
-		if (known != NULL ? !validate(known, i + 1)
-				  : rest != NULL && (rest->type == JSON_FALSE || !validate(rest, i + 1)))
+		if (known != NULL
+		            ? !validate(known, i + 1)
+		            : rest != NULL && (rest->type == JSON_FALSE || !validate(rest, i + 1)))
 			return false;
 		if (names != NULL && !validate(names, i))
 			return false;
@@ -148,15 +151,19 @@ count_valid(const struct json *schemas, const struct json *v)
 static bool
 check_choice(const struct json *schema, const struct json *v)
 {
-	const struct json *list = json_member(schema, "enum"), *constant = json_member(schema, "const");
+	const struct json *list = json_member(schema, "enum"),
+			  *constant = json_member(schema, "const");
 	const struct json *any = json_member(schema, "anyOf"), *one = json_member(schema, "oneOf");
 	bool found = list == NULL;
 
-	for (const struct json *i = list == NULL ? NULL : json_first(list); i != NULL; i = json_next(list, i))
+	for (const struct json *i = list == NULL ? NULL : json_first(list); i != NULL;
+	     i = json_next(list, i))
 		found |= v->type == JSON_STRING && bytes_equal(i->text, v->text);
 	return found &&
-	       (constant == NULL || (v->type == JSON_STRING && bytes_equal(constant->text, v->text))) &&
-	       (any == NULL || count_valid(any, v) > 0) && (one == NULL || count_valid(one, v) == 1);
+	       (constant == NULL ||
+	        (v->type == JSON_STRING && bytes_equal(constant->text, v->text))) &&
+	       (any == NULL || count_valid(any, v) > 0) &&
+	       (one == NULL || count_valid(one, v) == 1);
 }
 
 static bool
@@ -194,15 +201,17 @@ judge(const char *document)
 }
 
 #define LISTEN "\"listen\":{\"http\":\"127.0.0.1:8080\",\"admin\":9090}"
-#define OIDC                                                                                                 \
-	"\"type\":\"oidc\",\"issuer\":\"https://idp.test.invalid/"                                           \
+#define OIDC                                                                                       \
+	"\"type\":\"oidc\",\"issuer\":\"https://idp.test.invalid/"                                 \
 	"\",\"audience\":\"x\",\"jwks\":{\"file\":\"jwks.json\"}"
-#define BASE                                                                                                 \
-	"\"issuers\":{\"local\":{\"type\":\"local\",\"audience\":[\"api://"                                  \
-	"books\"],\"access_token_ttl\":\"15m\"},"                                                            \
-	"\"lab\":{" OIDC ",\"algorithms\":[\"RS256\"]}},\"backends\":{\"books\":{\"type\":\"sqlite\","       \
-	"\"path\":\"books.db\"}},\"roles\":{\"reader\":{\"granted_by\":[\"local:reader\",\"lab:Books."       \
-	"Read\"]},"                                                                                          \
+#define BASE                                                                                       \
+	"\"issuers\":{\"local\":{\"type\":\"local\",\"audience\":[\"api://"                        \
+	"books\"],\"access_token_ttl\":\"15m\"},"                                                  \
+	"\"lab\":{" OIDC                                                                           \
+	",\"algorithms\":[\"RS256\"]}},\"backends\":{\"books\":{\"type\":\"sqlite\","              \
+	"\"path\":\"books.db\"}},\"roles\":{\"reader\":{\"granted_by\":[\"local:reader\",\"lab:"   \
+	"Books."                                                                                   \
+	"Read\"]},"                                                                                \
 	"\"books-admin\":{\"granted_by\":[\"local:books-admin\"]}}"
 #define RESOURCE(rest) "{" BASE ",\"resources\":{\"books\":{\"backend\":\"books\"," rest "}}}"
 
@@ -227,19 +236,23 @@ test_schema_and_loader_accept_what_is_good(void)
 	static const char *const rows[] = {
 		"{}",
 		"{" LISTEN ",\"workers\":\"auto\"," BASE "}",
-		"{\"listen\":{\"http\":{\"address\":\"[::1]:80\"}},\"workers\":4,\"sandbox\":{\"required\":"
+		"{\"listen\":{\"http\":{\"address\":\"[::1]:80\"}},\"workers\":4,\"sandbox\":{"
+		"\"required\":"
 		"true}}",
 		"{\"issuers\":null,\"audit\":{\"path\":\"audit/"
 		"\",\"when_full\":\"refuse\",\"segment_size\":\"64MiB\"}}",
 		"{\"public_url\":\"https://"
 		"x.example\",\"limits\":{\"head_timeout\":\"500ms\",\"body_rate\":\"1KB\"}}",
-		RESOURCE("\"table\":\"books\",\"allow\":{\"books-admin\":\"all\",\"reader\":[\"read\","
-			 "\"create\"]}"),
-		RESOURCE("\"view\":\"b\",\"allow\":{\"reader\":{\"read\":{\"fields\":{\"exclude\":[\"cost\"]}"
-			 ",\"where\":\"a eq "
-			 "1\"},\"delete\":{\"where\":\"a eq 1\"},\"update\":\"all\"}}"),
-		RESOURCE("\"table\":\"b\",\"deny\":{\"reader\":{\"read\":{\"fields\":{\"include\":\"a\"}},"
-			 "\"delete\":\"all\"}}"),
+		RESOURCE("\"table\":\"books\",\"allow\":{\"books-admin\":\"all\",\"reader\":["
+		         "\"read\","
+		         "\"create\"]}"),
+		RESOURCE("\"view\":\"b\",\"allow\":{\"reader\":{\"read\":{\"fields\":{\"exclude\":["
+		         "\"cost\"]}"
+		         ",\"where\":\"a eq "
+		         "1\"},\"delete\":{\"where\":\"a eq 1\"},\"update\":\"all\"}}"),
+		RESOURCE("\"table\":\"b\",\"deny\":{\"reader\":{\"read\":{\"fields\":{\"include\":"
+		         "\"a\"}},"
+		         "\"delete\":\"all\"}}"),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -253,8 +266,8 @@ static void
 test_the_schema_lets_variables_stand_for_values(void)
 {
 	setenv("GW_TEST_N", "3", 1);
-	struct verdict v = judge(
-		"{\"workers\":\"${env:GW_TEST_N}\",\"limits\":{\"head_timeout\":\"${env:GW_TEST_N}s\"}}");
+	struct verdict v = judge("{\"workers\":\"${env:GW_TEST_N}\",\"limits\":{\"head_timeout\":"
+	                         "\"${env:GW_TEST_N}s\"}}");
 	CHECK(v.schema && v.loader);
 	unsetenv("GW_TEST_N");
 }
@@ -287,8 +300,9 @@ test_schema_and_loader_refuse_what_is_bad(void)
 		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":[]}"),
 		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":{\"red\":\"all\"}}"),
 		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":{\"read\":{}}}"),
-		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":{\"delete\":{\"fields\":{\"include\":[\"a\"]}"
-			 "}}}"),
+		RESOURCE("\"table\":\"a\",\"allow\":{\"reader\":{\"delete\":{\"fields\":{"
+		         "\"include\":[\"a\"]}"
+		         "}}}"),
 		RESOURCE("\"table\":\"a\",\"deny\":{\"reader\":{\"read\":{\"where\":\"a\"}}}"),
 	};
 
@@ -336,7 +350,8 @@ test_the_example_of_the_manual_is_good(void)
 	char *end = start == NULL ? NULL : strstr(start + strlen(opening), "```\n");
 	CHECK(end != NULL);
 	if (end != NULL) {
-		struct load l = load_bytes(start + strlen(opening), (size_t)(end - start) - strlen(opening));
+		struct load l = load_bytes(start + strlen(opening),
+		                           (size_t)(end - start) - strlen(opening));
 		CHECK(load_says(&l, ""));
 		load_done(&l);
 	}
@@ -344,5 +359,6 @@ test_the_example_of_the_manual_is_good(void)
 }
 
 TESTS(TEST(test_the_schema_is_json), TEST(test_schema_and_loader_accept_what_is_good),
-      TEST(test_the_schema_lets_variables_stand_for_values), TEST(test_schema_and_loader_refuse_what_is_bad),
-      TEST(test_the_manual_is_the_one_in_docs), TEST(test_the_example_of_the_manual_is_good))
+      TEST(test_the_schema_lets_variables_stand_for_values),
+      TEST(test_schema_and_loader_refuse_what_is_bad), TEST(test_the_manual_is_the_one_in_docs),
+      TEST(test_the_example_of_the_manual_is_good))

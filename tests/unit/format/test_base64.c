@@ -23,23 +23,26 @@ test_vectors_both_ways(void)
 		CLEANUP(buf_done) struct buf padded = { 0 }, bare = { 0 }, url = { 0 };
 		uint8_t out[16];
 		size_t len = 99;
-		struct bytes plain = bytes_text(vectors[i].plain), text = bytes_text(vectors[i].padded);
+		struct bytes plain = bytes_text(vectors[i].plain),
+			     text = bytes_text(vectors[i].padded);
 
 		base64_put(&padded, plain, true);
 		base64_put(&bare, plain, false);
 		base64url_put(&url, plain);
 		CHECK_ROW(bytes_equal(buf_bytes(&padded), text), vectors[i].plain);
-		CHECK_ROW(bytes_equal(buf_bytes(&bare), bytes_slice(text, 0, bytes_find(text, '='))),
-			  vectors[i].plain);
+		CHECK_ROW(
+			bytes_equal(buf_bytes(&bare), bytes_slice(text, 0, bytes_find(text, '='))),
+			vectors[i].plain);
 		CHECK_ROW(bytes_equal(buf_bytes(&bare), buf_bytes(&url)), vectors[i].plain);
-		CHECK_ROW(!failed(base64_decode(text, true, out, sizeof out, &len)), vectors[i].plain);
+		CHECK_ROW(!failed(base64_decode(text, true, out, sizeof out, &len)),
+		          vectors[i].plain);
 		CHECK_ROW(bytes_equal((struct bytes){ out, len }, plain), vectors[i].plain);
 		len = 99;
 		CHECK_ROW(!failed(base64url_decode(buf_bytes(&url), out, sizeof out, &len)),
-			  vectors[i].plain);
+		          vectors[i].plain);
 		CHECK_ROW(bytes_equal((struct bytes){ out, len }, plain), vectors[i].plain);
 		CHECK_ROW(!failed(base64_decode(buf_bytes(&bare), false, out, sizeof out, &len)),
-			  vectors[i].plain);
+		          vectors[i].plain);
 	}
 }
 
@@ -49,7 +52,8 @@ test_alphabets_differ(void)
 	uint8_t out[4];
 	size_t len;
 
-	CHECK(!failed(base64url_decode(BYTES("-_-_"), out, sizeof out, &len)) && len == 3 && out[0] == 0xfb);
+	CHECK(!failed(base64url_decode(BYTES("-_-_"), out, sizeof out, &len)) && len == 3 &&
+	      out[0] == 0xfb);
 	CHECK(failed(base64url_decode(BYTES("+/+/"), out, sizeof out, &len)));
 	CHECK(!failed(base64_decode(BYTES("+/+/"), true, out, sizeof out, &len)) && len == 3 &&
 	      out[2] == 0xbf);
@@ -64,18 +68,20 @@ test_case_21_other_spellings_are_refused(void)
 		"Zm9v\n", " Zm9v", "Zm9v=", "=",   "====", "Z=9v", "Zm\x80v", "Zm9\xff",
 	};
 	static const char *const padded[] = { "Zg", "Zg=",      "Zh==", "Zm9=", "====",
-					      "=",  "Zg==Zg==", "Z===", "Zm8" };
+		                              "=",  "Zg==Zg==", "Z===", "Zm8" };
 	static const char *const bare[] = { "Zg==", "Zh", "Zm9vYmE=" };
 	uint8_t out[16];
 	size_t len = 99;
 
 	for (size_t i = 0; i < ARRAY_LEN(url); i++)
-		CHECK_ROW(failed(base64url_decode(bytes_text(url[i]), out, sizeof out, &len)), url[i]);
+		CHECK_ROW(failed(base64url_decode(bytes_text(url[i]), out, sizeof out, &len)),
+		          url[i]);
 	for (size_t i = 0; i < ARRAY_LEN(padded); i++)
 		CHECK_ROW(failed(base64_decode(bytes_text(padded[i]), true, out, sizeof out, &len)),
-			  padded[i]);
+		          padded[i]);
 	for (size_t i = 0; i < ARRAY_LEN(bare); i++)
-		CHECK_ROW(failed(base64_decode(bytes_text(bare[i]), false, out, sizeof out, &len)), bare[i]);
+		CHECK_ROW(failed(base64_decode(bytes_text(bare[i]), false, out, sizeof out, &len)),
+		          bare[i]);
 	CHECK(failed(base64url_decode(BYTES("Zm\0v"), out, sizeof out, &len)));
 	CHECK(len == 99);
 }
@@ -111,7 +117,8 @@ test_all_bytes_round_trip_at_every_length(void)
 		CHECK(!failed(base64url_decode(buf_bytes(&text), to, n, &len)));
 		CHECK(bytes_equal((struct bytes){ to, len }, (struct bytes){ from, n }));
 		if (n > 0)
-			CHECK(base64url_decode(buf_bytes(&text), to, n - 1, &len).kind == ERR_LIMIT);
+			CHECK(base64url_decode(buf_bytes(&text), to, n - 1, &len).kind ==
+			      ERR_LIMIT);
 	}
 }
 

@@ -58,7 +58,7 @@ test_values_and_order_survive(void)
 		CHECK_ROW(becomes(same[i], same[i]), same[i]);
 	CHECK(becomes(" \t\r\n[ 1 , { \"a\" : 2 } ]\n", "[1,{\"a\":2}]"));
 	CHECK(becomes("\"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\\/\\b\\f\\n\\r\\t\\\"\\\\\"",
-		      "\"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/\\b\\f\\n\\r\\t\\\"\\\\\""));
+	              "\"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/\\b\\f\\n\\r\\t\\\"\\\\\""));
 	CHECK(becomes("\"\\u2028<\\u001f\\u007f\"", "\"\\u2028\\u003c\\u001f\x7f\""));
 }
 
@@ -150,7 +150,8 @@ put_members(struct buf *out, size_t count, bool duplicate)
 {
 	buf_put_u8(out, '{');
 	for (size_t i = 0; i < count; i++)
-		buf_printf(out, "%s\"k%zu\":1", i == 0 ? "" : ",", duplicate && i + 1 == count ? 0 : i);
+		buf_printf(out, "%s\"k%zu\":1", i == 0 ? "" : ",",
+		           duplicate && i + 1 == count ? 0 : i);
 	buf_put_u8(out, '}');
 }
 
@@ -210,7 +211,8 @@ test_depth_values_and_memory_are_bounded(void)
 		for (size_t i = 1; i < JSON_VALUES_MAX + extra; i++)
 			buf_put_text(&text, i == 1 ? "0" : ",0");
 		buf_put_u8(&text, ']');
-		CHECK(json_parse(buf_bytes(&text), &arena, &v, NULL).kind == (extra ? ERR_LIMIT : ERR_OK));
+		CHECK(json_parse(buf_bytes(&text), &arena, &v, NULL).kind ==
+		      (extra ? ERR_LIMIT : ERR_OK));
 	}
 
 	CLEANUP(arena_done) struct arena small = { .limit = 8192 };
@@ -230,15 +232,16 @@ test_questions_answer_only_when_they_can(void)
 	double real = 7;
 	bool flag = false;
 
-	CHECK(!failed(
-		parse("{\"s\":\"x\",\"i\":-12,\"d\":2.5,\"t\":true,\"a\":[1,2,[3]],\"o\":{}}", &arena, &v)));
+	CHECK(!failed(parse("{\"s\":\"x\",\"i\":-12,\"d\":2.5,\"t\":true,\"a\":[1,2,[3]],\"o\":{}}",
+	                    &arena, &v)));
 	CHECK(json_string(json_member(v, "s"), &text) && bytes_is(text, "x"));
 	CHECK(json_int64(json_member(v, "i"), &number) && number == -12);
 	CHECK(json_double(json_member(v, "d"), &real) && real == 2.5);
 	CHECK(json_bool(json_member(v, "t"), &flag) && flag);
 	CHECK(json_member(v, "x") == NULL && json_member(NULL, "s") == NULL &&
 	      json_member(v + 1, "s") == NULL);
-	CHECK(!json_string(json_member(v, "i"), &text) && !json_int64(json_member(v, "s"), &number));
+	CHECK(!json_string(json_member(v, "i"), &text) &&
+	      !json_int64(json_member(v, "s"), &number));
 	CHECK(!json_bool(json_member(v, "i"), &flag) && !json_double(NULL, &real));
 	CHECK(!json_int64(json_member(v, "d"), &number) && number == -12);
 
@@ -293,14 +296,18 @@ double_is(double value, const char *wanted)
 static void
 test_doubles_take_their_shortest_form(void)
 {
-	CHECK(double_is(0, "0") && double_is(-0.0, "-0") && double_is(1, "1") && double_is(-12.99, "-12.99"));
+	CHECK(double_is(0, "0") && double_is(-0.0, "-0") && double_is(1, "1") &&
+	      double_is(-12.99, "-12.99"));
 	CHECK(double_is(0.1, "0.1") && double_is(1.0 / 3, "0.3333333333333333"));
-	CHECK(double_is(0.1 + 0.2, "0.30000000000000004") && double_is(123456.000001, "123456.000001"));
-	CHECK(double_is(1e300, "1e+300") && double_is(5e-324, "5e-324") && double_is(1e-7, "1e-07"));
+	CHECK(double_is(0.1 + 0.2, "0.30000000000000004") &&
+	      double_is(123456.000001, "123456.000001"));
+	CHECK(double_is(1e300, "1e+300") && double_is(5e-324, "5e-324") &&
+	      double_is(1e-7, "1e-07"));
 	CHECK(double_is(999999999999999, "999999999999999") && double_is(1e15, "1e+15"));
 	CHECK(double_is(9007199254740992, "9007199254740992"));
 	CHECK(double_is(1.7976931348623157e308, "1.7976931348623157e+308"));
-	CHECK(double_is(NAN, "null") && double_is(INFINITY, "null") && double_is(-INFINITY, "null"));
+	CHECK(double_is(NAN, "null") && double_is(INFINITY, "null") &&
+	      double_is(-INFINITY, "null"));
 }
 
 static void
@@ -321,8 +328,8 @@ test_doubles_read_back_the_same(void)
 		if (!isfinite(value))
 			continue;
 		json_put_double(&out, value);
-		if (failed(json_parse(buf_bytes(&out), &arena, &v, NULL)) || !json_double(v, &back) ||
-		    back != value) {
+		if (failed(json_parse(buf_bytes(&out), &arena, &v, NULL)) ||
+		    !json_double(v, &back) || back != value) {
 			CHECK_ROW(false, "a double did not survive");
 			return;
 		}
@@ -344,11 +351,11 @@ test_strings_are_escaped_at_every_place(void)
 	CHECK(string_is(BYTES(""), "\"\""));
 	CHECK(string_is(BYTES("a\0b"), "\"a\\u0000b\""));
 	CHECK(string_is(BYTES("</script>\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"),
-			"\"\\u003c/script>\\u2028\\u2029\xe2\x80\xaa\""));
+	                "\"\\u003c/script>\\u2028\\u2029\xe2\x80\xaa\""));
 	CHECK(string_is(BYTES("a\xff"
-			      "b\xc3"),
-			"\"a\xef\xbf\xbd"
-			"b\xef\xbf\xbd\""));
+	                      "b\xc3"),
+	                "\"a\xef\xbf\xbd"
+	                "b\xef\xbf\xbd\""));
 	CHECK(string_is(BYTES("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
 
 	static const char filler[] = "abcdefghijklmnopqrstuvwxyz~!0123456789ABCDEF";
@@ -366,9 +373,10 @@ test_strings_are_escaped_at_every_place(void)
 		for (int at = 0; at < 40; at++) {
 			char text[128], wanted[128];
 
-			snprintf(text, sizeof text, "%.*s%s%.*s", at, filler, special[i][0], 40 - at, filler);
-			snprintf(wanted, sizeof wanted, "\"%.*s%s%.*s\"", at, filler, special[i][1], 40 - at,
-				 filler);
+			snprintf(text, sizeof text, "%.*s%s%.*s", at, filler, special[i][0],
+			         40 - at, filler);
+			snprintf(wanted, sizeof wanted, "\"%.*s%s%.*s\"", at, filler, special[i][1],
+			         40 - at, filler);
 			CHECK_ROW(string_is(bytes_text(text), wanted), text);
 		}
 }
@@ -385,7 +393,8 @@ test_a_full_buffer_marks_overflow(void)
 }
 
 TESTS(TEST(test_values_and_order_survive), TEST(test_malformed_is_refused_at_its_place),
-      TEST(test_raw_nul_is_refused), TEST(test_case_15_duplicate_members_are_refused_also_after_unescaping),
+      TEST(test_raw_nul_is_refused),
+      TEST(test_case_15_duplicate_members_are_refused_also_after_unescaping),
       TEST(test_many_members_are_checked_and_cheap), TEST(test_depth_values_and_memory_are_bounded),
       TEST(test_questions_answer_only_when_they_can), TEST(test_integers_at_their_edges),
       TEST(test_doubles_take_their_shortest_form), TEST(test_doubles_read_back_the_same),

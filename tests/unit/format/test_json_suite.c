@@ -1,5 +1,5 @@
-/* test_json_suite.c - JSONTestSuite: y_ files are accepted, n_ files refused, i_ files either, all without
- * harm; what is accepted survives being written and read again. */
+/* test_json_suite.c - JSONTestSuite: y_ files are accepted, n_ files refused, i_ files either, all
+ * without harm; what is accepted survives being written and read again. */
 #include <dirent.h>
 
 #include "base/macros.h"
@@ -26,8 +26,8 @@ is_stricter(const char *file)
 	return false;
 }
 
-/* Numbers keep their text and names their normal form, so those transform; broken text and two members
- * of one name are refused instead of being mended. */
+/* Numbers keep their text and names their normal form, so those transform; broken text and two
+ * members of one name are refused instead of being mended. */
 static bool
 is_expected(const char *file, bool refused)
 {

@@ -18,7 +18,7 @@ split(struct bytes path)
 	text[0] = '\0';
 	for (size_t i = 0; i < count; i++)
 		len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", i == 0 ? "" : "|",
-					(int)segments[i].len, (const char *)segments[i].at);
+		                        (int)segments[i].len, (const char *)segments[i].at);
 	return text;
 }
 
@@ -143,9 +143,11 @@ form_is(const char *form, const char *wanted)
 static void
 test_forms_split_in_order_with_duplicates(void)
 {
-	CHECK(form_is("", "") && form_is("a", "a>|") && form_is("a=", "a>|") && form_is("=b", ">b|"));
+	CHECK(form_is("", "") && form_is("a", "a>|") && form_is("a=", "a>|") &&
+	      form_is("=b", ">b|"));
 	CHECK(form_is("a=1&a=2&b=x=y", "a>1|a>2|b>x=y|") && form_is("&&a=1&", "a>1|"));
-	CHECK(form_is("%24filter=a+eq+%271%2B1%27", "$filter>a eq '1+1'|") && form_is("a%3db=%26", "a=b>&|"));
+	CHECK(form_is("%24filter=a+eq+%271%2B1%27", "$filter>a eq '1+1'|") &&
+	      form_is("a%3db=%26", "a=b>&|"));
 	CHECK(form_is("p=caf\xc3\xa9", "p>caf\xc3\xa9|") && form_is("$select=a,b", "$select>a,b|"));
 }
 
@@ -153,7 +155,8 @@ static void
 test_malformed_forms_are_refused(void)
 {
 	static const char *const bad[] = {
-		"a=%", "a=%2", "a=%zz", "%=1", "a=%00", "%00=1", "a=%ff", "a=\xff", "a=%c0%af", "a=%ed%a0%80",
+		"a=%",   "a=%2",  "a=%zz",  "%=1",      "a=%00",
+		"%00=1", "a=%ff", "a=\xff", "a=%c0%af", "a=%ed%a0%80",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -185,7 +188,7 @@ test_encoding_reads_back(void)
 	CHECK(count == 1 && bytes_equal(params[0].name, from));
 }
 
-TESTS(TEST(test_paths_become_decoded_segments), TEST(test_case_43_every_spelling_of_another_path_is_refused),
-      TEST(test_segments_are_counted), TEST(test_clean_segments_are_borrowed),
-      TEST(test_forms_split_in_order_with_duplicates), TEST(test_malformed_forms_are_refused),
-      TEST(test_encoding_reads_back))
+TESTS(TEST(test_paths_become_decoded_segments),
+      TEST(test_case_43_every_spelling_of_another_path_is_refused), TEST(test_segments_are_counted),
+      TEST(test_clean_segments_are_borrowed), TEST(test_forms_split_in_order_with_duplicates),
+      TEST(test_malformed_forms_are_refused), TEST(test_encoding_reads_back))

@@ -5,7 +5,8 @@
 #include "test.h"
 
 static struct gate gate = { .cursor_key = "0123456789abcdef0123456789abcde" };
-static const struct cursor_context books = { { (const uint8_t *)"books", 5 }, { (const uint8_t *)"a desc", 6 },
+static const struct cursor_context books = { { (const uint8_t *)"books", 5 },
+	                                     { (const uint8_t *)"a desc", 6 },
 	                                     { (const uint8_t *)"b eq 1", 6 } };
 
 static const struct value values[] = {
@@ -123,5 +124,6 @@ test_values_too_long_for_a_cursor_are_an_error(void)
 }
 
 TESTS(TEST(test_values_come_back_as_they_were), TEST(test_a_cursor_opens_for_its_own_query_only),
-      TEST(test_a_cursor_that_was_changed_or_cut_does_not_open), TEST(test_two_cursors_of_one_place_differ),
+      TEST(test_a_cursor_that_was_changed_or_cut_does_not_open),
+      TEST(test_two_cursors_of_one_place_differ),
       TEST(test_values_too_long_for_a_cursor_are_an_error))

@@ -35,11 +35,25 @@ test_a_path_is_matched_by_its_segments(void)
 	static const struct {
 		const char *path, *endpoint;
 	} rows[] = {
-		{ "/api/books", "/api" }, { "/api", "/api" }, { "/api/", "/api" }, { "/api/books/1/", "/api" },
-		{ "/%61pi/books", "/api" }, { "/apis", "" }, { "/ap", "" }, { "/API/books", "" }, { "/", "" },
-		{ "/me", "/me" }, { "/me/", "/me" }, { "/me/x", "" }, { "/docs/docs.css", "/docs" }, { "/docsx", "" },
-		{ "/.well-known/jwks.json", "/.well-known/jwks.json" }, { "/.well-known", "" },
-		{ "/.well-known/jwks.json/x", "" }, { "/metrics", "" }, { "/healthz", "" },
+		{ "/api/books", "/api" },
+		{ "/api", "/api" },
+		{ "/api/", "/api" },
+		{ "/api/books/1/", "/api" },
+		{ "/%61pi/books", "/api" },
+		{ "/apis", "" },
+		{ "/ap", "" },
+		{ "/API/books", "" },
+		{ "/", "" },
+		{ "/me", "/me" },
+		{ "/me/", "/me" },
+		{ "/me/x", "" },
+		{ "/docs/docs.css", "/docs" },
+		{ "/docsx", "" },
+		{ "/.well-known/jwks.json", "/.well-known/jwks.json" },
+		{ "/.well-known", "" },
+		{ "/.well-known/jwks.json/x", "" },
+		{ "/metrics", "" },
+		{ "/healthz", "" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -53,8 +67,9 @@ test_a_path_is_matched_by_its_segments(void)
 static void
 test_paths_that_read_two_ways_are_refused(void)
 {
-	static const char *const bad[] = { "/api/../me", "/api/%2e%2e/me", "//api/books", "/api//books", "/api/a%2Fb",
-		                           "/api/%00", "/api/%ff", "/api/a;b", "api" };
+	static const char *const bad[] = { "/api/../me",  "/api/%2e%2e/me", "//api/books",
+		                           "/api//books", "/api/a%2Fb",     "/api/%00",
+		                           "/api/%ff",    "/api/a;b",       "api" };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		CHECK_ROW(find(data_endpoints, HTTP_GET, bad[i]).error.kind == ERR_PEER, bad[i]);
@@ -67,7 +82,9 @@ test_another_method_is_told_which_are_allowed(void)
 	for (const struct endpoint *e = data_endpoints; e->path != NULL; e++) {
 		struct answer a = find(data_endpoints, HTTP_OPTIONS, e->path);
 
-		CHECK_ROW(a.error.code == 405 && a.allow != NULL && strcmp(a.allow, "Allow:\r\n") != 0, e->path);
+		CHECK_ROW(a.error.code == 405 && a.allow != NULL &&
+		                  strcmp(a.allow, "Allow:\r\n") != 0,
+		          e->path);
 	}
 	CHECK(find(data_endpoints, HTTP_GET, "/token").error.code == 405);
 	CHECK(strcmp(find(data_endpoints, HTTP_GET, "/token").allow, "Allow: POST\r\n") == 0);
@@ -81,7 +98,8 @@ test_head_goes_where_get_goes(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
 		for (const struct endpoint *e = tables[i]; e->path != NULL; e++)
-			CHECK_ROW(find(tables[i], HTTP_GET, e->path).endpoint == find(tables[i], HTTP_HEAD, e->path).endpoint,
+			CHECK_ROW(find(tables[i], HTTP_GET, e->path).endpoint ==
+			                  find(tables[i], HTTP_HEAD, e->path).endpoint,
 			          e->path);
 }
 

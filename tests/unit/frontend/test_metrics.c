@@ -6,7 +6,8 @@
 
 static struct metrics metrics;
 static struct resource_settings resources[] = { { .name = "books" }, { .name = "authors" } };
-static const struct settings settings = { .resources = resources, .resource_count = ARRAY_LEN(resources) };
+static const struct settings settings = { .resources = resources,
+	                                  .resource_count = ARRAY_LEN(resources) };
 
 static bool
 has_line(const struct buf *text, const char *line)
@@ -33,14 +34,19 @@ test_workers_are_summed(void)
 	counter_add(&metrics.workers[1].requests[2], 4);
 	counter_add(&metrics.workers[2].requests[2], 100); /* beyond the count */
 	counter_add(&metrics.workers[1].denials[1][ACTION_DELETE][METRICS_RULE_DENY], 5);
-	counter_add(&metrics.workers[1].denials[METRICS_RESOURCES_MAX][ACTION_READ][METRICS_RULE_DEFAULT], 6);
+	counter_add(&metrics.workers[1]
+	                     .denials[METRICS_RESOURCES_MAX][ACTION_READ][METRICS_RULE_DEFAULT],
+	            6);
 	counter_add(&metrics.workers[0].decisions[1], 7);
 	counter_set(&metrics.workers[0].connections_open, 8);
 	counter_add(&metrics.restarts[METRICS_KEEPER], 9);
 	metrics_put(&text, &metrics, &settings);
 	CHECK(has_line(&text, "gatewarden_requests_total{status=\"2xx\"} 7"));
-	CHECK(has_line(&text, "gatewarden_denials_total{resource=\"authors\",action=\"delete\",rule=\"deny\"} 5"));
-	CHECK(has_line(&text, "gatewarden_denials_total{resource=\"\",action=\"read\",rule=\"default\"} 6"));
+	CHECK(has_line(&text, "gatewarden_denials_total{resource=\"authors\",action=\"delete\","
+	                      "rule=\"deny\"} 5"));
+	CHECK(has_line(
+		&text,
+		"gatewarden_denials_total{resource=\"\",action=\"read\",rule=\"default\"} 6"));
 	CHECK(has_line(&text, "gatewarden_decisions_total{outcome=\"denied\"} 7"));
 	CHECK(has_line(&text, "gatewarden_connections_open 8"));
 	CHECK(has_line(&text, "gatewarden_restarts_total{process=\"keeper\"} 9"));
@@ -87,7 +93,8 @@ test_each_line_has_the_form(void)
 		}
 		size_t space = bytes_find(line, ' ');
 		CHECK(bytes_starts(line, type) && space + 1 < line.len);
-		CHECK(bytes_find(bytes_slice(line, space + 1, line.len), ' ') == line.len - space - 1);
+		CHECK(bytes_find(bytes_slice(line, space + 1, line.len), ' ') ==
+		      line.len - space - 1);
 	}
 }
 

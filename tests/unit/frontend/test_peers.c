@@ -1,4 +1,5 @@
-/* Counts by address: what the limit allows, and that an address is found again whatever was removed before it. */
+/* Counts by address: what the limit allows, and that an address is found again whatever was removed
+ * before it. */
 #include "frontend/peers.h"
 
 #include <stdio.h>
@@ -48,7 +49,8 @@ test_what_was_never_counted_is_not_counted_off(void)
 	peers_free(NULL);
 }
 
-/* Against a plain array, in an order that makes and closes gaps; the table is as full as it gets. */
+/* Against a plain array, in an order that makes and closes gaps; the table is as full as it gets.
+ */
 static void
 test_it_counts_as_a_plain_array_does(void)
 {
@@ -56,7 +58,8 @@ test_it_counts_as_a_plain_array_does(void)
 		struct peer_counts *p;
 		unsigned counts[ADDRESSES] = { 0 }, total = 0, state = round * 7919 + 1;
 
-		CHECK(!failed(peers_new(CONNECTIONS, &p))); /* another key each time: other collisions */
+		CHECK(!failed(
+			peers_new(CONNECTIONS, &p))); /* another key each time: other collisions */
 		for (unsigned step = 0; step < 4000; step++) {
 			state = state * 1103515245 + 12345;
 			unsigned n = (state >> 16) % ADDRESSES;
@@ -84,5 +87,6 @@ test_it_counts_as_a_plain_array_does(void)
 	}
 }
 
-TESTS(TEST(test_an_address_has_as_many_as_the_limit), TEST(test_what_was_never_counted_is_not_counted_off),
+TESTS(TEST(test_an_address_has_as_many_as_the_limit),
+      TEST(test_what_was_never_counted_is_not_counted_off),
       TEST(test_it_counts_as_a_plain_array_does))

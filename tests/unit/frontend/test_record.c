@@ -63,14 +63,18 @@ test_each_failure_has_its_outcome(void)
 		enum err_kind kind;
 		enum audit_outcome outcome;
 	} rows[] = {
-		{ ERR_OK, AUDIT_ALLOWED },     { ERR_IDENTITY, AUDIT_DENIED }, { ERR_DENIED, AUDIT_DENIED },
-		{ ERR_NOT_FOUND, AUDIT_ALLOWED }, { ERR_PEER, AUDIT_FAILED },  { ERR_CONFLICT, AUDIT_FAILED },
-		{ ERR_INVALID, AUDIT_FAILED }, { ERR_LIMIT, AUDIT_FAILED },    { ERR_UPSTREAM, AUDIT_FAILED },
-		{ ERR_CONFIG, AUDIT_FAILED },  { ERR_SYSTEM, AUDIT_FAILED },
+		{ ERR_OK, AUDIT_ALLOWED },      { ERR_IDENTITY, AUDIT_DENIED },
+		{ ERR_DENIED, AUDIT_DENIED },   { ERR_NOT_FOUND, AUDIT_ALLOWED },
+		{ ERR_PEER, AUDIT_FAILED },     { ERR_CONFLICT, AUDIT_FAILED },
+		{ ERR_INVALID, AUDIT_FAILED },  { ERR_LIMIT, AUDIT_FAILED },
+		{ ERR_UPSTREAM, AUDIT_FAILED }, { ERR_CONFIG, AUDIT_FAILED },
+		{ ERR_SYSTEM, AUDIT_FAILED },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct request r = { .gate = &gate, .rows = 3, .outcome = { .kind = rows[i].kind, .why = "why" } };
+		struct request r = { .gate = &gate,
+			             .rows = 3,
+			             .outcome = { .kind = rows[i].kind, .why = "why" } };
 		struct audit_record record = record_of(&r);
 
 		CHECK(record.outcome == rows[i].outcome);

@@ -47,7 +47,8 @@ feed(const struct http_head *head, uint64_t limit, struct bytes tape, size_t cut
 	http_body_init(&b, head, limit);
 	if (feed_piece(&b, bytes_slice(tape, 0, cut), out, &used, &ended))
 		for (size_t at = cut; at < tape.len && !ended; at += stride)
-			(void)feed_piece(&b, bytes_slice(tape, at, at + stride), out, &used, &ended);
+			(void)feed_piece(&b, bytes_slice(tape, at, at + stride), out, &used,
+			                 &ended);
 	if (!ended)
 		buf_put_text(out, "...");
 	else if (out->len == 0 || out->at[0] != '!')
@@ -56,7 +57,7 @@ feed(const struct http_head *head, uint64_t limit, struct bytes tape, size_t cut
 
 static void
 check_tape(const struct http_head *head, uint64_t limit, struct bytes tape, const char *wanted,
-	   const char *row)
+           const char *row)
 {
 	CLEANUP(buf_done) struct buf whole = { 0 }, single = { 0 };
 
@@ -100,7 +101,8 @@ static void
 test_chunks_are_joined(void)
 {
 	check_chunked("5\r\nhello\r\n0\r\n\r\nGET /", "hello+15");
-	check_chunked("1\r\na\r\n00002\r\nbc\r\nA\r\n0123456789\r\n000\r\n\r\n", "abc0123456789+39");
+	check_chunked("1\r\na\r\n00002\r\nbc\r\nA\r\n0123456789\r\n000\r\n\r\n",
+	              "abc0123456789+39");
 	check_chunked("0\r\n\r\n", "+5");
 	check_chunked("a;x=y;z=\"q\\\"\"\r\n0123456789\r\n0;last\r\n\r\n", "0123456789+37");
 	check_chunked("2\r\n\r\n\r\n0\r\n\r\n", "\r\n+12");
@@ -165,7 +167,8 @@ test_case_34_malformed_chunks_are_refused(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		check_chunked(bad[i], "!400");
-	check_tape(&CHUNKED, 1000, BYTES("1;a\0b\r\na\r\n0\r\n\r\n"), "!400", "NUL in an extension");
+	check_tape(&CHUNKED, 1000, BYTES("1;a\0b\r\na\r\n0\r\n\r\n"), "!400",
+	           "NUL in an extension");
 	check_tape(&CHUNKED, 1000, BYTES("0\r\nX: \0\r\n\r\n"), "!400", "NUL in a trailer");
 	/* Without its last CRLF the body never ends: what follows is not taken for a request. */
 	check_chunked("1\r\na\r\n0\r\n", "a...");
@@ -174,12 +177,14 @@ test_case_34_malformed_chunks_are_refused(void)
 static void
 test_case_37_chunk_sizes_cannot_overflow_the_limit(void)
 {
-	check_tape(&CHUNKED, UINT64_MAX, BYTES("fffffffffffffff\r\nx"), "x...", "15 digits are taken");
-	check_tape(&CHUNKED, 1000, BYTES("fffffffffffffff\r\nx"), "!413", "15 digits above the limit");
+	check_tape(&CHUNKED, UINT64_MAX, BYTES("fffffffffffffff\r\nx"), "x...",
+	           "15 digits are taken");
+	check_tape(&CHUNKED, 1000, BYTES("fffffffffffffff\r\nx"), "!413",
+	           "15 digits above the limit");
 	check_tape(&CHUNKED, UINT64_MAX, BYTES("0fffffffffffffff\r\nx"), "!400", "16 digits");
 	check_tape(&CHUNKED, 5, BYTES("5\r\nhello\r\n0\r\n\r\n"), "hello+15", "at the limit");
 	check_tape(&CHUNKED, 5, BYTES("3\r\nhel\r\n3\r\nlo!\r\n0\r\n\r\n"), "!413",
-		   "the second chunk passes the limit");
+	           "the second chunk passes the limit");
 	check_tape(&CHUNKED, 0, BYTES("1\r\na\r\n"), "!413", "nothing allowed");
 	check_tape(&CHUNKED, 0, BYTES("0\r\n\r\n"), "+5", "nothing allowed, nothing sent");
 }
@@ -234,11 +239,12 @@ test_case_52_a_compressed_body_is_passed_as_it_is(void)
 	static const struct http_head head = { .has_length = true, .content_length = 10 };
 
 	check_tape(&head, 10, BYTES("\x1f\x8b\x08\x01\x02\x03\x04\x05\x02\xff"),
-		   "\x1f\x8b\x08\x01\x02\x03\x04\x05\x02\xff+10", "gzip");
+	           "\x1f\x8b\x08\x01\x02\x03\x04\x05\x02\xff+10", "gzip");
 }
 
 TESTS(TEST(test_bodies_of_known_length), TEST(test_chunks_are_joined),
       TEST(test_case_34_malformed_chunks_are_refused),
       TEST(test_case_37_chunk_sizes_cannot_overflow_the_limit),
       TEST(test_extensions_and_trailers_are_bounded), TEST(test_small_chunks_are_no_attack),
-      TEST(test_a_failed_body_stays_failed), TEST(test_case_52_a_compressed_body_is_passed_as_it_is))
+      TEST(test_a_failed_body_stays_failed),
+      TEST(test_case_52_a_compressed_body_is_passed_as_it_is))

@@ -1,4 +1,5 @@
-/* test_field.c - the byte classes against the sets that RFC 9110 names, and the fast scan of values. */
+/* test_field.c - the byte classes against the sets that RFC 9110 names, and the fast scan of
+ * values. */
 #include "http/http_field.h"
 
 #include "test.h"

@@ -1,5 +1,6 @@
-/* test_head.c - request heads: each tape is fed whole, cut at every byte and one byte at a time, and the
- * answer must be the same. Tests that carry a case number show an attack of the project's list refused. */
+/* test_head.c - request heads: each tape is fed whole, cut at every byte and one byte at a time,
+ * and the answer must be the same. Tests that carry a case number show an attack of the project's
+ * list refused. */
 #include "http/http_head.h"
 
 #include "base/buf.h"
@@ -7,8 +8,9 @@
 #include "test.h"
 
 static const char *const method_names[HTTP_METHOD_COUNT] = {
-	[HTTP_GET] = "GET",     [HTTP_HEAD] = "HEAD",     [HTTP_POST] = "POST",       [HTTP_PUT] = "PUT",
-	[HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS",
+	[HTTP_GET] = "GET",         [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
+	[HTTP_PUT] = "PUT",         [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
+	[HTTP_OPTIONS] = "OPTIONS",
 };
 
 /* What the engine made of a tape, as text: the status of a refusal, "more", or the head. */
@@ -16,15 +18,16 @@ static void
 describe(const struct http_head *h, size_t len, struct buf *out)
 {
 	buf_printf(out, "%s %.*s ?%.*s@%.*s 1.%d%s%s%s", method_names[h->method], (int)h->path.len,
-		   (const char *)h->path.at, (int)h->query.len, (const char *)h->query.at, (int)h->host.len,
-		   h->host.at == NULL ? "" : (const char *)h->host.at, h->minor, h->keep_alive ? " keep" : "",
-		   h->is_chunked ? " chunked" : "", h->expect_continue ? " expect" : "");
+	           (const char *)h->path.at, (int)h->query.len, (const char *)h->query.at,
+	           (int)h->host.len, h->host.at == NULL ? "" : (const char *)h->host.at, h->minor,
+	           h->keep_alive ? " keep" : "", h->is_chunked ? " chunked" : "",
+	           h->expect_continue ? " expect" : "");
 	if (h->has_length)
 		buf_printf(out, " length=%llu", (unsigned long long)h->content_length);
 	for (size_t i = 0; i < h->field_count; i++)
 		buf_printf(out, " [%.*s|%.*s]", (int)h->fields[i].name.len,
-			   (const char *)h->fields[i].name.at, (int)h->fields[i].value.len,
-			   (const char *)h->fields[i].value.at);
+		           (const char *)h->fields[i].name.at, (int)h->fields[i].value.len,
+		           (const char *)h->fields[i].value.at);
 	buf_printf(out, " +%zu", len);
 }
 
@@ -38,14 +41,15 @@ feed(struct bytes in, size_t cut, size_t stride, struct buf *out)
 
 	for (size_t have = cut; have <= in.len;
 	     have = have < in.len && in.len - have < stride ? in.len : have + stride) {
-		/* An exact copy at a new place each time: nothing may be kept from the last one or read past
-		 * the end. */
+		/* An exact copy at a new place each time: nothing may be kept from the last one or
+		 * read past the end. */
 		uint8_t *copy = malloc(have + (have == 0));
 		if (copy == NULL)
 			abort();
 		if (have > 0)
 			memcpy(copy, in.at, have);
-		struct err e = http_head_parse((struct bytes){ copy, have }, &scanned, &h, &len, &step);
+		struct err e =
+			http_head_parse((struct bytes){ copy, have }, &scanned, &h, &len, &step);
 		if (failed(e))
 			buf_printf(out, "%u", e.code);
 		else if (step == STEP_DONE)
@@ -103,7 +107,8 @@ test_good_heads_are_read(void)
 	      "[content-length|12] +91");
 	check("PUT /x HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: Chunked\r\nExpect: "
 	      "100-Continue\r\n\r\n",
-	      "PUT /x ?@[::1]:80 1.1 keep chunked expect [Host|[::1]:80] [Transfer-Encoding|Chunked]"
+	      "PUT /x ?@[::1]:80 1.1 keep chunked expect [Host|[::1]:80] "
+	      "[Transfer-Encoding|Chunked]"
 	      " [Expect|100-Continue] +85");
 	check("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * ?@a 1.1 keep [Host|a] +31");
 	check("GET / HTTP/1.0\r\n\r\n", "GET / ?@ 1.0 +18");
@@ -116,15 +121,17 @@ test_good_heads_are_read(void)
 static void
 test_every_method_is_known_and_no_other(void)
 {
-	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
+	static const char *const methods[] = { "GET",   "HEAD",   "POST",   "PUT",
+		                               "PATCH", "DELETE", "OPTIONS" };
 	static const char *const others[] = { "CONNECT", "TRACE",    "get",      "GETS",
-					      "GE",      "PROPFIND", "M-SEARCH", "X" };
+		                              "GE",      "PROPFIND", "M-SEARCH", "X" };
 
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
 		char text[64], wanted[64];
 
 		snprintf(text, sizeof text, "%s / HTTP/1.1\r\nHost: a\r\n\r\n", methods[i]);
-		snprintf(wanted, sizeof wanted, "%s / ?@a 1.1 keep [Host|a] +%zu", methods[i], strlen(text));
+		snprintf(wanted, sizeof wanted, "%s / ?@a 1.1 keep [Host|a] +%zu", methods[i],
+		         strlen(text));
 		check(text, wanted);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
@@ -165,7 +172,8 @@ test_malformed_request_lines_are_refused(void)
 		"\x16\x03\x01 / HTTP/1.1\r\n",
 		"GET / HTTP/1.1\r\r\n",
 	};
-	static const char *const versions[] = { "HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/3.0", "HTTP/0.1" };
+	static const char *const versions[] = { "HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/3.0",
+		                                "HTTP/0.1" };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		CLEANUP(buf_done) struct buf text = { 0 };
@@ -282,9 +290,10 @@ test_case_37_length_arithmetic_is_checked(void)
 	check_fields("Content-Length: 9223372036854775808\r\n", "400");
 	check_fields("Content-Length: 4294967296000000000000000000000000000005\r\n", "400");
 	check_fields("Content-Length: 9223372036854775807\r\n",
-		     "GET / ?@a 1.1 keep length=9223372036854775807 [Host|a] "
-		     "[Content-Length|9223372036854775807] +64");
-	check_fields("Content-Length: 0\r\n", "GET / ?@a 1.1 keep length=0 [Host|a] [Content-Length|0] +46");
+	             "GET / ?@a 1.1 keep length=9223372036854775807 [Host|a] "
+	             "[Content-Length|9223372036854775807] +64");
+	check_fields("Content-Length: 0\r\n",
+	             "GET / ?@a 1.1 keep length=0 [Host|a] [Content-Length|0] +46");
 }
 
 static void
@@ -320,7 +329,8 @@ test_bytes_that_a_target_may_not_hold_are_refused(void)
 	check("GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "400");
 }
 
-/* Paths stay as sent: url.h is the one place that decodes, and what it refuses never reaches a match. */
+/* Paths stay as sent: url.h is the one place that decodes, and what it refuses never reaches a
+ * match. */
 static void
 test_case_43_the_path_is_not_rewritten(void)
 {
@@ -332,10 +342,9 @@ static void
 test_case_44_a_field_that_stands_twice_is_refused_by_its_reader(void)
 {
 	static struct http_head h;
-	struct bytes
-		in = BYTES(
-			"GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nX-Two: 1\r\nx-tWO: 2\r\nX-Empty:\r\n\r\n"),
-		value = { 0 };
+	struct bytes in = BYTES("GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nX-Two: 1\r\nx-tWO: "
+	                        "2\r\nX-Empty:\r\n\r\n"),
+		     value = { 0 };
 	size_t scanned = 0, len;
 	enum step step;
 
@@ -344,7 +353,8 @@ test_case_44_a_field_that_stands_twice_is_refused_by_its_reader(void)
 	CHECK(http_field_single(&h, "X-Two", &value).code == HTTP_BAD && bytes_is(value, "1"));
 	value = (struct bytes){ 0 };
 	CHECK(!failed(http_field_single(&h, "X-Three", &value)) && value.at == NULL);
-	CHECK(!failed(http_field_single(&h, "X-Empty", &value)) && value.at != NULL && value.len == 0);
+	CHECK(!failed(http_field_single(&h, "X-Empty", &value)) && value.at != NULL &&
+	      value.len == 0);
 }
 
 static void
@@ -386,7 +396,7 @@ test_case_45_host_is_one_well_formed_authority(void)
 		"Host: [v1.a]\r\n",
 	};
 	static const char *const good[] = { "a",     "A.Example.",        "127.0.0.1:1", "a:65535",
-					    "[::1]", "[2001:db8::1]:443", "a_b-c" };
+		                            "[::1]", "[2001:db8::1]:443", "a_b-c" };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		CLEANUP(buf_done) struct buf text = { 0 };
@@ -398,8 +408,8 @@ test_case_45_host_is_one_well_formed_authority(void)
 		char text[128], wanted[128];
 
 		snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", good[i]);
-		snprintf(wanted, sizeof wanted, "GET / ?@%s 1.1 keep [Host|%s] +%zu", good[i], good[i],
-			 strlen(text));
+		snprintf(wanted, sizeof wanted, "GET / ?@%s 1.1 keep [Host|%s] +%zu", good[i],
+		         good[i], strlen(text));
 		check(text, wanted);
 	}
 }
@@ -426,18 +436,19 @@ test_case_46_connect_is_off_and_upgrade_is_only_a_field(void)
 {
 	check("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", "501");
 	check_fields("Connection: Upgrade\r\nUpgrade: h2c\r\n",
-		     "GET / ?@a 1.1 keep [Host|a] [Connection|Upgrade] [Upgrade|h2c] +62");
+	             "GET / ?@a 1.1 keep [Host|a] [Connection|Upgrade] [Upgrade|h2c] +62");
 }
 
 static void
 test_case_51_expect_is_100_continue_or_417(void)
 {
 	check_fields("Expect: 100-continue\r\n",
-		     "GET / ?@a 1.1 keep expect [Host|a] [Expect|100-continue] +49");
+	             "GET / ?@a 1.1 keep expect [Host|a] [Expect|100-continue] +49");
 	check_fields("Expect: 200-ok\r\n", "417");
 	check_fields("Expect:\r\n", "417");
 	check_fields("Expect: 100-continue, x\r\n", "417");
-	check("POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n", "POST / ?@ 1.0 [Expect|100-continue] +41");
+	check("POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
+	      "POST / ?@ 1.0 [Expect|100-continue] +41");
 }
 
 static void
@@ -445,18 +456,22 @@ test_case_52_no_transfer_coding_can_hide_a_compressed_body(void)
 {
 	check_fields("Transfer-Encoding: gzip, chunked\r\n", "400");
 	check_fields("Transfer-Encoding: deflate\r\n", "400");
-	/* A content coding is the data's own: the frontend sees it and refuses what it does not decode. */
-	check_fields("Content-Encoding: gzip\r\n", "GET / ?@a 1.1 keep [Host|a] [Content-Encoding|gzip] +51");
+	/* A content coding is the data's own: the frontend sees it and refuses what it does not
+	 * decode. */
+	check_fields("Content-Encoding: gzip\r\n",
+	             "GET / ?@a 1.1 keep [Host|a] [Content-Encoding|gzip] +51");
 }
 
 static void
 test_connection_options_are_tokens(void)
 {
 	check_fields("Connection: close\r\n", "GET / ?@a 1.1 [Host|a] [Connection|close] +46");
-	check_fields("Connection: x,, CLOSE ,\r\n", "GET / ?@a 1.1 [Host|a] [Connection|x,, CLOSE ,] +52");
+	check_fields("Connection: x,, CLOSE ,\r\n",
+	             "GET / ?@a 1.1 [Host|a] [Connection|x,, CLOSE ,] +52");
 	check_fields("Connection: keep-alive\r\nConnection: close\r\n",
-		     "GET / ?@a 1.1 [Host|a] [Connection|keep-alive] [Connection|close] +70");
-	check_fields("Connection: closed\r\n", "GET / ?@a 1.1 keep [Host|a] [Connection|closed] +47");
+	             "GET / ?@a 1.1 [Host|a] [Connection|keep-alive] [Connection|close] +70");
+	check_fields("Connection: closed\r\n",
+	             "GET / ?@a 1.1 keep [Host|a] [Connection|closed] +47");
 	check_fields("Connection: close keep-alive\r\n", "400");
 	check_fields("Connection: \"close\"\r\n", "400");
 	check("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
@@ -539,8 +554,8 @@ static void
 test_pipelined_heads_are_taken_one_by_one(void)
 {
 	static struct http_head h;
-	struct bytes in =
-		BYTES("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: b\r\n\r\nGET /3 HT");
+	struct bytes in = BYTES(
+		"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: b\r\n\r\nGET /3 HT");
 	size_t scanned = 0, len = 0;
 	enum step step;
 
@@ -555,11 +570,15 @@ test_pipelined_heads_are_taken_one_by_one(void)
 }
 
 TESTS(TEST(test_good_heads_are_read), TEST(test_every_method_is_known_and_no_other),
-      TEST(test_malformed_request_lines_are_refused), TEST(test_case_33_ambiguous_lengths_are_refused),
-      TEST(test_case_35_bare_line_ends_and_folds_are_refused), TEST(test_case_36_empty_field_name_is_refused),
-      TEST(test_case_37_length_arithmetic_is_checked), TEST(test_case_38_names_with_underscores_are_refused),
+      TEST(test_malformed_request_lines_are_refused),
+      TEST(test_case_33_ambiguous_lengths_are_refused),
+      TEST(test_case_35_bare_line_ends_and_folds_are_refused),
+      TEST(test_case_36_empty_field_name_is_refused),
+      TEST(test_case_37_length_arithmetic_is_checked),
+      TEST(test_case_38_names_with_underscores_are_refused),
       TEST(test_case_42_fragment_in_target_is_refused),
-      TEST(test_bytes_that_a_target_may_not_hold_are_refused), TEST(test_case_43_the_path_is_not_rewritten),
+      TEST(test_bytes_that_a_target_may_not_hold_are_refused),
+      TEST(test_case_43_the_path_is_not_rewritten),
       TEST(test_case_44_a_field_that_stands_twice_is_refused_by_its_reader),
       TEST(test_case_45_host_is_one_well_formed_authority),
       TEST(test_case_45_absolute_form_must_agree_with_host),

@@ -1,5 +1,6 @@
-/* test_llhttp.c - the strict request cases of llhttp, each fed as a whole connection: message after message.
- * What llhttp refuses is refused; what it accepts is accepted, or listed below with the reason. */
+/* test_llhttp.c - the strict request cases of llhttp, each fed as a whole connection: message after
+ * message. What llhttp refuses is refused; what it accepts is accepted, or listed below with the
+ * reason. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/macros.h"
@@ -19,7 +20,8 @@ static const struct {
 	{ "llhttp-connection-018", "Upgrade, as above" },
 	{ "llhttp-connection-019", "Upgrade, as above" },
 	{ "llhttp-connection-020", "Upgrade, as above" },
-	{ "llhttp-content-length-021", "leading zeros in Content-Length, which some readers take for octal" },
+	{ "llhttp-content-length-021",
+	  "leading zeros in Content-Length, which some readers take for octal" },
 	{ "llhttp-content-length-022", "leading zeros in Content-Length" },
 	{ "llhttp-method-076", "a method we do not serve" },
 	{ "llhttp-method-080", "a method we do not serve" },
@@ -50,7 +52,8 @@ find_reason(const char *id)
 	return NULL;
 }
 
-/* The tapes are mostly HTTP/1.1 without Host, which would hide why they are refused: it is put in. */
+/* The tapes are mostly HTTP/1.1 without Host, which would hide why they are refused: it is put in.
+ */
 static void
 insert_host(struct buf *tape, size_t at, struct http_head *h)
 {
@@ -61,7 +64,8 @@ insert_host(struct buf *tape, size_t at, struct http_head *h)
 	buf_put_text(&rest, "Host: ");
 	buf_put(&rest, authority);
 	buf_put_text(&rest, "\r\n");
-	size_t line_end = at + bytes_find(bytes_slice(buf_bytes(tape), at + 2, tape->len), '\n') + 3;
+	size_t line_end =
+		at + bytes_find(bytes_slice(buf_bytes(tape), at + 2, tape->len), '\n') + 3;
 
 	buf_put(&rest, bytes_slice(buf_bytes(tape), line_end, tape->len));
 	tape->len = line_end;
@@ -92,8 +96,8 @@ run_connection(struct buf *tape, size_t *messages)
 	for (size_t at = 0; at < tape->len;) {
 		size_t scanned = 0, len = 0;
 		enum step step;
-		struct err e = http_head_parse(bytes_slice(buf_bytes(tape), at, tape->len), &scanned, &h,
-					       &len, &step);
+		struct err e = http_head_parse(bytes_slice(buf_bytes(tape), at, tape->len),
+		                               &scanned, &h, &len, &step);
 
 		if (failed(e) && strcmp(e.why, "Host is missing") == 0) {
 			insert_host(tape, at, &h);
@@ -135,7 +139,8 @@ check_case(const struct json *v)
 	char name[64];
 	size_t messages = 0;
 
-	CHECK(json_string(json_member(v, "id"), &id) && json_string(json_member(v, "raw_hex"), &hex) &&
+	CHECK(json_string(json_member(v, "id"), &id) &&
+	      json_string(json_member(v, "raw_hex"), &hex) &&
 	      json_string(json_member(v, "expect"), &expected));
 	snprintf(name, sizeof name, "%.*s", (int)id.len, (const char *)id.at);
 	CHECK_ROW(put_unhexed(&tape, hex), name);
@@ -149,8 +154,8 @@ check_case(const struct json *v)
 	}
 	CHECK_ROW(find_reason(name) != NULL, name);
 	if (find_reason(name) == NULL)
-		printf("#   expected %.*s, got %s %zu\n", (int)expected.len, (const char *)expected.at,
-		       failed(e) ? e.why : "ok", messages);
+		printf("#   expected %.*s, got %s %zu\n", (int)expected.len,
+		       (const char *)expected.at, failed(e) ? e.why : "ok", messages);
 }
 
 static void

@@ -17,9 +17,9 @@ test_a_reply_is_written_to_the_byte(void)
 	http_reply_close(&out);
 	http_reply_end(&out);
 	CHECK(!failed(buf_check(&out)));
-	CHECK(bytes_is(buf_bytes(&out),
-		       "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-		       "Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"));
+	CHECK(bytes_is(buf_bytes(&out), "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+	                                "Content-Type: application/json\r\nContent-Length: "
+	                                "2\r\nConnection: close\r\n\r\n"));
 }
 
 static void
@@ -34,8 +34,9 @@ test_chunks_are_framed_and_empty_data_does_not_end_the_body(void)
 	http_reply_chunk(&out, (struct bytes){ 0 });
 	http_reply_chunk(&out, BYTES("y"));
 	http_reply_last_chunk(&out);
-	CHECK(bytes_is(buf_bytes(&out), "HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n"
-					"11\r\n0123456789abcdefX\r\n1\r\ny\r\n0\r\n\r\n"));
+	CHECK(bytes_is(buf_bytes(&out),
+	               "HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+	               "11\r\n0123456789abcdefX\r\n1\r\ny\r\n0\r\n\r\n"));
 }
 
 static bool
@@ -50,7 +51,8 @@ field_is_refused(const char *name, struct bytes value)
 static void
 test_case_48_response_splitting_is_refused(void)
 {
-	CHECK(field_is_refused("X", BYTES("a\r\nSet-Cookie: x")) && field_is_refused("X", BYTES("a\rb")));
+	CHECK(field_is_refused("X", BYTES("a\r\nSet-Cookie: x")) &&
+	      field_is_refused("X", BYTES("a\rb")));
 	CHECK(field_is_refused("X", BYTES("a\nb")) && field_is_refused("X", BYTES("a\0b")));
 	CHECK(field_is_refused("X", BYTES("a\x7f")) && field_is_refused("X", BYTES("\x1b[0m")));
 	CHECK(field_is_refused("X\r\nY", BYTES("a")) && field_is_refused("X:", BYTES("a")));
@@ -92,8 +94,8 @@ test_dates_agree_with_the_c_library(void)
 		gmtime_r(&seconds, &tm);
 		/* The year by hand: strftime() does not pad it. */
 		strftime(date, sizeof date, "%a, %d %b", &tm);
-		snprintf(wanted, sizeof wanted, "%s %04d %02d:%02d:%02d GMT", date, tm.tm_year + 1900,
-			 tm.tm_hour, tm.tm_min, tm.tm_sec);
+		snprintf(wanted, sizeof wanted, "%s %04d %02d:%02d:%02d GMT", date,
+		         tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 		CHECK_ROW(bytes_is(buf_bytes(&out), wanted), wanted);
 	}
 }

@@ -1,4 +1,5 @@
-/* test_target.c - addresses in brackets, against the C library's reader; the engine itself may not call it.
+/* test_target.c - addresses in brackets, against the C library's reader; the engine itself may not
+ * call it.
  */
 #include "http/http_target.h"
 
@@ -16,22 +17,25 @@ check_address(const char *address)
 	struct in6_addr parsed;
 
 	snprintf(authority, sizeof authority, "[%s]", address);
-	CHECK_ROW(http_authority_is(bytes_text(authority)) == (inet_pton(AF_INET6, address, &parsed) == 1),
-		  address);
+	CHECK_ROW(http_authority_is(bytes_text(authority)) ==
+	                  (inet_pton(AF_INET6, address, &parsed) == 1),
+	          address);
 }
 
 static void
 test_ipv6_addresses_are_those_of_the_c_library(void)
 {
-	static const char *const pieces[] = { "1",      ":",    "::", "ab:", "10.0.0.1", ":2",
-					      "1:2:3:", "ffff", ".",  "g",   "0:0:",     "256.1.1.1" };
+	static const char *const pieces[] = {
+		"1",      ":",    "::", "ab:", "10.0.0.1", ":2",
+		"1:2:3:", "ffff", ".",  "g",   "0:0:",     "256.1.1.1"
+	};
 	uint64_t seed = 88172645463325252u;
 
 	for (unsigned i = 0; i < 12 * 12 * 12; i++) {
 		char address[64];
 
 		snprintf(address, sizeof address, "%s%s%s", pieces[i % 12], pieces[i / 12 % 12],
-			 pieces[i / 144]);
+		         pieces[i / 144]);
 		check_address(address);
 	}
 	for (unsigned i = 0; i < 200000; i++) {
@@ -52,13 +56,14 @@ test_ipv6_addresses_are_those_of_the_c_library(void)
 
 				for (unsigned k = 0; k < groups; k++)
 					buf_printf(&address, "%s%x",
-						   k == 0     ? (gap == 0 ? "::" : "")
-						   : k == gap ? "::"
-							      : ":",
-						   k * 0x111);
-				buf_put_text(&address, tail ? (gap == groups ? "::1.2.3.4" : ":1.2.3.4")
-						       : gap == groups ? "::"
-								       : "");
+					           k == 0     ? (gap == 0 ? "::" : "")
+					           : k == gap ? "::"
+					                      : ":",
+					           k * 0x111);
+				buf_put_text(&address,
+				             tail ? (gap == groups ? "::1.2.3.4" : ":1.2.3.4")
+				             : gap == groups ? "::"
+				                             : "");
 				buf_put_u8(&address, 0);
 				check_address((const char *)address.at);
 			}

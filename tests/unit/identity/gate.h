@@ -1,5 +1,5 @@
-/* gate.h - what the tests of issuers share: an issuer with keys of our own, and tokens signed with any
- * header and any claims, which no honest signer would make. */
+/* gate.h - what the tests of issuers share: an issuer with keys of our own, and tokens signed with
+ * any header and any claims, which no honest signer would make. */
 #ifndef GATE_H
 #define GATE_H
 
@@ -12,7 +12,8 @@
 
 enum { NOW = 1760000000, LEEWAY = 30, ROLE_READER = 1, ROLE_ADMIN = 2 };
 
-/* Two issuers: `idp` with our keys, and `other`, whose keys never come unless a test brings them. */
+/* Two issuers: `idp` with our keys, and `other`, whose keys never come unless a test brings them.
+ */
 struct gate {
 	struct issuer_settings issuers[2];
 	struct grant_source sources[5];
@@ -62,13 +63,13 @@ static inline void
 gate_settings(struct gate *g)
 {
 	g->issuers[0] = (struct issuer_settings){ .name = "idp",
-						  .type = ISSUER_OIDC,
-						  .issuer = "https://idp.test/",
-						  .audience = gate_audience,
-						  .audience_count = 1,
-						  .algorithms = ALG_RS256 | ALG_ES256,
-						  .roles_claim = "roles",
-						  .leeway_s = LEEWAY };
+		                                  .type = ISSUER_OIDC,
+		                                  .issuer = "https://idp.test/",
+		                                  .audience = gate_audience,
+		                                  .audience_count = 1,
+		                                  .algorithms = ALG_RS256 | ALG_ES256,
+		                                  .roles_claim = "roles",
+		                                  .leeway_s = LEEWAY };
 	g->issuers[1] = g->issuers[0];
 	g->issuers[1].name = "other";
 	g->issuers[1].issuer = "https://other.test/";
@@ -79,11 +80,11 @@ gate_settings(struct gate *g)
 	g->sources[3] = (struct grant_source){ 0, "admin" };
 	g->sources[4] = (struct grant_source){ 1, "book-admins" };
 	g->roles[0] = (struct role_settings){ .name = "reader",
-					      .granted_by = &g->sources[0],
-					      .granted_by_count = 3 };
+		                              .granted_by = &g->sources[0],
+		                              .granted_by_count = 3 };
 	g->roles[1] = (struct role_settings){ .name = "admin",
-					      .granted_by = &g->sources[3],
-					      .granted_by_count = 2 };
+		                              .granted_by = &g->sources[3],
+		                              .granted_by_count = 2 };
 	g->settings = (struct settings){
 		.issuers = g->issuers, .issuer_count = 2, .roles = g->roles, .role_count = 2
 	};
@@ -176,7 +177,8 @@ gate_accepts(struct gate *g, const char *header, const char *claims)
 }
 
 #define HEADER "{\"alg\":\"ES256\"}"
-#define CLAIMS(more)                                                                                         \
-	"{\"iss\":\"https://idp.test/\",\"aud\":\"api://books\",\"sub\":\"u\",\"exp\":1760000900" more "}"
+#define CLAIMS(more)                                                                               \
+	"{\"iss\":\"https://idp.test/\",\"aud\":\"api://"                                          \
+	"books\",\"sub\":\"u\",\"exp\":1760000900" more "}"
 
 #endif

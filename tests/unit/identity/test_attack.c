@@ -1,5 +1,6 @@
-/* test_attack.c - the attack cases on tokens, by the numbers of the threat list, each with a token that is
- * right in everything else and signed with the issuer's own key wherever that is possible. */
+/* test_attack.c - the attack cases on tokens, by the numbers of the threat list, each with a token
+ * that is right in everything else and signed with the issuer's own key wherever that is possible.
+ */
 #include "gate.h"
 
 #include "format/base64.h"
@@ -17,7 +18,9 @@ test_honest_token_is_accepted(void)
 static void
 test_case_01_alg_none_is_refused(void)
 {
-	static const char *const spellings[] = { "none", "None", "NONE", "nOnE", "none ", "", "null" };
+	static const char *const spellings[] = {
+		"none", "None", "NONE", "nOnE", "none ", "", "null"
+	};
 	static const char *const signatures[] = { ".", ".AAAA", "" };
 	struct gate g CLEANUP(gate_done);
 
@@ -26,7 +29,8 @@ test_case_01_alg_none_is_refused(void)
 		struct buf token CLEANUP(buf_done) = { 0 };
 		char header[64];
 
-		snprintf(header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", spellings[i / 3]);
+		snprintf(header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
+		         spellings[i / 3]);
 		put_unsigned_token(&token, header, CLAIMS(",\"roles\":[\"admin\"]"));
 		buf_put_text(&token, signatures[i % 3]);
 		CHECK_ROW(!gate_identify(&g, buf_bytes(&token), NOW, false), header);
@@ -54,23 +58,26 @@ test_case_02_hmac_with_the_public_key_is_refused(void)
 		snprintf(header, sizeof header, "{\"alg\":\"%s\"}", names[i]);
 		put_unsigned_token(&token, header, CLAIMS(",\"roles\":[\"admin\"]"));
 		CHECK(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret.at, secret.len, token.at,
-				token.len, mac, sizeof mac, &len) != NULL);
+		                token.len, mac, sizeof mac, &len) != NULL);
 		buf_put_u8(&token, '.');
 		base64url_put(&token, (struct bytes){ mac, len });
 		CHECK_ROW(!gate_identify(&g, buf_bytes(&token), NOW, false), header);
 		CHECK_ROW(g.report.failed == JWT_ALGORITHM, header);
 	}
-	struct jwks *set CLEANUP(set_drop) = set_of_text("{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}]}");
+	struct jwks *set CLEANUP(set_drop) =
+		set_of_text("{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}]}");
 	CHECK(set != NULL && jwks_count(set) == 0);
 }
 
-/* 0, n, n - 1 and 2^256 - 1 in every pair: only (n - 1, n - 1) is in range, and that is not ours. */
+/* 0, n, n - 1 and 2^256 - 1 in every pair: only (n - 1, n - 1) is in range, and that is not ours.
+ */
 static void
 test_case_03_degenerate_ecdsa_signatures_are_refused(void)
 {
-	static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
-					   0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
-					   0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+	static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+		                           0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		                           0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+		                           0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
 	uint8_t numbers[5][32] = { { 0 }, { 0 }, { 0 }, { [31] = 1 } };
 	struct gate g CLEANUP(gate_done);
 
@@ -114,8 +121,9 @@ test_case_04_der_and_longer_signatures_are_refused(void)
 		put_unsigned_token(&good, HEADER, CLAIMS(""));
 		size_t text_len = good.len;
 		sign_es256(&good, g.es256_raw, false);
-		CHECK(!failed(base64url_decode(bytes_slice(buf_bytes(&good), text_len + 1, good.len), sig,
-					       sizeof sig, &len)));
+		CHECK(!failed(
+			base64url_decode(bytes_slice(buf_bytes(&good), text_len + 1, good.len), sig,
+		                         sizeof sig, &len)));
 		buf_put(&token, bytes_slice(buf_bytes(&good), 0, text_len + 1));
 		base64url_put(&token, (struct bytes){ sig, (size_t)((int)len + extra) });
 		CHECK(gate_identify(&g, buf_bytes(&token), NOW, false) == (extra == 0));
@@ -181,17 +189,20 @@ test_case_06_keys_in_the_token_are_never_used(void)
 		struct buf token CLEANUP(buf_done) = { 0 };
 
 		if (i == 0)
-			snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"jwk\":%.*s}", (int)jwk.len,
-				 (char *)jwk.at);
+			snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"jwk\":%.*s}",
+			         (int)jwk.len, (char *)jwk.at);
 		else if (i == 1)
-			snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"jwk\":%.*s}",
-				 kid, (int)jwk.len, (char *)jwk.at);
-		else
 			snprintf(header, sizeof header,
-				 "{\"alg\":\"ES256\",\"kid\":\"%s\",\"%s\":\"http://127.0.0.1:9/\"}", kid,
-				 i == 2   ? "jku"
-				 : i == 3 ? "x5u"
-					  : "x5c");
+			         "{\"alg\":\"ES256\",\"kid\":\"%s\",\"jwk\":%.*s}", kid,
+			         (int)jwk.len, (char *)jwk.at);
+		else
+			snprintf(
+				header, sizeof header,
+				"{\"alg\":\"ES256\",\"kid\":\"%s\",\"%s\":\"http://127.0.0.1:9/\"}",
+				kid,
+				i == 2   ? "jku"
+				: i == 3 ? "x5u"
+					 : "x5c");
 		put_unsigned_token(&token, header, CLAIMS(",\"roles\":[\"admin\"]"));
 		sign_es256(&token, evil_raw, false);
 		CHECK_ROW(!gate_identify(&g, buf_bytes(&token), NOW, false), header);
@@ -233,9 +244,10 @@ test_case_08_encrypted_tokens_are_refused(void)
 	struct gate g CLEANUP(gate_done);
 
 	gate_init(&g);
-	CHECK(!gate_identify(&g,
-			     BYTES("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiemlwIjoiREVGIn0..AAAA.AAAA.AAAA"),
-			     NOW, false));
+	CHECK(!gate_identify(
+		&g,
+		BYTES("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiemlwIjoiREVGIn0..AAAA.AAAA.AAAA"),
+		NOW, false));
 	CHECK(g.report.failed == JWT_FORM && g.error.kind == ERR_IDENTITY);
 }
 
@@ -249,11 +261,14 @@ test_case_09_many_dots_and_giant_tokens_are_refused(void)
 	gate_init(&g);
 	for (size_t i = 0; i < len; i++)
 		text[i] = '.';
-	CHECK(!gate_identify(&g, (struct bytes){ text, 100000 }, NOW, false) && g.report.failed == JWT_FORM);
+	CHECK(!gate_identify(&g, (struct bytes){ text, 100000 }, NOW, false) &&
+	      g.report.failed == JWT_FORM);
 	memset(text, 'A', len);
 	text[10] = text[20] = '.';
-	CHECK(!gate_identify(&g, (struct bytes){ text, len }, NOW, false) && g.report.failed == JWT_FORM);
-	CHECK(!gate_identify(&g, (struct bytes){ NULL, 0 }, NOW, false) && g.report.failed == JWT_FORM);
+	CHECK(!gate_identify(&g, (struct bytes){ text, len }, NOW, false) &&
+	      g.report.failed == JWT_FORM);
+	CHECK(!gate_identify(&g, (struct bytes){ NULL, 0 }, NOW, false) &&
+	      g.report.failed == JWT_FORM);
 	CHECK(!gate_identify(&g, BYTES(".."), NOW, false));
 	free(text);
 }
@@ -280,11 +295,13 @@ test_case_12_issuer_is_compared_byte_for_byte(void)
 		char claims[256];
 
 		snprintf(claims, sizeof claims,
-			 "{\"iss\":%s,\"aud\":\"api://books\",\"sub\":\"u\",\"exp\":1760000900}", rows[i]);
+		         "{\"iss\":%s,\"aud\":\"api://books\",\"sub\":\"u\",\"exp\":1760000900}",
+		         rows[i]);
 		CHECK_ROW(!gate_accepts(&g, HEADER, claims), claims);
 		CHECK_ROW(g.report.failed == JWT_ISSUER && g.error.kind == ERR_IDENTITY, claims);
 	}
-	CHECK(!gate_accepts(&g, HEADER, "{\"aud\":\"api://books\",\"sub\":\"u\",\"exp\":1760000900}"));
+	CHECK(!gate_accepts(&g, HEADER,
+	                    "{\"aud\":\"api://books\",\"sub\":\"u\",\"exp\":1760000900}"));
 	CHECK(gate_accepts(&g, HEADER, CLAIMS("")));
 }
 
@@ -294,11 +311,12 @@ test_case_13_audience_must_be_ours(void)
 	struct gate g CLEANUP(gate_done);
 
 	gate_init(&g);
-	CHECK(!gate_accepts(
-		&g, HEADER,
-		"{\"iss\":\"https://idp.test/\",\"aud\":\"api://book\",\"sub\":\"u\",\"exp\":1760000900}"));
+	CHECK(!gate_accepts(&g, HEADER,
+	                    "{\"iss\":\"https://idp.test/\",\"aud\":\"api://"
+	                    "book\",\"sub\":\"u\",\"exp\":1760000900}"));
 	CHECK(g.report.failed == JWT_AUDIENCE);
-	CHECK(!gate_accepts(&g, HEADER, "{\"iss\":\"https://idp.test/\",\"sub\":\"u\",\"exp\":1760000900}"));
+	CHECK(!gate_accepts(&g, HEADER,
+	                    "{\"iss\":\"https://idp.test/\",\"sub\":\"u\",\"exp\":1760000900}"));
 	CHECK(g.report.failed == JWT_AUDIENCE);
 }
 
@@ -309,8 +327,9 @@ test_case_14_json_serialisation_is_refused(void)
 	struct buf token CLEANUP(buf_done) = { 0 };
 
 	gate_init(&g);
-	CHECK(!gate_identify(&g, BYTES("{\"payload\":\"e30\",\"protected\":\"e30\",\"signature\":\"AA\"}"),
-			     NOW, false));
+	CHECK(!gate_identify(
+		&g, BYTES("{\"payload\":\"e30\",\"protected\":\"e30\",\"signature\":\"AA\"}"), NOW,
+		false));
 	CHECK(g.report.failed == JWT_FORM);
 	/* CVE-2022-39227: a compact token that is a JSON text as well. */
 	put_unsigned_token(&token, HEADER, CLAIMS(""));
@@ -335,7 +354,8 @@ test_case_15_duplicate_members_are_refused(void)
 	CHECK(g.report.failed == JWT_HEADER);
 	CHECK(!gate_accepts(&g, HEADER, CLAIMS(",\"roles\":[\"reader\"],\"roles\":[\"admin\"]")));
 	CHECK(g.report.failed == JWT_ISSUER); /* such claims are no claims */
-	CHECK(!gate_accepts(&g, HEADER, CLAIMS(",\"roles\":[\"reader\"],\"r\\u006fles\":[\"admin\"]")));
+	CHECK(!gate_accepts(&g, HEADER,
+	                    CLAIMS(",\"roles\":[\"reader\"],\"r\\u006fles\":[\"admin\"]")));
 }
 
 static void
@@ -347,7 +367,8 @@ test_case_16_leeway_is_exact_at_both_ends(void)
 	gate_init(&g);
 	put_unsigned_token(&token, HEADER, CLAIMS(",\"nbf\":1760000000,\"iat\":1760000000"));
 	sign_es256(&token, g.es256_raw, false);
-	for (int again = 0; again < 2; again++) { /* verified, then from the cache: the same answers */
+	for (int again = 0; again < 2;
+	     again++) { /* verified, then from the cache: the same answers */
 		CHECK(!gate_identify(&g, buf_bytes(&token), NOW - LEEWAY - 1, false));
 		CHECK(g.report.failed == JWT_NOT_BEFORE);
 		CHECK(gate_identify(&g, buf_bytes(&token), NOW - LEEWAY, false));
@@ -389,14 +410,16 @@ test_case_18_token_of_another_tenant_is_refused(void)
 	CHECK(!gate_accepts(&g, HEADER, CLAIMS("")));
 }
 
-/* There is no rule by e-mail: an address grants what it grants as a value of the roles claim, nothing. */
+/* There is no rule by e-mail: an address grants what it grants as a value of the roles claim,
+ * nothing. */
 static void
 test_case_19_email_is_no_role(void)
 {
 	struct gate g CLEANUP(gate_done);
 
 	gate_init(&g);
-	CHECK(gate_accepts(&g, HEADER, CLAIMS(",\"email\":\"admin@evil@corp\",\"email_verified\":true")));
+	CHECK(gate_accepts(&g, HEADER,
+	                   CLAIMS(",\"email\":\"admin@evil@corp\",\"email_verified\":true")));
 	CHECK(g.got_roles == 0);
 }
 
@@ -410,7 +433,8 @@ test_case_20_principal_ends_with_its_token(void)
 	gate_init(&g);
 	put_unsigned_token(&token, HEADER, CLAIMS(""));
 	sign_es256(&token, g.es256_raw, false);
-	CHECK(!failed(issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &p, &g.report)));
+	CHECK(!failed(
+		issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &p, &g.report)));
 	CHECK(principal_expires(p) == 1760000900);
 	principal_release(p);
 	CHECK(!gate_identify(&g, buf_bytes(&token), NOW + 3600, false));
@@ -420,7 +444,8 @@ test_case_20_principal_ends_with_its_token(void)
 static void
 test_case_21_second_spelling_of_a_token_is_refused(void)
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	struct gate g CLEANUP(gate_done);
 	struct buf token CLEANUP(buf_done) = { 0 };
 
@@ -465,13 +490,16 @@ test_case_22_cached_token_ends_with_its_keys(void)
 TESTS(TEST(test_honest_token_is_accepted), TEST(test_case_01_alg_none_is_refused),
       TEST(test_case_02_hmac_with_the_public_key_is_refused),
       TEST(test_case_03_degenerate_ecdsa_signatures_are_refused),
-      TEST(test_case_04_der_and_longer_signatures_are_refused), TEST(test_case_05_hostile_kids_find_no_key),
-      TEST(test_case_06_keys_in_the_token_are_never_used), TEST(test_case_07_crit_and_b64_are_refused),
-      TEST(test_case_08_encrypted_tokens_are_refused),
+      TEST(test_case_04_der_and_longer_signatures_are_refused),
+      TEST(test_case_05_hostile_kids_find_no_key),
+      TEST(test_case_06_keys_in_the_token_are_never_used),
+      TEST(test_case_07_crit_and_b64_are_refused), TEST(test_case_08_encrypted_tokens_are_refused),
       TEST(test_case_09_many_dots_and_giant_tokens_are_refused),
       TEST(test_case_12_issuer_is_compared_byte_for_byte), TEST(test_case_13_audience_must_be_ours),
-      TEST(test_case_14_json_serialisation_is_refused), TEST(test_case_15_duplicate_members_are_refused),
-      TEST(test_case_16_leeway_is_exact_at_both_ends), TEST(test_case_17_other_kinds_of_token_are_refused),
+      TEST(test_case_14_json_serialisation_is_refused),
+      TEST(test_case_15_duplicate_members_are_refused),
+      TEST(test_case_16_leeway_is_exact_at_both_ends),
+      TEST(test_case_17_other_kinds_of_token_are_refused),
       TEST(test_case_18_token_of_another_tenant_is_refused), TEST(test_case_19_email_is_no_role),
       TEST(test_case_20_principal_ends_with_its_token),
       TEST(test_case_21_second_spelling_of_a_token_is_refused),

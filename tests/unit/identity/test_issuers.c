@@ -24,8 +24,8 @@ start_corpus_gate(struct gate *g, struct vectors *context, struct vectors *keys)
 	g->issuers[0].issuer = arena_text(&context->arena, member_text(context->root, "issuer"));
 	g->issuers[0].tenant = arena_text(&context->arena, member_text(context->root, "tenant"));
 	g->issuers[0].audience = audience;
-	g->issuers[0].algorithms =
-		ALG_RS256 | ALG_RS384 | ALG_RS512 | ALG_PS256 | ALG_ES256 | ALG_ES384 | ALG_ES512 | ALG_EDDSA;
+	g->issuers[0].algorithms = ALG_RS256 | ALG_RS384 | ALG_RS512 | ALG_PS256 | ALG_ES256 |
+	                           ALG_ES384 | ALG_ES512 | ALG_EDDSA;
 	g->settings.issuer_count = 1;
 	CHECK(!failed(issuers_new(&g->settings, &g->list)));
 
@@ -42,7 +42,7 @@ check_corpus_case(struct gate *g, const struct json *row)
 	char id[64];
 
 	snprintf(id, sizeof id, "%.*s", (int)member_text(row, "id").len,
-		 (const char *)member_text(row, "id").at);
+	         (const char *)member_text(row, "id").at);
 	for (int again = 0; again < 3; again++) { /* again from the cache, and with a full report */
 		bool accepted = gate_identify(g, token, NOW, again == 2);
 
@@ -50,9 +50,10 @@ check_corpus_case(struct gate *g, const struct json *row)
 			CHECK_ROW(accepted && g->got_roles == ROLE_READER, id);
 		else if (bytes_is(expect, "reject"))
 			CHECK_ROW(!accepted && g->error.kind == ERR_IDENTITY &&
-					  g->report.failed != JWT_CHECK_COUNT && g->report.why != NULL &&
-					  g->error.code == g->report.failed,
-				  id);
+			                  g->report.failed != JWT_CHECK_COUNT &&
+			                  g->report.why != NULL &&
+			                  g->error.code == g->report.failed,
+			          id);
 		else if (bytes_is(expect, "no-admin"))
 			CHECK_ROW((g->got_roles & ROLE_ADMIN) == 0, id);
 		else
@@ -69,7 +70,8 @@ test_attack_corpus(void)
 	struct gate g CLEANUP(gate_done);
 	unsigned count = 0;
 
-	if (!start_corpus_gate(&g, &context, &keys) || !vectors_read("jwt-attacks/cases.jsonl", &file))
+	if (!start_corpus_gate(&g, &context, &keys) ||
+	    !vectors_read("jwt-attacks/cases.jsonl", &file))
 		SKIP("no corpora");
 	for (struct bytes rest = buf_bytes(&file); rest.len != 0; count++) {
 		struct arena arena CLEANUP(arena_drop) = { .limit = 64 << 20 };
@@ -114,7 +116,8 @@ test_roles_claim_of_another_shape_grants_nothing(void)
 		char claims[256];
 
 		snprintf(claims, sizeof claims, CLAIMS(",\"roles\":%s"), rows[i].roles);
-		CHECK_ROW(gate_accepts(&g, HEADER, claims) && g.got_roles == rows[i].expected, rows[i].roles);
+		CHECK_ROW(gate_accepts(&g, HEADER, claims) && g.got_roles == rows[i].expected,
+		          rows[i].roles);
 	}
 	CHECK(gate_accepts(&g, HEADER, CLAIMS("")) && g.got_roles == 0);
 }
@@ -149,7 +152,8 @@ test_roles_claim_may_be_a_path_a_uri_or_a_scope(void)
 		g.issuers[0].roles_claim = rows[i].claim;
 		gate_start(&g);
 		snprintf(claims, sizeof claims, CLAIMS("%s"), rows[i].more);
-		CHECK_ROW(gate_accepts(&g, HEADER, claims) && g.got_roles == rows[i].expected, rows[i].more);
+		CHECK_ROW(gate_accepts(&g, HEADER, claims) && g.got_roles == rows[i].expected,
+		          rows[i].more);
 	}
 }
 
@@ -159,7 +163,8 @@ test_several_issuers_do_not_mix(void)
 {
 	static const char claims[] =
 		"{\"iss\":\"https://other.test/\",\"aud\":\"api://books\",\"sub\":\"u\","
-		"\"exp\":1760000900,\"roles\":[\"admin\"],\"realm\":{\"groups\":[\"book-readers\"]}}";
+		"\"exp\":1760000900,\"roles\":[\"admin\"],\"realm\":{\"groups\":[\"book-readers\"]}"
+		"}";
 	struct gate g CLEANUP(gate_done);
 	struct gate other CLEANUP(gate_done);
 	const char *missing = NULL;
@@ -179,7 +184,8 @@ test_several_issuers_do_not_mix(void)
 	const struct principal *p;
 	put_unsigned_token(&token, HEADER, claims);
 	sign_es256(&token, other.es256_raw, false);
-	CHECK(!failed(issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &p, &g.report)));
+	CHECK(!failed(
+		issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &p, &g.report)));
 	CHECK(principal_roles(p) == ROLE_READER && strcmp(principal_issuer(p), "other") == 0);
 	principal_release(p);
 }
@@ -192,7 +198,8 @@ test_first_of_two_issuers_with_one_name_is_meant(void)
 	gate_settings(&g);
 	g.issuers[1].issuer = g.issuers[0].issuer;
 	gate_start(&g);
-	CHECK(gate_accepts(&g, HEADER, CLAIMS(",\"roles\":[\"reader\"]")) && g.got_roles == ROLE_READER);
+	CHECK(gate_accepts(&g, HEADER, CLAIMS(",\"roles\":[\"reader\"]")) &&
+	      g.got_roles == ROLE_READER);
 }
 
 static void
@@ -218,9 +225,11 @@ test_full_report_has_every_check(void)
 	CHECK(gate_identify(&g, buf_bytes(&token), NOW, true));
 	for (unsigned i = 0; i < JWT_CHECK_COUNT; i++)
 		CHECK_ROW(g.report.findings[i].done && g.report.findings[i].passed &&
-				  g.report.findings[i].expected.len > 0 && g.report.findings[i].got.len > 0,
-			  jwt_check_name((enum jwt_check)i));
-	CHECK(issuers_stats(g.list).entries == 0 && issuers_stats(g.list).misses == 0); /* past the cache */
+		                  g.report.findings[i].expected.len > 0 &&
+		                  g.report.findings[i].got.len > 0,
+		          jwt_check_name((enum jwt_check)i));
+	CHECK(issuers_stats(g.list).entries == 0 &&
+	      issuers_stats(g.list).misses == 0); /* past the cache */
 
 	/* Two faults: the first is named, both are found. */
 	token.at[token.len - 40] = token.at[token.len - 40] == 'A' ? 'B' : 'A';
@@ -241,7 +250,8 @@ test_full_report_goes_on_after_an_unknown_algorithm(void)
 	put_unsigned_token(&token, "{\"alg\":\"HS256\"}", CLAIMS(""));
 	buf_put_text(&token, ".AAAA");
 	CHECK(!gate_identify(&g, buf_bytes(&token), NOW, true));
-	CHECK(g.report.failed == JWT_ALGORITHM && bytes_is(g.report.findings[JWT_ALGORITHM].got, "HS256"));
+	CHECK(g.report.failed == JWT_ALGORITHM &&
+	      bytes_is(g.report.findings[JWT_ALGORITHM].got, "HS256"));
 	CHECK(g.report.findings[JWT_ISSUER].passed && g.report.findings[JWT_EXPIRES].passed);
 	CHECK(!g.report.findings[JWT_KEY].done && !g.report.findings[JWT_SIGNATURE].done);
 }
@@ -293,16 +303,18 @@ load_key_file(const char *text, bool *ready, struct config_errors *errors)
 static void
 test_key_file_is_read_or_the_place_is_named(void)
 {
-	static const char good[] = "{\"keys\":[{\"kty\":\"XYZ\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
-				   "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
+	static const char good[] =
+		"{\"keys\":[{\"kty\":\"XYZ\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+		"\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
 	static const char *const bad[] = { "", "{}", "no JSON", "{\"keys\":[]}",
-					   "{\"keys\":[{\"kty\":\"oct\"}]}" };
+		                           "{\"keys\":[{\"kty\":\"oct\"}]}" };
 	struct config_errors errors CLEANUP(config_errors_drop) = { 0 };
 	bool ready;
 
 	CHECK(!failed(load_key_file(good, &ready, &errors)) && ready && errors.count == 0);
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
-		CHECK_ROW(load_key_file(bad[i], &ready, &errors).kind == ERR_CONFIG && !ready, bad[i]);
+		CHECK_ROW(load_key_file(bad[i], &ready, &errors).kind == ERR_CONFIG && !ready,
+		          bad[i]);
 		CHECK_ROW(errors.count == i + 1, bad[i]);
 	}
 	CHECK(bytes_starts(buf_bytes(&errors.text), BYTES("gatewarden.yaml:3:5: ")));
@@ -310,6 +322,8 @@ test_key_file_is_read_or_the_place_is_named(void)
 
 TESTS(TEST(test_attack_corpus), TEST(test_roles_claim_of_another_shape_grants_nothing),
       TEST(test_roles_claim_may_be_a_path_a_uri_or_a_scope), TEST(test_several_issuers_do_not_mix),
-      TEST(test_first_of_two_issuers_with_one_name_is_meant), TEST(test_algorithm_of_the_key_is_not_enough),
-      TEST(test_full_report_has_every_check), TEST(test_full_report_goes_on_after_an_unknown_algorithm),
-      TEST(test_report_shows_nothing_of_the_signature), TEST(test_key_file_is_read_or_the_place_is_named))
+      TEST(test_first_of_two_issuers_with_one_name_is_meant),
+      TEST(test_algorithm_of_the_key_is_not_enough), TEST(test_full_report_has_every_check),
+      TEST(test_full_report_goes_on_after_an_unknown_algorithm),
+      TEST(test_report_shows_nothing_of_the_signature),
+      TEST(test_key_file_is_read_or_the_place_is_named))

@@ -7,13 +7,14 @@ principal_drop(const struct principal **p)
 	principal_release(*p);
 }
 
-static const char claims_text[] = "{\"sub\":\"alice\",\"region\":\"eu\",\"level\":7,\"ratio\":0.5,\"vip\":"
-				  "true,\"none\":null,\"big\":99999999999999999999,"
-				  "\"org\":{\"unit\":{\"id\":42},\"tags\":[\"a\",\"b\"]},\"https://ns.test/"
-				  "x\":\"literal\",\"org.flat\":\"dotted\","
-				  "\"mixed\":[1,\"two\",false,2.5],\"nested\":[[1]],\"objects\":[{}],"
-				  "\"holes\":[1,null],\"empty\":[],\"many\":[1,2,3,4,5],"
-				  "\"esc\":\"a\\u00eb\\n\"}";
+static const char claims_text[] =
+	"{\"sub\":\"alice\",\"region\":\"eu\",\"level\":7,\"ratio\":0.5,\"vip\":"
+	"true,\"none\":null,\"big\":99999999999999999999,"
+	"\"org\":{\"unit\":{\"id\":42},\"tags\":[\"a\",\"b\"]},\"https://ns.test/"
+	"x\":\"literal\",\"org.flat\":\"dotted\","
+	"\"mixed\":[1,\"two\",false,2.5],\"nested\":[[1]],\"objects\":[{}],"
+	"\"holes\":[1,null],\"empty\":[],\"many\":[1,2,3,4,5],"
+	"\"esc\":\"a\\u00eb\\n\"}";
 
 static size_t
 values(const struct principal *p, const char *path, struct value ret[4])
@@ -48,10 +49,11 @@ test_claims_are_found_by_name_and_path(void)
 static void
 test_claims_of_another_shape_have_no_values(void)
 {
-	static const char *const paths[] = { "",         ".",        "none",    "big",   "org",
-					     "org.unit", "org.none", "org.",    ".org",  "org..unit",
-					     "region.x", "nested",   "objects", "holes", "empty",
-					     "many",     "REGION",   "missing" };
+	static const char *const paths[] = { "",        ".",         "none",     "big",
+		                             "org",     "org.unit",  "org.none", "org.",
+		                             ".org",    "org..unit", "region.x", "nested",
+		                             "objects", "holes",     "empty",    "many",
+		                             "REGION",  "missing" };
 	const struct principal *p CLEANUP(principal_drop) = NULL;
 	struct value v[4];
 
@@ -100,7 +102,8 @@ test_name_is_the_first_that_there_is_and_fit_for_a_terminal(void)
 		CHECK_ROW(bytes_is(principal_name(p), rows[i].name), rows[i].claims);
 	}
 	const struct principal *p CLEANUP(principal_drop) = NULL;
-	CHECK(!failed(principal_for_explain(0, (struct bytes){ NULL, 0 }, &p)) && principal_name(p).len == 0);
+	CHECK(!failed(principal_for_explain(0, (struct bytes){ NULL, 0 }, &p)) &&
+	      principal_name(p).len == 0);
 }
 
 /* The token's buffer is the request's; the principal must not lean on it. */
@@ -113,9 +116,11 @@ test_principal_owns_its_claims(void)
 	struct value v[4];
 
 	gate_init(&g);
-	put_unsigned_token(&token, HEADER, CLAIMS(",\"region\":\"e\\u0075\",\"org\":{\"unit\":\"x\"}"));
+	put_unsigned_token(&token, HEADER,
+	                   CLAIMS(",\"region\":\"e\\u0075\",\"org\":{\"unit\":\"x\"}"));
 	sign_es256(&token, g.es256_raw, false);
-	CHECK(!failed(issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &p, &g.report)));
+	CHECK(!failed(
+		issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &p, &g.report)));
 	memset(token.at, 0, token.len);
 	arena_done(&g.arena);
 	CHECK(values(p, "region", v) == 1 && bytes_is(v[0].bytes, "eu"));
@@ -123,6 +128,8 @@ test_principal_owns_its_claims(void)
 	CHECK(bytes_is(principal_subject(p), "u") && strcmp(principal_issuer(p), "idp") == 0);
 }
 
-TESTS(TEST(test_claims_are_found_by_name_and_path), TEST(test_claims_of_another_shape_have_no_values),
-      TEST(test_principal_without_claims_has_none), TEST(test_name_is_the_first_that_there_is_and_fit_for_a_terminal),
+TESTS(TEST(test_claims_are_found_by_name_and_path),
+      TEST(test_claims_of_another_shape_have_no_values),
+      TEST(test_principal_without_claims_has_none),
+      TEST(test_name_is_the_first_that_there_is_and_fit_for_a_terminal),
       TEST(test_principal_owns_its_claims))

@@ -45,7 +45,8 @@ test_token_is_found_within_its_time_only(void)
 	const uint64_t generations[] = { 5 };
 
 	CHECK(!failed(token_cache_new(&c)));
-	add(c, BYTES("t"), (struct cached_token){ .generation = 5, .not_before_s = 100, .ends_s = 200 }, 100,
+	add(c, BYTES("t"),
+	    (struct cached_token){ .generation = 5, .not_before_s = 100, .ends_s = 200 }, 100,
 	    generations);
 	CHECK(token_cache_find(c, BYTES("t"), 99, generations) == NULL);  /* the clock went back */
 	CHECK(token_cache_find(c, BYTES("t"), 100, generations) != NULL); /* and forth again */
@@ -66,8 +67,10 @@ test_new_keys_make_earlier_tokens_unreachable(void)
 	const uint64_t before[] = { 1, 1 }, after[] = { 2, 1 };
 
 	CHECK(!failed(token_cache_new(&c)));
-	add(c, BYTES("a"), (struct cached_token){ .issuer = 0, .generation = 1, .ends_s = 200 }, 100, before);
-	add(c, BYTES("b"), (struct cached_token){ .issuer = 1, .generation = 1, .ends_s = 200 }, 100, before);
+	add(c, BYTES("a"), (struct cached_token){ .issuer = 0, .generation = 1, .ends_s = 200 },
+	    100, before);
+	add(c, BYTES("b"), (struct cached_token){ .issuer = 1, .generation = 1, .ends_s = 200 },
+	    100, before);
 	CHECK(token_cache_find(c, BYTES("a"), 100, after) == NULL);
 	CHECK(token_cache_find(c, BYTES("b"), 100, after) != NULL);
 }
@@ -81,7 +84,8 @@ test_entries_are_bounded(void)
 
 	CHECK(!failed(token_cache_new(&c)));
 	for (unsigned i = 0; i < 4 * CACHE_SLOTS; i++)
-		add(c, numbered(text, "t", i), (struct cached_token){ .ends_s = 200 }, 100, generations);
+		add(c, numbered(text, "t", i), (struct cached_token){ .ends_s = 200 }, 100,
+		    generations);
 	CHECK(token_cache_stats(c).entries <= CACHE_SLOTS);
 	CHECK(token_cache_stats(c).entries > CACHE_SLOTS * 9 / 10);
 	CHECK(token_cache_stats(c).entries + token_cache_stats(c).evictions == 4 * CACHE_SLOTS);
@@ -105,7 +109,8 @@ test_bytes_are_bounded(void)
 
 	size_t before = token_cache_stats(c).entries;
 	memset(text, 1, sizeof text);
-	add(c, (struct bytes){ text, sizeof text }, (struct cached_token){ .ends_s = 200 }, 100, generations);
+	add(c, (struct bytes){ text, sizeof text }, (struct cached_token){ .ends_s = 200 }, 100,
+	    generations);
 	CHECK(token_cache_stats(c).entries == before); /* too large to be kept at all */
 }
 
@@ -127,7 +132,8 @@ test_tokens_in_use_stay_in_a_flood_of_good_ones(void)
 			missed++;
 			add(c, hot, (struct cached_token){ .ends_s = 200 }, 100, generations);
 		}
-		add(c, numbered(text, "once", i), (struct cached_token){ .ends_s = 200 }, 100, generations);
+		add(c, numbered(text, "once", i), (struct cached_token){ .ends_s = 200 }, 100,
+		    generations);
 	}
 	printf("# %u of %u missed\n", missed, asked);
 	CHECK(missed < 110);
@@ -142,10 +148,12 @@ test_ended_tokens_give_way_first(void)
 
 	CHECK(!failed(token_cache_new(&c)));
 	for (unsigned i = 0; i < CACHE_SLOTS / 2; i++)
-		add(c, numbered(text, "old", i), (struct cached_token){ .ends_s = 200 }, 100, generations);
+		add(c, numbered(text, "old", i), (struct cached_token){ .ends_s = 200 }, 100,
+		    generations);
 	uint64_t before = token_cache_stats(c).evictions;
 	for (unsigned i = 0; i < CACHE_SLOTS / 4; i++)
-		add(c, numbered(text, "new", i), (struct cached_token){ .ends_s = 400 }, 300, generations);
+		add(c, numbered(text, "new", i), (struct cached_token){ .ends_s = 400 }, 300,
+		    generations);
 	CHECK(token_cache_stats(c).evictions - before < 20); /* sets that overflow by chance */
 }
 
@@ -183,8 +191,10 @@ test_principal_outlives_its_cache_entry(void)
 	gate_init(&g);
 	put_unsigned_token(&token, HEADER, CLAIMS(""));
 	sign_es256(&token, g.es256_raw, false);
-	CHECK(!failed(issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &first, &g.report)));
-	CHECK(!failed(issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &second, &g.report)));
+	CHECK(!failed(issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &first,
+	                               &g.report)));
+	CHECK(!failed(issuers_identify(g.list, buf_bytes(&token), NOW, false, &g.arena, &second,
+	                               &g.report)));
 	CHECK(first == second);
 	principal_release(second);
 	issuers_free(g.list);
@@ -193,7 +203,8 @@ test_principal_outlives_its_cache_entry(void)
 	principal_release(first);
 }
 
-TESTS(TEST(test_token_is_found_within_its_time_only), TEST(test_new_keys_make_earlier_tokens_unreachable),
-      TEST(test_entries_are_bounded), TEST(test_bytes_are_bounded),
-      TEST(test_tokens_in_use_stay_in_a_flood_of_good_ones), TEST(test_ended_tokens_give_way_first),
-      TEST(test_flood_of_bad_tokens_leaves_good_ones), TEST(test_principal_outlives_its_cache_entry))
+TESTS(TEST(test_token_is_found_within_its_time_only),
+      TEST(test_new_keys_make_earlier_tokens_unreachable), TEST(test_entries_are_bounded),
+      TEST(test_bytes_are_bounded), TEST(test_tokens_in_use_stay_in_a_flood_of_good_ones),
+      TEST(test_ended_tokens_give_way_first), TEST(test_flood_of_bad_tokens_leaves_good_ones),
+      TEST(test_principal_outlives_its_cache_entry))

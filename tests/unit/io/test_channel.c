@@ -35,7 +35,8 @@ on_message(void *of, struct channel *c, const struct message *m)
 	e->bytes += m->body.len;
 	if (m->fd >= 0)
 		e->fd = m->fd;
-	if (e->refill != NULL && failed(channel_send(e->refill, 1, m->id + REFILL, (struct bytes){ large, sizeof large })))
+	if (e->refill != NULL && failed(channel_send(e->refill, 1, m->id + REFILL,
+	                                             (struct bytes){ large, sizeof large })))
 		e->refused++;
 	if (++e->count == e->stop_at)
 		loop_stop(e->loop);
@@ -117,7 +118,8 @@ test_a_peer_that_does_not_read_bounds_the_queue(void)
 	unsigned taken = 0;
 
 	open_pair(&a, &b);
-	while (taken < 10000 && !failed(channel_send(a.channel, 1, taken, (struct bytes){ body, sizeof body })))
+	while (taken < 10000 &&
+	       !failed(channel_send(a.channel, 1, taken, (struct bytes){ body, sizeof body })))
 		taken++;
 	CHECK(taken > 0 && taken < 10000);
 	CHECK(channel_queued(a.channel) <= CHANNEL_QUEUE_MAX);
@@ -134,7 +136,8 @@ test_a_queue_that_is_never_empty_does_not_fill_up(void)
 	b.refill = a.channel;
 	b.stop_at = 2000; /* 64 MiB, of which 6 wait at a time */
 	for (uint64_t i = 1; i <= REFILL; i++)
-		CHECK(!failed(channel_send(a.channel, 1, i, (struct bytes){ large, sizeof large })));
+		CHECK(!failed(
+			channel_send(a.channel, 1, i, (struct bytes){ large, sizeof large })));
 	loop_run(&loop);
 	CHECK(b.count >= 2000 && b.is_in_order && b.refused == 0);
 	close_loop(&a, &b);
@@ -167,7 +170,10 @@ test_a_second_descriptor_is_not_kept(void)
 	int before = lowest_free_fd();
 	channel_put_frame(&frame, 1, 1, BYTES("two"));
 	struct iovec part = { frame.at, frame.len };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at, .msg_controllen = sizeof space.at };
+	struct msghdr packet = { .msg_iov = &part,
+		                 .msg_iovlen = 1,
+		                 .msg_control = space.at,
+		                 .msg_controllen = sizeof space.at };
 	struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
@@ -217,7 +223,8 @@ test_a_closed_peer_is_told(void)
 	close_loop(&a, &b);
 }
 
-/* Whatever is no packet closes the channel, and nothing of the packet behind the fault is delivered. */
+/* Whatever is no packet closes the channel, and nothing of the packet behind the fault is
+ * delivered. */
 static void
 test_malformed_packets_close_the_channel(void)
 {
@@ -231,7 +238,10 @@ test_malformed_packets_close_the_channel(void)
 		{ "body longer than the packet", { 9, 0, 0, 0, 1, 0, 0, 0, 1 }, 16, 0 },
 		{ "length above the maximum", { 255, 255, 255, 255, 1, 0, 0, 0, 1 }, 16, 0 },
 		{ "reserved bits", { 0, 0, 0, 0, 1, 0, 1, 0, 1 }, 16, 0 },
-		{ "a good frame, then rubbish", { 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 5 }, 18, 1 },
+		{ "a good frame, then rubbish",
+		  { 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 5 },
+		  18,
+		  1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -250,6 +260,7 @@ test_malformed_packets_close_the_channel(void)
 }
 
 TESTS(TEST(test_messages_arrive_whole_and_in_order), TEST(test_a_body_too_long_is_refused),
-      TEST(test_a_peer_that_does_not_read_bounds_the_queue), TEST(test_a_queue_that_is_never_empty_does_not_fill_up),
+      TEST(test_a_peer_that_does_not_read_bounds_the_queue),
+      TEST(test_a_queue_that_is_never_empty_does_not_fill_up),
       TEST(test_a_second_descriptor_is_not_kept), TEST(test_a_descriptor_rides_with_its_message),
       TEST(test_a_closed_peer_is_told), TEST(test_malformed_packets_close_the_channel))

@@ -37,4 +37,5 @@ test_a_started_deadline_moves_to_the_end(void)
 	CHECK(deadline_next(&other, UINT64_MAX) == NULL);
 }
 
-TESTS(TEST(test_deadlines_end_in_order_and_not_before), TEST(test_a_started_deadline_moves_to_the_end))
+TESTS(TEST(test_deadlines_end_in_order_and_not_before),
+      TEST(test_a_started_deadline_moves_to_the_end))

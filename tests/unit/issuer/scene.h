@@ -8,8 +8,8 @@
 #include "test.h"
 
 /* A hash of "secret" by another tool (argon2-cffi), so that most tests need not compute one. */
-static const char scene_phc[] =
-	"$argon2id$v=19$m=65536,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7bbDlBID48Rc";
+static const char scene_phc[] = "$argon2id$v=19$m=65536,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+"
+				"wtD+Vu/P4uod1+Qof8h+1g7bbDlBID48Rc";
 
 enum { SCENE_NOW_S = 1800000000 };
 
@@ -50,8 +50,8 @@ scene_open(struct scene *s)
 		.key_rotation_s = 30 * 86400,
 	};
 	s->settings = (struct settings){ .public_url = "http://127.0.0.1:8080",
-					 .issuers = &s->own,
-					 .issuer_count = 1 };
+		                         .issuers = &s->own,
+		                         .issuer_count = 1 };
 }
 
 static inline void
@@ -66,7 +66,7 @@ static inline void
 scene_done(struct scene *s)
 {
 	static const char *const files[] = { "/state.db", "/state.db-wal", "/state.db-shm",
-					     "/state.db-journal" };
+		                             "/state.db-journal" };
 	char path[128];
 
 	issuer_store_close(s->store);
@@ -85,8 +85,8 @@ scene_user(struct scene *s, const char *name)
 	struct user u = { 0 };
 
 	if (failed(user_find(s->store, bytes_text(name), &s->arena, &u))) {
-		CHECK(!failed(
-			user_add(s->store, bytes_text(name), BYTES("reader editor"), bytes_text(scene_phc))));
+		CHECK(!failed(user_add(s->store, bytes_text(name), BYTES("reader editor"),
+		                       bytes_text(scene_phc))));
 		CHECK(!failed(user_find(s->store, bytes_text(name), &s->arena, &u)));
 	}
 	return u;

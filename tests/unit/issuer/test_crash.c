@@ -1,4 +1,5 @@
-/* kill -9 at any moment: the store opens again, sound, and every answer that was given still counts. */
+/* kill -9 at any moment: the store opens again, sound, and every answer that was given still
+ * counts. */
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
@@ -7,7 +8,8 @@
 #include "base/random.h"
 #include "scene.h"
 
-/* What the child had done when it died; in memory both see. Written after the answer, so it may lag by one.
+/* What the child had done when it died; in memory both see. Written after the answer, so it may lag
+ * by one.
  */
 struct progress {
 	char refresh_token[65];
@@ -36,7 +38,8 @@ work(struct scene *s, int out)
 
 		p.now_s += 300;
 		snprintf(name, sizeof name, "u%d-%u", (int)getpid(), p.users);
-		if (failed(issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES(""), p.now_s, &next)) ||
+		if (failed(issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES(""), p.now_s,
+		                          &next)) ||
 		    failed(issuer_rotate(i, p.now_s, &changed)) ||
 		    failed(user_add(store, bytes_text(name), BYTES(""), bytes_text(scene_phc))))
 			_exit(2);
@@ -57,7 +60,8 @@ check_sound(struct scene *s)
 
 	CHECK(sqlite3_open(s->file, &db) == SQLITE_OK);
 	CHECK(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &q, NULL) == SQLITE_OK);
-	CHECK(sqlite3_step(q) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(q, 0), "ok") == 0);
+	CHECK(sqlite3_step(q) == SQLITE_ROW &&
+	      strcmp((const char *)sqlite3_column_text(q, 0), "ok") == 0);
 	sqlite3_finalize(q);
 	sqlite3_close(db);
 }
@@ -122,10 +126,10 @@ test_kill_at_any_moment_leaves_a_sound_store(void)
 		CHECK(!failed(issuer_store_open(s.state, &s.store)));
 		CHECK(!failed(issuer_open(&s.settings, 0, s.store, p.now_s + 300, &i)));
 		check_sound(&s);
-		/* The last token told of is current, or the one before, whose answer died with the process:
-		 * within the grace of that use it goes on. */
-		struct err e = issuer_refresh(i, (struct bytes){ (uint8_t *)p.refresh_token, 64 }, BYTES(""),
-					      p.now_s + 300, &got);
+		/* The last token told of is current, or the one before, whose answer died with the
+		 * process: within the grace of that use it goes on. */
+		struct err e = issuer_refresh(i, (struct bytes){ (uint8_t *)p.refresh_token, 64 },
+		                              BYTES(""), p.now_s + 300, &got);
 
 		CHECK(!failed(e));
 		issued_done(&got);

@@ -1,4 +1,5 @@
-/* Access tokens and the life of the keys that sign them. Verified by src/jose from the published set alone.
+/* Access tokens and the life of the keys that sign them. Verified by src/jose from the published
+ * set alone.
  */
 #include "jose/jwt.h"
 #include "scene.h"
@@ -109,7 +110,8 @@ test_access_token_has_the_claims_of_rfc_9068(void)
 	CHECK(j.payload != NULL && j.payload->count == 11);
 	CHECK(bytes_is(member_text(j.payload, "iss"), "http://127.0.0.1:8080"));
 	CHECK(bytes_equal(member_text(j.payload, "sub"), buf_bytes(&t.subject)));
-	CHECK(bytes_is(member_text(j.payload, "preferred_username"), "alice") && bytes_is(buf_bytes(&t.name), "alice"));
+	CHECK(bytes_is(member_text(j.payload, "preferred_username"), "alice") &&
+	      bytes_is(buf_bytes(&t.name), "alice"));
 	CHECK(bytes_is(member_text(j.payload, "aud"), "api://books"));
 	CHECK(bytes_is(member_text(j.payload, "client_id"), "gatewarden"));
 	CHECK(member_text(j.payload, "jti").len == 22);
@@ -143,10 +145,10 @@ test_token_passes_the_check_of_claims(void)
 	CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)));
 
 	struct jwt_rules rules = { .issuer = s.settings.public_url,
-				   .audience = s.audience,
-				   .audience_count = 1,
-				   .algorithms = ALG_ES256,
-				   .leeway_s = 60 };
+		                   .audience = s.audience,
+		                   .audience_count = 1,
+		                   .algorithms = ALG_ES256,
+		                   .leeway_s = 60 };
 
 	jwt_report_init(&report, true, &s.arena);
 	CHECK(!failed(jwt_check_header(&j, &rules, &report)));
@@ -223,7 +225,8 @@ test_every_signing_algorithm_verifies(void)
 		CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &i)));
 		grant(&s, i, SCENE_NOW_S, &t);
 		CHECK(verifies(i, buf_bytes(&t.access_token)));
-		CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)) && j.alg == algorithms[n]);
+		CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)) &&
+		      j.alg == algorithms[n]);
 		issued_done(&t);
 		issuer_close(i);
 		scene_done(&s);
@@ -272,13 +275,13 @@ test_next_key_is_published_before_it_signs_and_the_old_one_stays_for_its_tokens(
 	CHECK(published_count(i) == 2);
 	grant(&s, i, change_s - 1, &last);
 	CHECK(bytes_equal(kid_of(buf_bytes(&before.access_token), &s.arena),
-			  kid_of(buf_bytes(&last.access_token), &s.arena)));
+	                  kid_of(buf_bytes(&last.access_token), &s.arena)));
 	CHECK(!failed(issuer_rotate(i, change_s - 1, &changed)) && !changed);
 
 	/* The new one signs; what the old one signed a second ago still verifies. */
 	grant(&s, i, change_s, &after);
 	CHECK(!bytes_equal(kid_of(buf_bytes(&last.access_token), &s.arena),
-			   kid_of(buf_bytes(&after.access_token), &s.arena)));
+	                   kid_of(buf_bytes(&after.access_token), &s.arena)));
 	CHECK(verifies(i, buf_bytes(&after.access_token)));
 	CHECK(!failed(issuer_rotate(i, change_s + 900 + 59, &changed)) && !changed);
 	CHECK(verifies(i, buf_bytes(&last.access_token)));
@@ -340,11 +343,11 @@ test_down_past_the_rotation_still_publishes_before_it_signs(void)
 	CHECK(published_count(i) == 2);
 	grant(&s, i, late + DAY - 1, &t);
 	CHECK(bytes_equal(kid_of(buf_bytes(&before.access_token), &s.arena),
-			  kid_of(buf_bytes(&t.access_token), &s.arena)));
+	                  kid_of(buf_bytes(&t.access_token), &s.arena)));
 	issued_done(&t);
 	grant(&s, i, late + DAY, &t);
 	CHECK(!bytes_equal(kid_of(buf_bytes(&before.access_token), &s.arena),
-			   kid_of(buf_bytes(&t.access_token), &s.arena)));
+	                   kid_of(buf_bytes(&t.access_token), &s.arena)));
 	issued_done(&t);
 	issued_done(&before);
 	issuer_close(i);
@@ -361,7 +364,7 @@ test_clock_that_jumps_ahead_and_back_leaves_a_key_that_signs(void)
 	int64_t ahead = SCENE_NOW_S + 100 * (int64_t)ROTATION;
 
 	open_issuer(&s, SCENE_NOW_S, &i);
-	CHECK(!failed(issuer_rotate(i, ahead, &changed)));            /* a next key, dated far ahead */
+	CHECK(!failed(issuer_rotate(i, ahead, &changed))); /* a next key, dated far ahead */
 	CHECK(!failed(issuer_rotate(i, SCENE_NOW_S + 60, &changed))); /* and back */
 	grant(&s, i, SCENE_NOW_S + 60, &t);
 	CHECK(verifies(i, buf_bytes(&t.access_token)));
@@ -402,7 +405,8 @@ test_another_algorithm_signs_at_once_and_old_tokens_still_verify(void)
 	s.own.signing_algorithm = ALG_EDDSA;
 	CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &i)));
 	grant(&s, i, SCENE_NOW_S, &after);
-	CHECK(!failed(jws_parse(buf_bytes(&after.access_token), &s.arena, &j)) && j.alg == ALG_EDDSA);
+	CHECK(!failed(jws_parse(buf_bytes(&after.access_token), &s.arena, &j)) &&
+	      j.alg == ALG_EDDSA);
 	CHECK(verifies(i, buf_bytes(&before.access_token)));
 	CHECK(verifies(i, buf_bytes(&after.access_token)));
 	issued_done(&before);
@@ -462,9 +466,10 @@ test_two_issuers_of_one_store_have_their_own_keys(void)
 	/* Nor does a session of one go on at the other. */
 	struct issued next = { 0 };
 
-	CHECK(issuer_refresh(second, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S + 1, &next).kind ==
-	      ERR_IDENTITY);
-	CHECK(!failed(issuer_refresh(first, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S + 1, &next)));
+	CHECK(issuer_refresh(second, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S + 1, &next)
+	              .kind == ERR_IDENTITY);
+	CHECK(!failed(issuer_refresh(first, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S + 1,
+	                             &next)));
 	issued_done(&next);
 	issued_done(&t);
 	issuer_close(first);
@@ -510,10 +515,12 @@ test_only_a_local_issuer_can_be_opened(void)
 	scene_done(&s);
 }
 
-TESTS(TEST(test_access_token_has_the_claims_of_rfc_9068), TEST(test_token_passes_the_check_of_claims),
+TESTS(TEST(test_access_token_has_the_claims_of_rfc_9068),
+      TEST(test_token_passes_the_check_of_claims),
       TEST(test_roles_stand_in_the_claim_the_issuer_is_told_to_read),
       TEST(test_several_audiences_are_an_array_and_life_is_at_most_15_minutes),
-      TEST(test_every_signing_algorithm_verifies), TEST(test_key_survives_a_restart_and_two_tokens_differ),
+      TEST(test_every_signing_algorithm_verifies),
+      TEST(test_key_survives_a_restart_and_two_tokens_differ),
       TEST(test_next_key_is_published_before_it_signs_and_the_old_one_stays_for_its_tokens),
       TEST(test_years_of_rotation_keep_the_set_small_and_every_token_verifiable),
       TEST(test_down_past_the_rotation_still_publishes_before_it_signs),
@@ -521,4 +528,5 @@ TESTS(TEST(test_access_token_has_the_claims_of_rfc_9068), TEST(test_token_passes
       TEST(test_another_algorithm_signs_at_once_and_old_tokens_still_verify),
       TEST(test_two_processes_sign_with_the_same_keys),
       TEST(test_two_issuers_of_one_store_have_their_own_keys),
-      TEST(test_public_keys_can_be_read_without_the_issuer), TEST(test_only_a_local_issuer_can_be_opened))
+      TEST(test_public_keys_can_be_read_without_the_issuer),
+      TEST(test_only_a_local_issuer_can_be_opened))

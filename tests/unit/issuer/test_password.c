@@ -15,8 +15,9 @@ check(struct bytes phc, struct bytes password, bool *ret_rehash)
 static void
 test_hash_of_another_tool_verifies(void)
 {
-	struct bytes phc = BYTES("$argon2id$v=19$m=65536,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+wtD+Vu/"
-				 "P4uod1+Qof8h+1g7bbDlBID48Rc");
+	struct bytes phc =
+		BYTES("$argon2id$v=19$m=65536,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+wtD+Vu/"
+	              "P4uod1+Qof8h+1g7bbDlBID48Rc");
 	bool rehash = true;
 
 	CHECK(!failed(check(phc, BYTES("secret"), &rehash)));
@@ -110,9 +111,9 @@ test_case_27_long_password_is_refused(void)
 	CHECK(password_hash(password, &out).kind == ERR_INVALID);
 	CHECK(out.len == 0);
 	CHECK(check(BYTES("$argon2id$v=19$m=65536,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$"
-				    "CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7bbDlBID48Rc"),
-			      password, &rehash)
-		      .kind == ERR_IDENTITY);
+	                  "CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7bbDlBID48Rc"),
+	            password, &rehash)
+	              .kind == ERR_IDENTITY);
 	password.len = PASSWORD_MAX;
 	memset(huge, 'x', PASSWORD_MAX);
 	CHECK(!failed(password_hash(password, &out)));
@@ -126,8 +127,9 @@ test_case_27_long_password_is_refused(void)
 static void
 test_acceptable_passwords(void)
 {
-	static const char *const rows[] = { "correct horse battery", "Tr0ub4dor&3xy",    "aaaaaaaaaaab",
-					    "žluťoučký kůň",         "123456789012345x", "0123456789ab" };
+	static const char *const rows[] = { "correct horse battery", "Tr0ub4dor&3xy",
+		                            "aaaaaaaaaaab",          "žluťoučký kůň",
+		                            "123456789012345x",      "0123456789ab" };
 	const char *why;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

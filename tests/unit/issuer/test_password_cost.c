@@ -1,5 +1,6 @@
-/* What a login costs: a double stands in for argon2, records what was asked of it, and makes every tag
- * out of the password's first byte. So cost is compared by what is computed, not by a stopwatch. */
+/* What a login costs: a double stands in for argon2, records what was asked of it, and makes every
+ * tag out of the password's first byte. So cost is compared by what is computed, not by a
+ * stopwatch. */
 #include <argon2.h>
 
 #include "format/base64.h"
@@ -39,7 +40,9 @@ alice(void)
 	buf_done(&b);
 	computed = 0;
 	answer = ARGON2_OK;
-	return (struct user){ .name = BYTES("alice"), .hash = bytes_text(alice_hash), .generation = 1 };
+	return (struct user){ .name = BYTES("alice"),
+		              .hash = bytes_text(alice_hash),
+		              .generation = 1 };
 }
 
 static bool
@@ -123,9 +126,10 @@ test_case_27_and_29_nothing_is_computed_beyond_the_bounds(void)
 	CHECK(user_check_password(NULL, too_long, &rehash).kind == ERR_IDENTITY);
 	CHECK(password_hash(too_long, &out).kind == ERR_INVALID);
 	CHECK(computed == 0);
-	/* 4 GiB: as good as unknown, hence the cost of ours, and the right password does not help. */
+	/* 4 GiB: as good as unknown, hence the cost of ours, and the right password does not help.
+	 */
 	u.hash = BYTES("$argon2id$v=19$m=4194304,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$"
-		       "cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI");
+	               "cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI");
 	CHECK(user_check_password(&u, BYTES("right password"), &rehash).kind == ERR_IDENTITY);
 	CHECK(computed == 1 && asked.m_cost == 65536);
 	buf_done(&out);

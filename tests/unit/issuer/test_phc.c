@@ -81,7 +81,8 @@ test_malformed_and_unbounded_strings_are_refused(void)
 		"$argon2id$v=19$m=65536,t=3,p=4$" SALT "$" TAG "$x",
 		"$argon2id$v=19$m=65536,t=3,p=4$" SALT "$" TAG "\n",
 		" $argon2id$v=19$m=65536,t=3,p=4$" SALT "$" TAG,
-		"$argon2id$v=19$m=65536,t=3,p=4$" SALT "$CYaIb8sB-wtD_Vu_P4uod1-Qof8h-1g7bbDlBID48Rc",
+		"$argon2id$v=19$m=65536,t=3,p=4$" SALT
+		"$CYaIb8sB-wtD_Vu_P4uod1-Qof8h-1g7bbDlBID48Rc",
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -103,11 +104,13 @@ test_too_long_strings_are_refused(void)
 	CHECK(phc_parse((struct bytes){ (uint8_t *)text, (size_t)len }, &p).kind == ERR_CONFIG);
 	/* 64 bytes of each are the most. */
 	len = snprintf(text, sizeof text, "$argon2id$v=19$m=65536,t=3,p=4$%.*s$%.*s", 86,
-		       "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-		       "AAAAAAA",
-		       86,
-		       "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-		       "AAAAAAA");
+	               "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	               "AAAAAAAAAA"
+	               "AAAAAAA",
+	               86,
+	               "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	               "AAAAAAAAAA"
+	               "AAAAAAA");
 	CHECK(!failed(phc_parse((struct bytes){ (uint8_t *)text, (size_t)len }, &p)));
 	CHECK(p.salt_len == 64 && p.tag_len == 64);
 }
@@ -129,12 +132,12 @@ static void
 test_what_is_written_reads_back(void)
 {
 	struct phc p = { .type = PHC_ARGON2D,
-			 .version = 16,
-			 .memory_kib = 1024,
-			 .passes = 2,
-			 .lanes = 3,
-			 .salt_len = 11,
-			 .tag_len = 20 },
+		         .version = 16,
+		         .memory_kib = 1024,
+		         .passes = 2,
+		         .lanes = 3,
+		         .salt_len = 11,
+		         .tag_len = 20 },
 		   again = { 0 };
 	struct buf text = { 0 };
 
@@ -146,6 +149,8 @@ test_what_is_written_reads_back(void)
 	buf_done(&text);
 }
 
-TESTS(TEST(test_all_types_and_versions_are_read), TEST(test_malformed_and_unbounded_strings_are_refused),
+TESTS(TEST(test_all_types_and_versions_are_read),
+      TEST(test_malformed_and_unbounded_strings_are_refused),
       TEST(test_too_long_strings_are_refused),
-      TEST(test_every_cut_of_a_good_string_is_refused_or_shorter_tag), TEST(test_what_is_written_reads_back))
+      TEST(test_every_cut_of_a_good_string_is_refused_or_shorter_tag),
+      TEST(test_what_is_written_reads_back))

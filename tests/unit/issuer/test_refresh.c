@@ -73,7 +73,8 @@ test_refresh_gives_a_new_pair(void)
 	grant(&s, i, SCENE_NOW_S, &first);
 	CHECK(first.refresh_token.len == 64);
 	CHECK(!failed(use(i, &first, SCENE_NOW_S + 100, &second)));
-	CHECK(second.access_token.len > 100 && second.refresh_token.len == 64 && second.expires_in_s == 900);
+	CHECK(second.access_token.len > 100 && second.refresh_token.len == 64 &&
+	      second.expires_in_s == 900);
 	CHECK(bytes_equal(buf_bytes(&first.subject), buf_bytes(&second.subject)));
 	CHECK(!bytes_equal(buf_bytes(&first.refresh_token), buf_bytes(&second.refresh_token)));
 	CHECK(!failed(use(i, &second, SCENE_NOW_S + 200, NULL)));
@@ -100,7 +101,8 @@ test_refreshed_token_keeps_auth_time_and_reads_roles_anew(void)
 	CHECK(!failed(use(i, &first, SCENE_NOW_S + 100, &second)));
 	CHECK(!failed(jws_parse(buf_bytes(&second.access_token), &s.arena, &j)));
 	CHECK(json_int64(json_member(j.payload, "auth_time"), &auth_s) && auth_s == SCENE_NOW_S);
-	CHECK(json_int64(json_member(j.payload, "iat"), &issued_s) && issued_s == SCENE_NOW_S + 100);
+	CHECK(json_int64(json_member(j.payload, "iat"), &issued_s) &&
+	      issued_s == SCENE_NOW_S + 100);
 
 	const struct json *roles = json_member(j.payload, "roles");
 	struct bytes role = { 0 };
@@ -127,7 +129,7 @@ test_case_30_token_used_again_revokes_the_family(void)
 
 	CHECK(e.kind == ERR_IDENTITY && e.code == REFRESH_REUSED);
 	CHECK(use(i, &second, SCENE_NOW_S + 13, NULL).kind ==
-	      ERR_IDENTITY);                                    /* the thief's or the owner's: gone */
+	      ERR_IDENTITY); /* the thief's or the owner's: gone */
 	CHECK(!failed(use(i, &other, SCENE_NOW_S + 14, NULL))); /* another login goes on */
 	issued_done(&first);
 	issued_done(&second);
@@ -146,12 +148,14 @@ test_case_30_a_refusal_tells_whose_session_it_was(void)
 	grant(&s, i, SCENE_NOW_S, &first);
 	CHECK(!failed(use(i, &first, SCENE_NOW_S + 1, NULL)));
 	CHECK(use(i, &first, SCENE_NOW_S + 60, &got).code == REFRESH_REUSED);
-	CHECK(got.subject.len == 36 && bytes_equal(buf_bytes(&got.subject), buf_bytes(&first.subject)));
+	CHECK(got.subject.len == 36 &&
+	      bytes_equal(buf_bytes(&got.subject), buf_bytes(&first.subject)));
 	CHECK(bytes_is(buf_bytes(&got.name), "alice"));
 	CHECK(got.access_token.len == 0 && got.refresh_token.len == 0);
 	CHECK(count(&s, "SELECT count(*) FROM family") == 0);
 	issued_done(&got);
-	CHECK(use(i, &first, SCENE_NOW_S + 61, &got).code == REFRESH_UNKNOWN && got.subject.len == 0);
+	CHECK(use(i, &first, SCENE_NOW_S + 61, &got).code == REFRESH_UNKNOWN &&
+	      got.subject.len == 0);
 	issued_done(&got);
 	issued_done(&first);
 	done(&s, i);
@@ -168,7 +172,8 @@ test_case_30_every_old_token_of_a_long_session_revokes_it(void)
 		grant(&s, i, SCENE_NOW_S, &tokens[0]);
 		for (int n = 1; n < 6; n++)
 			CHECK(!failed(use(i, &tokens[n - 1], SCENE_NOW_S + n, &tokens[n])));
-		/* Even within the 10 s: the token after it was used already, so no answer was lost. */
+		/* Even within the 10 s: the token after it was used already, so no answer was lost.
+		 */
 		int64_t now_s = stolen == 4 ? SCENE_NOW_S + 16 : SCENE_NOW_S + 5;
 
 		CHECK(use(i, &tokens[stolen], now_s, NULL).code == REFRESH_REUSED);
@@ -233,8 +238,8 @@ test_all_refusals_read_the_same(void)
 	grant(&s, i, SCENE_NOW_S, &first);
 
 	struct err unknown = issuer_refresh(i, BYTES("x"), BYTES(""), SCENE_NOW_S, &got);
-	struct err client =
-		issuer_refresh(i, buf_bytes(&first.refresh_token), BYTES("other"), SCENE_NOW_S, &other);
+	struct err client = issuer_refresh(i, buf_bytes(&first.refresh_token), BYTES("other"),
+	                                   SCENE_NOW_S, &other);
 
 	CHECK(!failed(use(i, &first, SCENE_NOW_S, NULL)));
 
@@ -242,7 +247,8 @@ test_all_refusals_read_the_same(void)
 
 	CHECK(client.code == REFRESH_CLIENT && reused.code == REFRESH_REUSED);
 	CHECK(unknown.why == client.why && unknown.why == reused.why);
-	CHECK(unknown.kind == ERR_IDENTITY && client.kind == ERR_IDENTITY && reused.kind == ERR_IDENTITY);
+	CHECK(unknown.kind == ERR_IDENTITY && client.kind == ERR_IDENTITY &&
+	      reused.kind == ERR_IDENTITY);
 	CHECK(got.subject.len == 0 && got.name.len == 0);
 	issued_done(&other);
 	issued_done(&first);
@@ -261,7 +267,8 @@ test_another_client_cannot_use_a_token(void)
 	CHECK(issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S, &got).code ==
 	      REFRESH_CLIENT);
 	issued_done(&got);
-	CHECK(!failed(issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES("spa"), SCENE_NOW_S, &got)));
+	CHECK(!failed(
+		issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES("spa"), SCENE_NOW_S, &got)));
 	issued_done(&t);
 	issued_done(&got);
 	CHECK(issuer_grant(i, &u, BYTES("a\nb"), SCENE_NOW_S, &t).kind == ERR_PEER);
@@ -342,7 +349,8 @@ test_disabling_and_a_new_password_end_all_sessions(void)
 	done(&s, i);
 }
 
-/* Case 31: the password was right when it was checked, but the account changed before the token was made. */
+/* Case 31: the password was right when it was checked, but the account changed before the token was
+ * made. */
 static void
 test_case_31_grant_reads_the_account_again(void)
 {
@@ -376,7 +384,8 @@ test_neither_tokens_nor_handles_are_in_the_store(void)
 
 	grant(&s, i, SCENE_NOW_S, &t);
 	CHECK(!failed(use(i, &t, SCENE_NOW_S, &next)));
-	CHECK(!failed(base64url_decode(buf_bytes(&next.refresh_token), raw, sizeof raw, &len)) && len == 48);
+	CHECK(!failed(base64url_decode(buf_bytes(&next.refresh_token), raw, sizeof raw, &len)) &&
+	      len == 48);
 	for (int n = 0; n < 2; n++) {
 		snprintf(path, sizeof path, "%s%s", s.file, n == 0 ? "" : "-wal");
 
@@ -440,7 +449,8 @@ test_no_refresh_tokens_where_they_live_0_seconds(void)
 	done(&s, i);
 }
 
-/* Two processes use one token at the same moment, many times over: one line of succession comes out. */
+/* Two processes use one token at the same moment, many times over: one line of succession comes
+ * out. */
 static void
 test_refreshes_at_once_do_not_branch(void)
 {
@@ -477,7 +487,7 @@ test_refreshes_at_once_do_not_branch(void)
 
 	CHECK(count(&s, "SELECT count(*) FROM family") == 1);
 	CHECK(!failed(issuer_refresh(i, (struct bytes){ (uint8_t *)answers[0], 64 }, BYTES(""),
-				     SCENE_NOW_S + 2, &next)));
+	                             SCENE_NOW_S + 2, &next)));
 	issued_done(&next);
 	issued_done(&t);
 	close(pipes[0]);
@@ -505,17 +515,20 @@ test_store_that_cannot_write_gives_no_token_and_keeps_the_session(void)
 	done(&s, i);
 }
 
-TESTS(TEST(test_refresh_gives_a_new_pair), TEST(test_refreshed_token_keeps_auth_time_and_reads_roles_anew),
+TESTS(TEST(test_refresh_gives_a_new_pair),
+      TEST(test_refreshed_token_keeps_auth_time_and_reads_roles_anew),
       TEST(test_case_30_token_used_again_revokes_the_family),
       TEST(test_case_30_a_refusal_tells_whose_session_it_was),
       TEST(test_case_30_every_old_token_of_a_long_session_revokes_it),
       TEST(test_lost_answer_gets_the_same_successor_for_10_seconds),
       TEST(test_unknown_tokens_are_refused_and_end_nothing), TEST(test_all_refusals_read_the_same),
-      TEST(test_another_client_cannot_use_a_token), TEST(test_idle_and_absolute_lifetimes_end_a_session),
+      TEST(test_another_client_cannot_use_a_token),
+      TEST(test_idle_and_absolute_lifetimes_end_a_session),
       TEST(test_clock_that_jumps_back_revives_neither_session_nor_grace),
       TEST(test_disabling_and_a_new_password_end_all_sessions),
       TEST(test_case_31_grant_reads_the_account_again),
       TEST(test_neither_tokens_nor_handles_are_in_the_store),
       TEST(test_store_does_not_grow_with_refreshes_or_logins),
-      TEST(test_no_refresh_tokens_where_they_live_0_seconds), TEST(test_refreshes_at_once_do_not_branch),
+      TEST(test_no_refresh_tokens_where_they_live_0_seconds),
+      TEST(test_refreshes_at_once_do_not_branch),
       TEST(test_store_that_cannot_write_gives_no_token_and_keeps_the_session))

@@ -1,11 +1,18 @@
-/* How secrets are compared, by what is compared and not by a stopwatch: doubles stand in for CRYPTO_memcmp(), which
- * takes the same time wherever the difference is, and for memcmp(), which does not. */
+/* How secrets are compared, by what is compared and not by a stopwatch: doubles stand in for
+ * CRYPTO_memcmp(), which takes the same time wherever the difference is, and for memcmp(), which
+ * does not. */
 #include <openssl/evp.h>
 
 #include "format/base64.h"
 #include "scene.h"
 
-enum { HANDLE_LEN = 16, SECRET_LEN = 32, TOKEN_LEN = HANDLE_LEN + SECRET_LEN, HASH_LEN = 32, PROBE_LEN = 8 };
+enum {
+	HANDLE_LEN = 16,
+	SECRET_LEN = 32,
+	TOKEN_LEN = HANDLE_LEN + SECRET_LEN,
+	HASH_LEN = 32,
+	PROBE_LEN = 8
+};
 
 enum watched { HANDLE, SECRET, SECRET_HASH, HANDLE_HASH, WATCHED_COUNT };
 static uint8_t watched[WATCHED_COUNT][PROBE_LEN]; /* first bytes of each */
@@ -93,7 +100,8 @@ check_wrong_token(struct scene *s, struct issuer *i, size_t at)
 	size_t len = 0;
 
 	CHECK(!failed(issuer_grant(i, &u, BYTES(""), SCENE_NOW_S, &t)));
-	CHECK(!failed(base64url_decode(buf_bytes(&t.refresh_token), raw, sizeof raw, &len)) && len == TOKEN_LEN);
+	CHECK(!failed(base64url_decode(buf_bytes(&t.refresh_token), raw, sizeof raw, &len)) &&
+	      len == TOKEN_LEN);
 	raw[at] ^= 1;
 	base64url_put(&text, (struct bytes){ raw, sizeof raw });
 	watch_start(raw);
@@ -104,7 +112,8 @@ check_wrong_token(struct scene *s, struct issuer *i, size_t at)
 	CHECK(constant_count == 1 && constant_len == HASH_LEN && in_constant[SECRET_HASH] == 1);
 	CHECK(in_memcmp[HANDLE] == 0 && in_memcmp[SECRET] == 0 && in_memcmp[SECRET_HASH] == 0);
 	CHECK(in_constant[HANDLE] == 0 && in_constant[SECRET] == 0);
-	/* The store looks the family up by the hash of its handle: so it is seen that SQLite is watched. */
+	/* The store looks the family up by the hash of its handle: so it is seen that SQLite is
+	 * watched. */
 	CHECK(in_memcmp[HANDLE_HASH] > 0);
 	issued_done(&got);
 	issued_done(&t);
@@ -119,8 +128,8 @@ test_case_25_refresh_compares_only_hashes_and_in_constant_time(void)
 
 	scene_store(&s);
 	CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &i)));
-	check_wrong_token(&s, i, HANDLE_LEN);     /* wrong from its first byte on */
-	check_wrong_token(&s, i, TOKEN_LEN - 1);  /* in its last only */
+	check_wrong_token(&s, i, HANDLE_LEN);    /* wrong from its first byte on */
+	check_wrong_token(&s, i, TOKEN_LEN - 1); /* in its last only */
 	issuer_close(i);
 	scene_done(&s);
 }

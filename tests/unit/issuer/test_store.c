@@ -105,7 +105,8 @@ test_unwritable_directory_is_a_clear_error(void)
 	if (child == 0) {
 		if (geteuid() == 0) {
 			chmod(s.directory, 0755);
-			if (chown(s.state, 65534, 65534) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+			if (chown(s.state, 65534, 65534) < 0 || setgid(65534) < 0 ||
+			    setuid(65534) < 0)
 				_exit(9);
 		}
 		struct err e = issuer_store_open(s.state, &s.store);
@@ -156,8 +157,9 @@ test_file_that_is_no_database_is_refused(void)
 	scene_open(&s);
 	mkdir(s.state, 0700);
 	write_file(s.file,
-		   "this is certainly not an SQLite database, it is only some text of enough length ......",
-		   0600);
+	           "this is certainly not an SQLite database, it is only some text of enough "
+	           "length ......",
+	           0600);
 
 	struct err e = issuer_store_open(s.state, &s.store);
 
@@ -221,8 +223,8 @@ test_damaged_page_is_found_when_opened(void)
 	int fd = open(s.file, O_WRONLY);
 
 	for (off_t at = 8192; at < st.st_size; at += 4096)
-		CHECK(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16,
-			     at) == 16);
+		CHECK(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+		             16, at) == 16);
 	close(fd);
 
 	struct err e = issuer_store_open(s.state, &s.store);
@@ -261,7 +263,8 @@ test_readonly_makes_nothing_and_changes_nothing(void)
 	struct user u = { 0 };
 
 	CHECK(!failed(user_find(readonly, BYTES("alice"), &s.arena, &u)));
-	CHECK(user_add(readonly, BYTES("bob"), BYTES(""), bytes_text(scene_phc)).kind == ERR_CONFIG);
+	CHECK(user_add(readonly, BYTES("bob"), BYTES(""), bytes_text(scene_phc)).kind ==
+	      ERR_CONFIG);
 	issuer_store_close(readonly);
 	scene_done(&s);
 }
@@ -277,7 +280,8 @@ test_two_open_at_once_see_each_other(void)
 	CHECK(!failed(issuer_store_open(s.state, &second)));
 	CHECK(!failed(user_add(second, BYTES("alice"), BYTES("reader"), bytes_text(scene_phc))));
 	CHECK(!failed(user_find(s.store, BYTES("alice"), &s.arena, &u)));
-	CHECK(user_add(s.store, BYTES("alice"), BYTES("reader"), bytes_text(scene_phc)).kind == ERR_CONFLICT);
+	CHECK(user_add(s.store, BYTES("alice"), BYTES("reader"), bytes_text(scene_phc)).kind ==
+	      ERR_CONFLICT);
 	issuer_store_close(second);
 	scene_done(&s);
 }
@@ -296,7 +300,8 @@ test_many_processes_make_one_store(void)
 
 			snprintf(name, sizeof name, "user%d", i);
 			_exit(failed(issuer_store_open(s.state, &s.store)) ||
-			      failed(user_add(s.store, bytes_text(name), BYTES("r"), bytes_text(scene_phc))));
+			      failed(user_add(s.store, bytes_text(name), BYTES("r"),
+			                      bytes_text(scene_phc))));
 		}
 	}
 	for (int i = 0; i < 6; i++) {
@@ -325,7 +330,8 @@ test_busy_store_is_upstream_after_the_wait(void)
 	scene_store(&s);
 	CHECK(sqlite3_open(s.file, &other) == SQLITE_OK);
 	CHECK(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK);
-	CHECK(user_add(s.store, BYTES("alice"), BYTES(""), bytes_text(scene_phc)).kind == ERR_UPSTREAM);
+	CHECK(user_add(s.store, BYTES("alice"), BYTES(""), bytes_text(scene_phc)).kind ==
+	      ERR_UPSTREAM);
 	CHECK(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
 	CHECK(!failed(user_add(s.store, BYTES("alice"), BYTES(""), bytes_text(scene_phc))));
 	sqlite3_close(other);
@@ -356,8 +362,8 @@ test_full_disk_is_upstream_and_changes_nothing(void)
 			char name[16];
 
 			snprintf(name, sizeof name, "user%d", i);
-			refused += user_add(own, bytes_text(name), BYTES(""), bytes_text(scene_phc)).kind ==
-				   ERR_UPSTREAM;
+			refused += user_add(own, bytes_text(name), BYTES(""), bytes_text(scene_phc))
+			                   .kind == ERR_UPSTREAM;
 		}
 		_exit(refused > 0 ? 0 : 2);
 	}
@@ -391,13 +397,17 @@ test_shared_keys_are_made_once_and_differ_by_name(void)
 	scene_done(&s);
 }
 
-TESTS(TEST(test_store_is_private_whatever_the_umask), TEST(test_store_opened_again_keeps_everything),
-      TEST(test_writable_by_others_is_refused), TEST(test_unwritable_directory_is_a_clear_error),
+TESTS(TEST(test_store_is_private_whatever_the_umask),
+      TEST(test_store_opened_again_keeps_everything), TEST(test_writable_by_others_is_refused),
+      TEST(test_unwritable_directory_is_a_clear_error),
       TEST(test_path_that_is_no_directory_or_has_no_parent_is_refused),
-      TEST(test_link_in_place_of_the_file_is_refused), TEST(test_file_that_is_no_database_is_refused),
-      TEST(test_database_of_another_program_is_refused), TEST(test_newer_store_is_refused_and_left_alone),
+      TEST(test_link_in_place_of_the_file_is_refused),
+      TEST(test_file_that_is_no_database_is_refused),
+      TEST(test_database_of_another_program_is_refused),
+      TEST(test_newer_store_is_refused_and_left_alone),
       TEST(test_damaged_page_is_found_when_opened), TEST(test_cut_file_is_found_when_opened),
-      TEST(test_readonly_makes_nothing_and_changes_nothing), TEST(test_two_open_at_once_see_each_other),
-      TEST(test_many_processes_make_one_store), TEST(test_busy_store_is_upstream_after_the_wait),
+      TEST(test_readonly_makes_nothing_and_changes_nothing),
+      TEST(test_two_open_at_once_see_each_other), TEST(test_many_processes_make_one_store),
+      TEST(test_busy_store_is_upstream_after_the_wait),
       TEST(test_full_disk_is_upstream_and_changes_nothing),
       TEST(test_shared_keys_are_made_once_and_differ_by_name))

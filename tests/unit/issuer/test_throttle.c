@@ -1,4 +1,5 @@
-/* Growing delays, their cap, and floods that try to make the throttle forget or lock someone out. */
+/* Growing delays, their cap, and floods that try to make the throttle forget or lock someone out.
+ */
 #include "issuer/issuer.h"
 #include "test.h"
 
@@ -30,7 +31,7 @@ static void
 test_delay_of_a_user_grows_to_its_cap(void)
 {
 	static const unsigned delays[] = { 0,  0,  0,  0,  1,  2,  4,  8,  16, 30,
-					   30, 30, 30, 30, 30, 30, 30, 30, 30, 30 };
+		                           30, 30, 30, 30, 30, 30, 30, 30, 30, 30 };
 	struct throttle *t = fresh();
 	uint64_t now = 1000 * S;
 
@@ -54,7 +55,9 @@ test_delay_of_an_address_grows_after_ten(void)
 	for (unsigned i = 0; i < 30; i++) {
 		char user[16];
 
-		CHECK(wait_of(t, "nobody", "192.0.2.1", now) == (i <= 10 ? 0 : i > 15 ? 30 : 1u << (i - 11)));
+		CHECK(wait_of(t, "nobody", "192.0.2.1", now) == (i <= 10  ? 0
+		                                                 : i > 15 ? 30
+		                                                          : 1u << (i - 11)));
 		snprintf(user, sizeof user, "user%u", i); /* password spraying */
 		fail_times(t, user, "192.0.2.1", 1, now);
 	}

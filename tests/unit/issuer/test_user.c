@@ -17,7 +17,8 @@ test_user_is_found_as_added(void)
 	CHECK(u.created_s > 1600000000);
 	CHECK(u.generation == 1);
 	/* A version 4, variant 1 uuid. */
-	CHECK(u.subject.len == 36 && u.subject.at[14] == '4' && strchr("89ab", u.subject.at[19]) != NULL);
+	CHECK(u.subject.len == 36 && u.subject.at[14] == '4' &&
+	      strchr("89ab", u.subject.at[19]) != NULL);
 	CHECK(!bytes_equal(u.subject, scene_user(&s, "bob").subject));
 	scene_done(&s);
 }
@@ -33,7 +34,8 @@ test_names_are_case_sensitive_and_unique(void)
 	CHECK(user_find(s.store, BYTES("Alice"), &s.arena, &u).kind == ERR_NOT_FOUND);
 	CHECK(user_find(s.store, BYTES("alice\0"), &s.arena, &u).kind == ERR_NOT_FOUND);
 	CHECK(!failed(user_add(s.store, BYTES("Alice"), BYTES(""), bytes_text(scene_phc))));
-	CHECK(user_add(s.store, BYTES("alice"), BYTES(""), bytes_text(scene_phc)).kind == ERR_CONFLICT);
+	CHECK(user_add(s.store, BYTES("alice"), BYTES(""), bytes_text(scene_phc)).kind ==
+	      ERR_CONFLICT);
 	scene_done(&s);
 }
 
@@ -58,14 +60,14 @@ test_unfit_names_are_refused(void)
 	scene_store(&s);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		CHECK_ROW(user_add(s.store, rows[i].name, BYTES(""), bytes_text(scene_phc)).kind ==
-				  ERR_INVALID,
-			  rows[i].what);
+		                  ERR_INVALID,
+		          rows[i].what);
 	memset(longest, 'a', sizeof longest);
 	CHECK(user_add(s.store, (struct bytes){ (uint8_t *)longest, sizeof longest }, BYTES(""),
-		       bytes_text(scene_phc))
-		      .kind == ERR_INVALID);
-	CHECK(!failed(user_add(s.store, (struct bytes){ (uint8_t *)longest, USER_NAME_MAX }, BYTES(""),
-			       bytes_text(scene_phc))));
+	               bytes_text(scene_phc))
+	              .kind == ERR_INVALID);
+	CHECK(!failed(user_add(s.store, (struct bytes){ (uint8_t *)longest, USER_NAME_MAX },
+	                       BYTES(""), bytes_text(scene_phc))));
 	/* U+00A0 is no control character, nor are other scripts. */
 	CHECK(!failed(user_add(s.store, BYTES("a\xc2\xa0"), BYTES(""), bytes_text(scene_phc))));
 	CHECK(!failed(user_add(s.store, BYTES("Zoë 李"), BYTES(""), bytes_text(scene_phc))));
@@ -90,8 +92,8 @@ static void
 test_case_29_hash_out_of_bounds_is_never_stored(void)
 {
 	struct scene s;
-	struct bytes greedy = BYTES(
-		"$argon2id$v=19$m=4194304,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7");
+	struct bytes greedy = BYTES("$argon2id$v=19$m=4194304,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$"
+	                            "CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7");
 
 	scene_store(&s);
 	(void)scene_user(&s, "bob");
@@ -107,7 +109,8 @@ test_changes_to_an_unknown_user_are_not_found(void)
 	struct scene s;
 
 	scene_store(&s);
-	CHECK(user_set_password(s.store, BYTES("nobody"), bytes_text(scene_phc)).kind == ERR_NOT_FOUND);
+	CHECK(user_set_password(s.store, BYTES("nobody"), bytes_text(scene_phc)).kind ==
+	      ERR_NOT_FOUND);
 	CHECK(user_set_disabled(s.store, BYTES("nobody"), true).kind == ERR_NOT_FOUND);
 	scene_done(&s);
 }
@@ -183,5 +186,7 @@ test_list_is_ordered_and_complete(void)
 TESTS(TEST(test_user_is_found_as_added), TEST(test_names_are_case_sensitive_and_unique),
       TEST(test_unfit_names_are_refused), TEST(test_name_that_is_sql_is_only_a_name),
       TEST(test_case_29_hash_out_of_bounds_is_never_stored),
-      TEST(test_changes_to_an_unknown_user_are_not_found), TEST(test_each_change_is_a_new_generation),
-      TEST(test_rehash_replaces_only_the_hash_it_was_made_from), TEST(test_list_is_ordered_and_complete))
+      TEST(test_changes_to_an_unknown_user_are_not_found),
+      TEST(test_each_change_is_a_new_generation),
+      TEST(test_rehash_replaces_only_the_hash_it_was_made_from),
+      TEST(test_list_is_ordered_and_complete))

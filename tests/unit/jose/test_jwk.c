@@ -7,7 +7,9 @@
 #define GOOD_Y "_8v8jXYN2KDrsEDvyjZG8ELPctgYCeofnp8cZfSIIY0"
 #define ZERO_X "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define GOOD_EC "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "\""
-#define GOOD_ED "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
+#define GOOD_ED                                                                                    \
+	"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"                               \
+	"7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
 
 /* How many of the keys, given as the members of one JWK, are taken beside one good key. */
 static size_t
@@ -22,7 +24,8 @@ taken(const char *members)
 	if (set == NULL)
 		return 99;
 	count = jwks_count(set);
-	CHECK_ROW(count >= 1 && jwks_find(set, BYTES("good"), ALG_EDDSA) == jwks_at(set, count - 1), members);
+	CHECK_ROW(count >= 1 && jwks_find(set, BYTES("good"), ALG_EDDSA) == jwks_at(set, count - 1),
+	          members);
 	return count - 1;
 }
 
@@ -31,8 +34,9 @@ test_good_keys_are_taken(void)
 {
 	CHECK(taken(GOOD_EC) == 1);
 	CHECK(taken(GOOD_ED) == 1);
-	CHECK(taken(GOOD_EC ",\"use\":\"sig\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"x5c\":[\"?\"],"
-			    "\"new\":{}") == 1);
+	CHECK(taken(GOOD_EC
+	            ",\"use\":\"sig\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"x5c\":[\"?\"],"
+	            "\"new\":{}") == 1);
 }
 
 static void
@@ -77,19 +81,31 @@ test_case_11_points_off_the_curve_are_refused(void)
 		"\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "\"",
 		"\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" GOOD_X "\",\"y\":\"" GOOD_Y "\"",
 		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" ZERO_X "\",\"y\":\"" ZERO_X "\"",
-		/* Ed25519: orders 4, 1, 2 and 8; y = p and p + 1; y = 2, which no point has; 31 bytes; Ed448.
+		/* Ed25519: orders 4, 1, 2 and 8; y = p and p + 1; y = 2, which no point has; 31
+		 * bytes; Ed448.
 		 */
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7P_______________________________________38\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7f_______________________________________38\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7v_______________________________________38\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+		"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+		"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+		"\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7P____________________________________"
+		"___38\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"JuiVj8KyJ7BFw_SJ8u-"
+		"Y8NXfrAXTxjM5sTgCiG1T_AU\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"xxdqcD1N2E-6PAt2DRBnDyogU_"
+		"osOczGTsf9d5KsA3o\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7f____________________________________"
+		"___38\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7v____________________________________"
+		"___38\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+		"\"AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+		"7TyWQHOg7hcvPapiMlrwIaaPcHUQ\"",
+		"\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"11qYAYKxCrfVS_"
+		"7TyWQHOg7hcvPapiMlrwIaaPcHURo\"",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -142,14 +158,14 @@ static void
 test_documents_that_are_no_key_sets_are_refused(void)
 {
 	static const char *const rows[] = { "",
-					    "{}",
-					    "[]",
-					    "null",
-					    "{\"keys\":{}}",
-					    "{\"keys\":[",
-					    "{\"keys\":[]}x",
-					    "{\"keys\":[],\"keys\":[]}",
-					    "{\"kty\":\"EC\"}" };
+		                            "{}",
+		                            "[]",
+		                            "null",
+		                            "{\"keys\":{}}",
+		                            "{\"keys\":[",
+		                            "{\"keys\":[]}x",
+		                            "{\"keys\":[],\"keys\":[]}",
+		                            "{\"kty\":\"EC\"}" };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct jwks *set = NULL;
@@ -183,11 +199,11 @@ test_refused_keys_are_named_on_one_line(void)
 	struct buf refused CLEANUP(buf_done) = { 0 };
 	struct jwks *set CLEANUP(set_drop) = NULL;
 
-	CHECK(!failed(
-		jwks_parse(BYTES("{\"keys\":[{" GOOD_ED "},{\"kty\":\"oct\",\"kid\":\"a\\n\\u001bb\"},7]}"),
-			   &set, &refused)));
+	CHECK(!failed(jwks_parse(
+		BYTES("{\"keys\":[{" GOOD_ED "},{\"kty\":\"oct\",\"kid\":\"a\\n\\u001bb\"},7]}"),
+		&set, &refused)));
 	CHECK(bytes_equal(buf_bytes(&refused), BYTES("key 2 \"a\\n\\u001bb\": unknown kty or crv\n"
-						     "key 3: a key is no object\n")));
+	                                             "key 3: a key is no object\n")));
 }
 
 static void
@@ -195,7 +211,7 @@ test_key_is_found_by_kid_and_algorithm(void)
 {
 	struct jwks *set CLEANUP(set_drop) =
 		set_of_text("{\"keys\":[{\"kid\":\"a\"," GOOD_EC "},{\"kid\":\"a\"," GOOD_ED
-			    "},{\"kid\":\"b\"," GOOD_ED "}]}");
+	                    "},{\"kid\":\"b\"," GOOD_ED "}]}");
 
 	CHECK(set != NULL && jwks_count(set) == 3);
 	CHECK(jwks_find(set, BYTES("a"), ALG_ES256) == jwks_at(set, 0));
@@ -212,9 +228,10 @@ test_key_is_found_by_kid_and_algorithm(void)
 static void
 test_two_keys_of_one_name_and_algorithm_are_not_used(void)
 {
-	struct jwks *set CLEANUP(set_drop) = set_of_text(
-		"{\"keys\":[{\"kid\":\"a\"," GOOD_ED "},{\"kid\":\"a\",\"kty\":\"OKP\",\"crv\":\"Ed25519\","
-		"\"x\":\"nBsMgp7tL9CykbLep3lf8-RetTm-IC4LdKZCsZCnKEM\"}]}");
+	struct jwks *set CLEANUP(set_drop) =
+		set_of_text("{\"keys\":[{\"kid\":\"a\"," GOOD_ED
+	                    "},{\"kid\":\"a\",\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+	                    "\"x\":\"nBsMgp7tL9CykbLep3lf8-RetTm-IC4LdKZCsZCnKEM\"}]}");
 
 	CHECK(set != NULL && jwks_count(set) == 2);
 	CHECK(jwks_find(set, BYTES("a"), ALG_EDDSA) == NULL);
@@ -227,8 +244,10 @@ test_bad_key_sets_of_the_corpus(void)
 	static const struct {
 		const char *id;
 		int keys; /* -1: the document is refused */
-	} other[] = { { "dup-kid", 2 },    { "keys-not-array", -1 },        { "keys-missing", -1 },
-		      { "keys-empty", 0 }, { "mixed-good-and-unknown", 1 }, { "ten-thousand-keys", -1 } };
+	} other[] = {
+		{ "dup-kid", 2 },    { "keys-not-array", -1 },        { "keys-missing", -1 },
+		{ "keys-empty", 0 }, { "mixed-good-and-unknown", 1 }, { "ten-thousand-keys", -1 }
+	};
 	struct buf file CLEANUP(buf_done) = { 0 };
 	unsigned count = 0;
 
@@ -247,7 +266,7 @@ test_bad_key_sets_of_the_corpus(void)
 		if (failed(parsed))
 			return;
 		snprintf(id, sizeof id, "%.*s", (int)member_text(row, "id").len,
-			 (const char *)member_text(row, "id").at);
+		         (const char *)member_text(row, "id").at);
 		for (size_t i = 0; i < ARRAY_LEN(other); i++)
 			if (strcmp(other[i].id, id) == 0)
 				expected = other[i].keys;
@@ -282,7 +301,8 @@ test_rsa_thumbprint_of_rfc_7638(void)
 	n = member_text(v.root, "n"), e = member_text(v.root, "e");
 	CHECK(!failed(base64url_decode(n, modulus, sizeof modulus, &n_len)));
 	CHECK(!failed(base64url_decode(e, exponent, sizeof exponent, &e_len)));
-	CHECK(!failed(key_rsa((struct bytes){ modulus, n_len }, (struct bytes){ exponent, e_len }, &key)));
+	CHECK(!failed(key_rsa((struct bytes){ modulus, n_len }, (struct bytes){ exponent, e_len },
+	                      &key)));
 	CHECK(!failed(key_thumbprint(key, KEY_RSA, print)));
 	CHECK(strcmp(print, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs") == 0);
 	EVP_PKEY_free(key);
@@ -291,7 +311,8 @@ test_rsa_thumbprint_of_rfc_7638(void)
 TESTS(TEST(test_good_keys_are_taken), TEST(test_key_members_that_do_not_fit_are_refused),
       TEST(test_case_10_weak_and_giant_rsa_keys_are_refused),
       TEST(test_case_11_points_off_the_curve_are_refused),
-      TEST(test_documents_that_are_no_key_sets_are_refused), TEST(test_more_than_a_hundred_keys_are_refused),
+      TEST(test_documents_that_are_no_key_sets_are_refused),
+      TEST(test_more_than_a_hundred_keys_are_refused),
       TEST(test_refused_keys_are_named_on_one_line), TEST(test_key_is_found_by_kid_and_algorithm),
-      TEST(test_two_keys_of_one_name_and_algorithm_are_not_used), TEST(test_bad_key_sets_of_the_corpus),
-      TEST(test_rsa_thumbprint_of_rfc_7638))
+      TEST(test_two_keys_of_one_name_and_algorithm_are_not_used),
+      TEST(test_bad_key_sets_of_the_corpus), TEST(test_rsa_thumbprint_of_rfc_7638))

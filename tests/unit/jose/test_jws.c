@@ -1,4 +1,5 @@
-/* test_jws.c - compact JWS: the published examples (RFC 7515, 7520, 8037) and the shape of a token. */
+/* test_jws.c - compact JWS: the published examples (RFC 7515, 7520, 8037) and the shape of a token.
+ */
 #include "vectors.h"
 
 #include "jose/jwt.h"
@@ -30,19 +31,21 @@ test_rfc_examples(void)
 		const char *token, *key;
 		bool accepted;
 	} rows[] = {
-		{ "vectors/rfc7515_A.1.jwsc", "vectors/rfc7515_A.1.jwk", false },   /* HS256 */
-		{ "vectors/rfc7515_A.2.jwsc", "vectors/rfc7515_A.2.jwk", true },    /* RS256 */
-		{ "vectors/rfc7515_A.3.jwsc", "vectors/rfc7515_A.3.jwk", true },    /* ES256 */
-		{ "vectors/rfc7515_A.4.jwsc", "vectors/rfc7515_A.4.jwk", true },    /* ES512 */
-		{ "vectors/rfc7515_A.5.jwsc", "vectors/rfc7515_A.2.jwk", false },   /* none */
-		{ "vectors/rfc7515_A.6.jwsg", "vectors/rfc7515_A.6.1.jwk", false }, /* JSON, two signatures */
-		{ "vectors/rfc7515_A.7.jwsf", "vectors/rfc7515_A.3.jwk", false },   /* JSON */
-		{ "vectors/rfc7520_4.1.jwsc", "vectors/rfc7520_3.4.jwk", true },    /* RS256 */
+		{ "vectors/rfc7515_A.1.jwsc", "vectors/rfc7515_A.1.jwk", false }, /* HS256 */
+		{ "vectors/rfc7515_A.2.jwsc", "vectors/rfc7515_A.2.jwk", true },  /* RS256 */
+		{ "vectors/rfc7515_A.3.jwsc", "vectors/rfc7515_A.3.jwk", true },  /* ES256 */
+		{ "vectors/rfc7515_A.4.jwsc", "vectors/rfc7515_A.4.jwk", true },  /* ES512 */
+		{ "vectors/rfc7515_A.5.jwsc", "vectors/rfc7515_A.2.jwk", false }, /* none */
+		{ "vectors/rfc7515_A.6.jwsg", "vectors/rfc7515_A.6.1.jwk",
+		  false }, /* JSON, two signatures */
+		{ "vectors/rfc7515_A.7.jwsf", "vectors/rfc7515_A.3.jwk", false }, /* JSON */
+		{ "vectors/rfc7520_4.1.jwsc", "vectors/rfc7520_3.4.jwk", true },  /* RS256 */
 		{ "vectors/rfc7520_4.1.jwsf", "vectors/rfc7520_3.4.jwk", false },
 		{ "vectors/rfc7520_4.2.jwsc", "vectors/rfc7520_3.4.jwk", true },  /* PS384 */
 		{ "vectors/rfc7520_4.3.jwsc", "vectors/rfc7520_3.2.jwk", true },  /* ES512 */
 		{ "vectors/rfc7520_4.4.jwsc", "vectors/rfc7520_3.5.jwk", false }, /* HS256 */
-		{ "vectors/rfc7520_4.5.jwsc", "vectors/rfc7520_3.5.jwk", false }, /* HS256, detached */
+		{ "vectors/rfc7520_4.5.jwsc", "vectors/rfc7520_3.5.jwk",
+		  false }, /* HS256, detached */
 		{ "vectors/rfc7520_4.8.jwsg", "vectors/rfc7520_4.8.jwkset", false },
 		{ "vectors/rfc7520_5.1.jwec", "vectors/rfc7520_5.1.jwk", false }, /* JWE */
 		{ "cve-2023-50967/cve-2023-50967.jwe", "cve-2023-50967/cve-2023-50967.jwk", false },
@@ -126,7 +129,8 @@ test_header_checks_are_told_apart(void)
 		int failure;
 	} rows[] = {
 		{ "{\"alg\":\"RS256\"}", -1 },
-		{ "{\"alg\":\"RS256\",\"kid\":\"k\",\"typ\":\"JWT\",\"jwk\":{},\"x5c\":[],\"jku\":5,\"x\":1}",
+		{ "{\"alg\":\"RS256\",\"kid\":\"k\",\"typ\":\"JWT\",\"jwk\":{},\"x5c\":[],\"jku\":"
+		  "5,\"x\":1}",
 		  -1 },
 		{ " { \"alg\" : \"ES256\" } ", -1 },
 		{ "", JWT_HEADER },
@@ -208,8 +212,9 @@ test_tokens_of_another_shape_are_refused(void)
 		struct err e = jws_parse(bytes_text(rows[i]), &arena, &j);
 
 		/* ".." has three parts, all empty: no header. */
-		CHECK_ROW(failed(e) && e.code == (strcmp(rows[i], "..") == 0 ? JWT_HEADER : JWT_FORM),
-			  rows[i]);
+		CHECK_ROW(failed(e) &&
+		                  e.code == (strcmp(rows[i], "..") == 0 ? JWT_HEADER : JWT_FORM),
+		          rows[i]);
 	}
 }
 
@@ -236,9 +241,9 @@ test_case_08_five_parts_are_refused_before_any_work(void)
 {
 	struct arena arena = { 0 };
 	struct jws j;
-	struct err e = jws_parse(
-		BYTES("eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJwMmMiOjIxNDc0ODM2NDd9.AAAA.AAAA.AAAA.AAAA"),
-		&arena, &j);
+	struct err e = jws_parse(BYTES("eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJwMmMiOjIxNDc0ODM2NDd"
+	                               "9.AAAA.AAAA.AAAA.AAAA"),
+	                         &arena, &j);
 
 	CHECK(e.kind == ERR_IDENTITY && e.code == JWT_FORM);
 	CHECK(arena.total == 0); /* not even decoded */
@@ -257,8 +262,9 @@ test_algorithm_names_go_both_ways(void)
 	CHECK(jws_alg_from(BYTES("none")) == 0);
 }
 
-TESTS(TEST(test_rfc_examples), TEST(test_cookbook_examples), TEST(test_header_checks_are_told_apart),
-      TEST(test_payload_that_is_no_object_is_no_claims), TEST(test_tokens_of_another_shape_are_refused),
+TESTS(TEST(test_rfc_examples), TEST(test_cookbook_examples),
+      TEST(test_header_checks_are_told_apart), TEST(test_payload_that_is_no_object_is_no_claims),
+      TEST(test_tokens_of_another_shape_are_refused),
       TEST(test_case_08_five_parts_are_refused_before_any_work),
       TEST(test_case_09_many_dots_and_long_tokens_are_refused_without_allocating),
       TEST(test_algorithm_names_go_both_ways))

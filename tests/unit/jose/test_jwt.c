@@ -37,7 +37,8 @@ checked_parse(struct checked *c, const char *header, const char *claims, bool fu
 	buf_put_u8(&token, '.');
 	base64url_put(&token, bytes_text(claims));
 	buf_put_text(&token, ".AAAA");
-	CHECK_ROW(!failed(jws_parse(arena_copy(&c->arena, buf_bytes(&token)), &c->arena, &c->j)), claims);
+	CHECK_ROW(!failed(jws_parse(arena_copy(&c->arena, buf_bytes(&token)), &c->arena, &c->j)),
+	          claims);
 	jwt_report_init(&c->report, full, &c->arena);
 }
 
@@ -51,9 +52,9 @@ claims_failure(const char *claims)
 
 	struct err e = jwt_check_claims(&c.j, &rules, NOW, &c.report);
 	CHECK_ROW(failed(e) == (c.report.failed != JWT_CHECK_COUNT), claims);
-	CHECK_ROW(!failed(e) ||
-			  (e.kind == ERR_IDENTITY && e.code == c.report.failed && e.why == c.report.why),
-		  claims);
+	CHECK_ROW(!failed(e) || (e.kind == ERR_IDENTITY && e.code == c.report.failed &&
+	                         e.why == c.report.why),
+	          claims);
 	return c.report.failed;
 }
 
@@ -67,9 +68,10 @@ test_case_16_expiry_is_required_and_exact(void)
 		enum jwt_check failed;
 	} rows[] = {
 		{ "{\"exp\":1760000001" REST, JWT_CHECK_COUNT },
-		{ "{\"exp\":1759999971" REST, JWT_CHECK_COUNT }, /* 29 s ago: within 30 s of leeway */
-		{ "{\"exp\":1759999970" REST, JWT_EXPIRES },     /* 30 s ago: no longer */
-		{ "{\"exp\":1759999970.9" REST, JWT_EXPIRES },   /* rounded down */
+		{ "{\"exp\":1759999971" REST,
+		  JWT_CHECK_COUNT },                           /* 29 s ago: within 30 s of leeway */
+		{ "{\"exp\":1759999970" REST, JWT_EXPIRES },   /* 30 s ago: no longer */
+		{ "{\"exp\":1759999970.9" REST, JWT_EXPIRES }, /* rounded down */
 		{ "{\"exp\":1759999971.0" REST, JWT_CHECK_COUNT },
 		{ "{\"exp\":17600000e2" REST, JWT_CHECK_COUNT },
 		{ "{\"exp\":9007199254740992" REST, JWT_CHECK_COUNT },
@@ -98,7 +100,8 @@ test_case_16_tokens_of_the_future_are_refused(void)
 		const char *claims;
 		enum jwt_check failed;
 	} rows[] = {
-		{ "{\"exp\":1860000000,\"nbf\":1760000000,\"iat\":1760000000" REST, JWT_CHECK_COUNT },
+		{ "{\"exp\":1860000000,\"nbf\":1760000000,\"iat\":1760000000" REST,
+		  JWT_CHECK_COUNT },
 		{ "{\"exp\":1860000000,\"nbf\":1760000030" REST, JWT_CHECK_COUNT },
 		{ "{\"exp\":1860000000,\"nbf\":1760000031" REST, JWT_NOT_BEFORE },
 		{ "{\"exp\":1860000000,\"iat\":1760000030" REST, JWT_CHECK_COUNT },
@@ -141,9 +144,10 @@ test_case_13_audience_is_one_exact_member(void)
 		char claims[256];
 
 		snprintf(claims, sizeof claims, "{\"exp\":1860000000,\"sub\":\"u\",\"aud\":%s}",
-			 rows[i].audience);
-		CHECK_ROW(claims_failure(claims) == (rows[i].passed ? JWT_CHECK_COUNT : JWT_AUDIENCE),
-			  rows[i].audience);
+		         rows[i].audience);
+		CHECK_ROW(claims_failure(claims) ==
+		                  (rows[i].passed ? JWT_CHECK_COUNT : JWT_AUDIENCE),
+		          rows[i].audience);
 	}
 	CHECK(claims_failure("{\"exp\":1860000000,\"sub\":\"u\"}") == JWT_AUDIENCE);
 }
@@ -169,10 +173,12 @@ test_subject_is_required_text(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char claims[256];
 
-		snprintf(claims, sizeof claims, "{\"exp\":1860000000,\"aud\":\"api://books\",\"sub\":%s}",
-			 rows[i].subject);
-		CHECK_ROW(claims_failure(claims) == (rows[i].passed ? JWT_CHECK_COUNT : JWT_SUBJECT),
-			  rows[i].subject);
+		snprintf(claims, sizeof claims,
+		         "{\"exp\":1860000000,\"aud\":\"api://books\",\"sub\":%s}",
+		         rows[i].subject);
+		CHECK_ROW(claims_failure(claims) ==
+		                  (rows[i].passed ? JWT_CHECK_COUNT : JWT_SUBJECT),
+		          rows[i].subject);
 	}
 	CHECK(claims_failure("{\"exp\":1860000000,\"aud\":\"api://books\"}") == JWT_SUBJECT);
 }
@@ -211,8 +217,9 @@ test_case_17_other_kinds_of_token_are_no_access_tokens(void)
 
 		checked_parse(&c, rows[i].header, rows[i].claims, false);
 		CHECK_ROW(failed(jwt_check_header(&c.j, &rules, &c.report)) != rows[i].passed,
-			  rows[i].claims);
-		CHECK_ROW(c.report.failed == (rows[i].passed ? JWT_CHECK_COUNT : JWT_TYPE), rows[i].header);
+		          rows[i].claims);
+		CHECK_ROW(c.report.failed == (rows[i].passed ? JWT_CHECK_COUNT : JWT_TYPE),
+		          rows[i].header);
 	}
 }
 
@@ -233,7 +240,7 @@ test_algorithm_must_be_one_of_the_issuers(void)
 
 		checked_parse(&c, rows[i].header, "{}", false);
 		CHECK_ROW(failed(jwt_check_header(&c.j, &rules, &c.report)) != rows[i].passed,
-			  rows[i].header);
+		          rows[i].header);
 		CHECK_ROW(rows[i].passed || c.report.failed == JWT_ALGORITHM, rows[i].header);
 	}
 }
@@ -243,7 +250,8 @@ test_report_says_what_was_expected_and_got(void)
 {
 	struct checked c CLEANUP(checked_done);
 
-	checked_parse(&c, "{\"alg\":\"RS256\"}", "{\"exp\":1759996400,\"aud\":\"x\",\"sub\":\"u\"}", false);
+	checked_parse(&c, "{\"alg\":\"RS256\"}", "{\"exp\":1759996400,\"aud\":\"x\",\"sub\":\"u\"}",
+	              false);
 	CHECK(failed(jwt_check_claims(&c.j, &rules, NOW, &c.report)));
 	CHECK(strcmp(c.report.why, "the token expired") == 0);
 	CHECK(bytes_is(c.report.findings[JWT_EXPIRES].expected, "exp later than 1760000000"));
@@ -259,7 +267,8 @@ test_full_report_goes_on_after_a_failure(void)
 	struct checked c CLEANUP(checked_done);
 
 	checked_parse(&c, "{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}",
-		      "{\"exp\":1759996400,\"nbf\":1760000300,\"aud\":[\"x\",7],\"sub\":\"u\"}", true);
+	              "{\"exp\":1759996400,\"nbf\":1760000300,\"aud\":[\"x\",7],\"sub\":\"u\"}",
+	              true);
 	(void)jwt_check_header(&c.j, &rules, &c.report);
 	CHECK(failed(jwt_check_claims(&c.j, &rules, NOW, &c.report)));
 	CHECK(c.report.failed == JWT_ALGORITHM);
@@ -268,7 +277,8 @@ test_full_report_goes_on_after_a_failure(void)
 	CHECK(bytes_is(c.report.findings[JWT_NOT_BEFORE].got, "1760000300 (in 300 s)"));
 	CHECK(bytes_is(c.report.findings[JWT_AUDIENCE].expected, "api://books or api://shop"));
 	CHECK(bytes_is(c.report.findings[JWT_AUDIENCE].got, "[\"x\",7]"));
-	CHECK(c.report.findings[JWT_SUBJECT].passed && bytes_is(c.report.findings[JWT_SUBJECT].got, "\"u\""));
+	CHECK(c.report.findings[JWT_SUBJECT].passed &&
+	      bytes_is(c.report.findings[JWT_SUBJECT].got, "\"u\""));
 }
 
 static void
@@ -294,18 +304,25 @@ test_dates_are_rounded_down(void)
 		const char *text;
 		bool is_date;
 		int64_t date;
-	} rows[] = { { "{\"d\":1.9}", true, 1 },   { "{\"d\":-0.5}", true, -1 },  { "{\"d\":-2}", true, -2 },
-		     { "{\"d\":-2.5}", true, -3 }, { "{\"d\":2e3}", true, 2000 }, { "{\"d\":1e-3}", true, 0 },
-		     { "{\"d\":1e16}", false, 0 }, { "{\"d\":\"1\"}", false, 0 }, { "{}", false, 0 } };
+	} rows[] = { { "{\"d\":1.9}", true, 1 },
+		     { "{\"d\":-0.5}", true, -1 },
+		     { "{\"d\":-2}", true, -2 },
+		     { "{\"d\":-2.5}", true, -3 },
+		     { "{\"d\":2e3}", true, 2000 },
+		     { "{\"d\":1e-3}", true, 0 },
+		     { "{\"d\":1e16}", false, 0 },
+		     { "{\"d\":\"1\"}", false, 0 },
+		     { "{}", false, 0 } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct arena arena CLEANUP(arena_drop) = { 0 };
 		const struct json *claims = NULL;
 		int64_t date = 0;
 
-		CHECK_ROW(!failed(json_parse(bytes_text(rows[i].text), &arena, &claims, NULL)), rows[i].text);
+		CHECK_ROW(!failed(json_parse(bytes_text(rows[i].text), &arena, &claims, NULL)),
+		          rows[i].text);
 		CHECK_ROW(jwt_date(claims, "d", &date) == rows[i].is_date && date == rows[i].date,
-			  rows[i].text);
+		          rows[i].text);
 	}
 }
 
@@ -317,9 +334,11 @@ test_every_check_has_a_name(void)
 	CHECK(strcmp(jwt_check_name(JWT_CHECK_COUNT), "none") == 0);
 }
 
-TESTS(TEST(test_case_13_audience_is_one_exact_member), TEST(test_case_16_expiry_is_required_and_exact),
+TESTS(TEST(test_case_13_audience_is_one_exact_member),
+      TEST(test_case_16_expiry_is_required_and_exact),
       TEST(test_case_16_tokens_of_the_future_are_refused),
-      TEST(test_case_17_other_kinds_of_token_are_no_access_tokens), TEST(test_subject_is_required_text),
-      TEST(test_algorithm_must_be_one_of_the_issuers), TEST(test_report_says_what_was_expected_and_got),
+      TEST(test_case_17_other_kinds_of_token_are_no_access_tokens),
+      TEST(test_subject_is_required_text), TEST(test_algorithm_must_be_one_of_the_issuers),
+      TEST(test_report_says_what_was_expected_and_got),
       TEST(test_full_report_goes_on_after_a_failure), TEST(test_report_text_is_printable_and_cut),
       TEST(test_dates_are_rounded_down), TEST(test_every_check_has_a_name))

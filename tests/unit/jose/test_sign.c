@@ -37,20 +37,23 @@ check_round_trip(enum jws_alg_bit alg)
 	CHECK_ROW(!failed(signing_key_der(made, &der)), name);
 	CHECK_ROW(!failed(signing_key_from_der(secret_bytes(&der), alg, &read)), name);
 	CHECK_ROW(signing_key_alg(read) == alg, name);
-	CHECK_ROW(bytes_equal(signing_key_id(made), signing_key_id(read)) && signing_key_id(read).len == 43,
-		  name);
+	CHECK_ROW(bytes_equal(signing_key_id(made), signing_key_id(read)) &&
+	                  signing_key_id(read).len == 43,
+	          name);
 
 	struct jwks *set CLEANUP(set_drop) = set_of_key(made);
 	buf_put_text(&token, "before ");
-	CHECK_ROW(!failed(signing_key_sign(read, "at+jwt", BYTES("{\"sub\":\"u\"}"), &token)), name);
+	CHECK_ROW(!failed(signing_key_sign(read, "at+jwt", BYTES("{\"sub\":\"u\"}"), &token)),
+	          name);
 	buf_consume(&token, 7);
 	CHECK_ROW(set_accepts(set, buf_bytes(&token)), name);
 
 	struct arena arena CLEANUP(arena_drop) = { 0 };
 	struct jws j;
 	CHECK_ROW(!failed(jws_parse(buf_bytes(&token), &arena, &j)), name);
-	CHECK_ROW(j.alg == alg && bytes_is(j.typ, "at+jwt") && bytes_equal(j.kid, signing_key_id(made)),
-		  name);
+	CHECK_ROW(j.alg == alg && bytes_is(j.typ, "at+jwt") &&
+	                  bytes_equal(j.kid, signing_key_id(made)),
+	          name);
 	CHECK_ROW(bytes_is(j.payload_bytes, "{\"sub\":\"u\"}"), name);
 	for (size_t i = 0; i < j.signature.len; i += 7) { /* any bit of the signature counts */
 		uint8_t *at = (uint8_t *)(uintptr_t)&j.signature.at[i];
@@ -72,14 +75,16 @@ test_every_algorithm_signs_and_verifies(void)
 static void
 test_many_signatures_verify_with_one_prepared_key(void)
 {
-	static const enum jws_alg_bit algs[] = { ALG_ES256, ALG_ES512, ALG_EDDSA, ALG_RS256, ALG_PS256 };
+	static const enum jws_alg_bit algs[] = { ALG_ES256, ALG_ES512, ALG_EDDSA, ALG_RS256,
+		                                 ALG_PS256 };
 
 	for (size_t i = 0; i < ARRAY_LEN(algs); i++) {
 		struct signing_key *k CLEANUP(key_drop) = NULL;
 
 		CHECK(!failed(signing_key_generate(algs[i], &k)));
 		struct jwks *set CLEANUP(set_drop) = set_of_key(k);
-		/* Enough for r and s with leading zero bytes; a bad one in between must leave no trace. */
+		/* Enough for r and s with leading zero bytes; a bad one in between must leave no
+		 * trace. */
 		for (int n = 0; n < (algs[i] == ALG_ES256 ? 600 : 20); n++) {
 			struct buf token CLEANUP(buf_done) = { 0 };
 
@@ -91,7 +96,8 @@ test_many_signatures_verify_with_one_prepared_key(void)
 	}
 }
 
-/* RFC 8037 appendix A: private key, its thumbprint, and a signature that has no randomness in it. */
+/* RFC 8037 appendix A: private key, its thumbprint, and a signature that has no randomness in it.
+ */
 static void
 test_ed25519_example_of_rfc_8037(void)
 {
@@ -110,8 +116,9 @@ test_ed25519_example_of_rfc_8037(void)
 	CHECK(bytes_equal(
 		buf_bytes(&jwk),
 		BYTES("{\"crv\":\"Ed25519\",\"kty\":\"OKP\","
-		      "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"use\":\"sig\","
-		      "\"alg\":\"EdDSA\",\"kid\":\"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"}")));
+	              "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"use\":\"sig\","
+	              "\"alg\":\"EdDSA\",\"kid\":\"kPrK_"
+	              "qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"}")));
 }
 
 static void
@@ -134,7 +141,8 @@ test_stored_keys_that_do_not_fit_are_refused(void)
 
 	uint8_t longer[512] = { 0 };
 	memcpy(longer, whole.at, whole.len);
-	CHECK(failed(signing_key_from_der((struct bytes){ longer, whole.len + 1 }, ALG_ES256, &read)));
+	CHECK(failed(
+		signing_key_from_der((struct bytes){ longer, whole.len + 1 }, ALG_ES256, &read)));
 	CHECK(read == NULL);
 }
 
@@ -148,6 +156,7 @@ test_token_that_does_not_fit_is_an_error(void)
 	CHECK(signing_key_sign(k, "at+jwt", BYTES("{\"sub\":\"u\"}"), &token).kind == ERR_LIMIT);
 }
 
-TESTS(TEST(test_every_algorithm_signs_and_verifies), TEST(test_many_signatures_verify_with_one_prepared_key),
+TESTS(TEST(test_every_algorithm_signs_and_verifies),
+      TEST(test_many_signatures_verify_with_one_prepared_key),
       TEST(test_ed25519_example_of_rfc_8037), TEST(test_stored_keys_that_do_not_fit_are_refused),
       TEST(test_token_that_does_not_fit_is_an_error))

@@ -79,8 +79,8 @@ check_token_file(const char *file, bool has_list)
 		for (const struct json *t = json_first(tests); t != NULL; t = json_next(tests, t))
 			check_token(set, t, has_list, &count);
 	}
-	printf("# %s: %u valid, %u invalid, %u refused by policy\n", file, count.valid, count.invalid,
-	       count.policy);
+	printf("# %s: %u valid, %u invalid, %u refused by policy\n", file, count.valid,
+	       count.invalid, count.policy);
 	return count;
 }
 
@@ -135,9 +135,9 @@ group_set(const struct json *group, struct arena *arena)
 		put_number(&text, "x", bytes_slice(point, 1, 1 + width));
 		put_number(&text, "y", bytes_slice(point, 1 + width, point.len));
 		buf_printf(&text, "\"kty\":\"EC\",\"crv\":\"P-%s\"",
-			   width == 32   ? "256"
-			   : width == 48 ? "384"
-					 : "521");
+		           width == 32   ? "256"
+		           : width == 48 ? "384"
+		                         : "521");
 	} else if (n.len != 0) {
 		put_number(&text, "n", n);
 		put_number(&text, "e", unhex(member_text(key, "publicExponent"), arena));
@@ -160,7 +160,8 @@ alg_for(const struct json *group, char family)
 
 	if (family == 'd')
 		return ALG_EDDSA;
-	snprintf(name, sizeof name, "%cS%.3s", family, sha.len == 7 ? (const char *)sha.at + 4 : "");
+	snprintf(name, sizeof name, "%cS%.3s", family,
+	         sha.len == 7 ? (const char *)sha.at + 4 : "");
 	return (enum jws_alg_bit)jws_alg_from(bytes_text(name));
 }
 
@@ -177,13 +178,13 @@ is_jose_pss(const struct json *group)
 
 static void
 check_raw(const struct jwks *set, enum jws_alg_bit alg, const struct json *test, bool all_refused,
-	  struct arena *arena, struct count *count)
+          struct arena *arena, struct count *count)
 {
 	struct bytes message = unhex(member_text(test, "msg"), arena),
 		     sig = unhex(member_text(test, "sig"), arena);
 	struct bytes result = member_text(test, "result");
 	bool accepted = set != NULL && jwks_count(set) == 1 &&
-			!failed(jwk_verify(jwks_at(set, 0), alg, message, sig));
+	                !failed(jwk_verify(jwks_at(set, 0), alg, message, sig));
 	int64_t id = 0;
 	char row[32];
 
@@ -222,8 +223,8 @@ check_raw_file(const char *file, char family, bool all_refused)
 		for (const struct json *t = json_first(tests); t != NULL; t = json_next(tests, t))
 			check_raw(set, alg, t, refused, &v.arena, &count);
 	}
-	printf("# %s: %u valid, %u invalid, %u refused by policy or open\n", file, count.valid, count.invalid,
-	       count.policy);
+	printf("# %s: %u valid, %u invalid, %u refused by policy or open\n", file, count.valid,
+	       count.invalid, count.policy);
 	return count;
 }
 
@@ -236,8 +237,8 @@ test_ecdsa_vectors(void)
 
 	if (a.valid + b.valid + c.valid == 0)
 		SKIP("no corpora");
-	CHECK(a.valid == 173 && a.invalid == 89 && b.valid > 100 && b.invalid > 50 && c.valid > 100 &&
-	      c.invalid > 50);
+	CHECK(a.valid == 173 && a.invalid == 89 && b.valid > 100 && b.invalid > 50 &&
+	      c.valid > 100 && c.invalid > 50);
 }
 
 /* RFC 7518 section 3.4 has r and s side by side: whatever is DER is refused. */
@@ -255,8 +256,10 @@ static void
 test_rsa_vectors(void)
 {
 	static const char *const files[] = {
-		DIR "rsa_signature_2048_sha256_test.json", DIR "rsa_signature_2048_sha384_test.json",
-		DIR "rsa_signature_2048_sha512_test.json", DIR "rsa_signature_3072_sha256_test.json",
+		DIR "rsa_signature_2048_sha256_test.json",
+		DIR "rsa_signature_2048_sha384_test.json",
+		DIR "rsa_signature_2048_sha512_test.json",
+		DIR "rsa_signature_3072_sha256_test.json",
 		DIR "rsa_signature_4096_sha256_test.json",
 	};
 	unsigned seen = 0;

@@ -1,4 +1,5 @@
-/* stage.h - a folder with a configuration and a database, and a way to run a command in it as a user would.
+/* stage.h - a folder with a configuration and a database, and a way to run a command in it as a
+ * user would.
  */
 #ifndef MAIN_STAGE_H
 #define MAIN_STAGE_H
@@ -16,7 +17,8 @@ static const char stage_config[] =
 	"listen: {http: 127.0.0.1:8080}\n"
 	"issuers:\n"
 	"  local: {type: local, audience: \"api://books\"}\n"
-	"  lab: {type: oidc, issuer: \"https://idp.test.invalid/\", audience: x, jwks: {file: jwks.json}}\n"
+	"  lab: {type: oidc, issuer: \"https://idp.test.invalid/\", audience: x, jwks: {file: "
+	"jwks.json}}\n"
 	"backends:\n"
 	"  books: {type: sqlite, path: books.db}\n"
 	"roles:\n"
@@ -71,18 +73,25 @@ stage_open(struct stage *s)
 	snprintf(path, sizeof path, "%s/books.db", s->directory);
 	CHECK(sqlite3_open(path, &db) == SQLITE_OK);
 	CHECK(sqlite3_exec(db,
-			   "CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, owner TEXT, cost REAL)",
-			   NULL, NULL, NULL) == SQLITE_OK);
+	                   "CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, owner TEXT, "
+	                   "cost REAL)",
+	                   NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(db);
 }
 
 static inline void
 stage_done(struct stage *s)
 {
-	static const char *const names[] = {
-		"gatewarden.yaml", "jwks.json",          "books.db",           "books.db-wal", "books.db-shm",
-		"state/state.db",  "state/state.db-wal", "state/state.db-shm", "state",        ""
-	};
+	static const char *const names[] = { "gatewarden.yaml",
+		                             "jwks.json",
+		                             "books.db",
+		                             "books.db-wal",
+		                             "books.db-shm",
+		                             "state/state.db",
+		                             "state/state.db-wal",
+		                             "state/state.db-shm",
+		                             "state",
+		                             "" };
 	char path[256];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -119,8 +128,8 @@ stage_run(struct stage *s, int (*command)(int, char **), const char *input, char
 	close(out[1]);
 	CHECK(write(in[1], input, strlen(input)) == (ssize_t)strlen(input));
 	close(in[1]);
-	for (ssize_t got;
-	     len < sizeof s->out - 1 && (got = read(out[0], s->out + len, sizeof s->out - 1 - len)) > 0;)
+	for (ssize_t got; len < sizeof s->out - 1 &&
+	                  (got = read(out[0], s->out + len, sizeof s->out - 1 - len)) > 0;)
 		len += (size_t)got;
 	s->out[len] = '\0';
 	close(out[0]);
@@ -128,7 +137,8 @@ stage_run(struct stage *s, int (*command)(int, char **), const char *input, char
 	s->status = WIFEXITED(s->status) ? WEXITSTATUS(s->status) : -1;
 }
 
-#define RUN(stage, command, input, ...) stage_run(stage, command, input, (char *[]){ __VA_ARGS__, NULL })
+#define RUN(stage, command, input, ...)                                                            \
+	stage_run(stage, command, input, (char *[]){ __VA_ARGS__, NULL })
 
 static inline bool
 said(const struct stage *s, const char *text)

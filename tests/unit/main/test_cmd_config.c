@@ -10,36 +10,41 @@ test_a_good_configuration_is_ok(void)
 
 	stage_open(&s);
 	RUN(&s, cmd_check, "", "check");
-	CHECK(s.status == 0 && said(&s, "gatewarden.yaml: ok: 2 issuers, 1 backends, 2 roles, 1 resources"));
+	CHECK(s.status == 0 &&
+	      said(&s, "gatewarden.yaml: ok: 2 issuers, 1 backends, 2 roles, 1 resources"));
 	stage_done(&s);
 }
 
 static void
 test_no_error_hides_another(void)
 {
-	static const char text[] =
-		"listen: {http: 127.0.0.1:8080}\n"
-		"issuers:\n"
-		"  lab: {type: oidc, issuer: \"https://idp.test.invalid/\", audience: x, jwks: {file: nokeys.json}}\n"
-		"backends:\n"
-		"  lost: {type: sqlite, path: lost.db}\n"
-		"  books: {type: sqlite, path: books.db}\n"
-		"roles:\n"
-		"  reader: {granted_by: [lab:r]}\n"
-		"resources:\n"
-		"  a: {backend: lost, table: books, allow: {reader: all}}\n"
-		"  b: {backend: books, table: bokks, allow: {reader: all}}\n"
-		"  c: {backend: books, table: books, allow: {reader: {read: {fields: {exclude: [kost]}}}}}\n"
-		"  d: {backend: books, table: books, allow: {reader: {read: {where: \"ownr eq @claims.sub\"}}}}\n"
-		"  e: {backend: books, table: books, allow: {reader: {read: {where: \"owner eq\"}}}}\n"
-		"audit: {path: audit/}\n"
-		"state: {path: state/}\n";
+	static const char text[] = "listen: {http: 127.0.0.1:8080}\n"
+				   "issuers:\n"
+				   "  lab: {type: oidc, issuer: \"https://idp.test.invalid/\", "
+				   "audience: x, jwks: {file: nokeys.json}}\n"
+				   "backends:\n"
+				   "  lost: {type: sqlite, path: lost.db}\n"
+				   "  books: {type: sqlite, path: books.db}\n"
+				   "roles:\n"
+				   "  reader: {granted_by: [lab:r]}\n"
+				   "resources:\n"
+				   "  a: {backend: lost, table: books, allow: {reader: all}}\n"
+				   "  b: {backend: books, table: bokks, allow: {reader: all}}\n"
+				   "  c: {backend: books, table: books, allow: {reader: {read: "
+				   "{fields: {exclude: [kost]}}}}}\n"
+				   "  d: {backend: books, table: books, allow: {reader: {read: "
+				   "{where: \"ownr eq @claims.sub\"}}}}\n"
+				   "  e: {backend: books, table: books, allow: {reader: {read: "
+				   "{where: \"owner eq\"}}}}\n"
+				   "audit: {path: audit/}\n"
+				   "state: {path: state/}\n";
 	static const char *const rows[][2] = {
 		{ "gatewarden.yaml:3:", "nokeys.json of issuer lab: cannot be opened" },
 		{ "gatewarden.yaml:5:", "/lost.db" },
 		{ "gatewarden.yaml:11:", "table bokks: the database has no such table or view: /" },
 		{ "gatewarden.yaml:12:", "`c` has no column `kost` (did you mean \"cost\"?)" },
-		{ "gatewarden.yaml:13:", "at `ownr`: there is no column of this name (did you mean \"owner\"?)" },
+		{ "gatewarden.yaml:13:",
+		  "at `ownr`: there is no column of this name (did you mean \"owner\"?)" },
 		{ "gatewarden.yaml:14:", "row condition of `e`, at the end: " },
 	};
 	struct stage s;
@@ -71,4 +76,5 @@ test_what_cannot_be_read_is_status_2(void)
 	stage_done(&s);
 }
 
-TESTS(TEST(test_a_good_configuration_is_ok), TEST(test_no_error_hides_another), TEST(test_what_cannot_be_read_is_status_2))
+TESTS(TEST(test_a_good_configuration_is_ok), TEST(test_no_error_hides_another),
+      TEST(test_what_cannot_be_read_is_status_2))

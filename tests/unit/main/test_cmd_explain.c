@@ -10,11 +10,13 @@ test_allowed_names_rule_place_columns_and_rows(void)
 	struct stage s;
 
 	stage_open(&s);
-	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/api/books/42?$select=title");
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET",
+	    "/api/books/42?$select=title");
 	CHECK(s.status == 0 && said(&s, "decision  allowed\n") &&
 	      said(&s, "rule      resources.books.allow.reader.read\n"));
 	CHECK(said(&s, "place     gatewarden.yaml:15\n"));
-	CHECK(said(&s, "columns id, title, owner\n") && said(&s, "rows    where owner eq @claims.sub\n"));
+	CHECK(said(&s, "columns id, title, owner\n") &&
+	      said(&s, "rows    where owner eq @claims.sub\n"));
 	CHECK(strstr(s.out, "cost") == NULL);
 	stage_done(&s);
 }
@@ -27,18 +29,23 @@ test_query_options_are_decided_like_in_the_gateway(void)
 		const char *method, *target, *says;
 		int status;
 	} rows[] = {
-		{ "GET", "/api/books?$select=title&$filter=id%20gt%201&$orderby=owner%20desc&$first=5&$after=x", "allowed", 0 },
+		{ "GET",
+		  "/api/"
+		  "books?$select=title&$filter=id%20gt%201&$orderby=owner%20desc&$first=5&$after=x",
+		  "allowed", 0 },
 		{ "GET", "/api/books?$select=cost", "decision  denied", 1 },
 		{ "GET", "/api/books?$filter=cost%20gt%201", "decision  denied", 1 },
 		{ "GET", "/api/books?$orderby=cost", "decision  denied", 1 },
 		{ "GET", "/api/books/1?$select=id,cost", "decision  denied", 1 },
-		/* What is hidden stays hidden before anything is said about its type or what follows. */
+		/* What is hidden stays hidden before anything is said about its type or what
+		   follows. */
 		{ "GET", "/api/books?$filter=cost%20eq%20'a'", "decision  denied", 1 },
 		{ "GET", "/api/books?$select=cost&$nosuch=1", "decision  denied", 1 },
-		{ "GET", "/api/books?$nosuch=1", "the answer is 400: unknown query option \"$nosuch\"", 2 },
+		{ "GET", "/api/books?$nosuch=1",
+		  "the answer is 400: unknown query option \"$nosuch\"", 2 },
 		{ "GET", "/api/books/1?$filter=id%20eq%201", "unknown query option", 2 },
 		{ "GET", "/api/books?$select=nosuch", "there is no column \"nosuch\"", 2 },
-		{ "GET", "/api/books?$filter=id%20gt", "$filter: at character", 2 },
+		{ "GET", "/api/books?$filter=id%20gt", "the answer is 400: $filter: at the end", 2 },
 		{ "GET", "/api/books?$filter=id gt 1", "a byte it may not hold", 2 },
 		{ "GET", "/api/books?$first=0", "$first takes", 2 },
 		{ "GET", "/api/books?$first=1&$first=1", "stands twice", 2 },
@@ -52,13 +59,15 @@ test_query_options_are_decided_like_in_the_gateway(void)
 
 	stage_open(&s);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		RUN(&s, cmd_explain, "", "explain", "--role", "reader", (char *)(uintptr_t)rows[i].method,
-		    (char *)(uintptr_t)rows[i].target);
+		RUN(&s, cmd_explain, "", "explain", "--role", "reader",
+		    (char *)(uintptr_t)rows[i].method, (char *)(uintptr_t)rows[i].target);
 		CHECK_ROW(s.status == rows[i].status && said(&s, rows[i].says), rows[i].target);
 	}
-	RUN(&s, cmd_explain, "", "explain", "--role", "books-admin", "GET", "/api/books?$select=cost");
+	RUN(&s, cmd_explain, "", "explain", "--role", "books-admin", "GET",
+	    "/api/books?$select=cost");
 	CHECK(s.status == 0 && said(&s, "resources.books.allow.books-admin.read"));
-	RUN(&s, cmd_explain, "", "explain", "--role", "books-admin", "POST", "/api/books?$select=cost");
+	RUN(&s, cmd_explain, "", "explain", "--role", "books-admin", "POST",
+	    "/api/books?$select=cost");
 	CHECK(s.status == 2 && said(&s, "unknown query option"));
 	stage_done(&s);
 }
@@ -69,8 +78,10 @@ test_two_roles_are_two_views(void)
 	struct stage s;
 
 	stage_open(&s);
-	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--role", "books-admin", "GET", "/api/books");
-	CHECK(s.status == 0 && said(&s, "roles     reader books-admin\n") && said(&s, "as reader\n") &&
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--role", "books-admin", "GET",
+	    "/api/books");
+	CHECK(s.status == 0 && said(&s, "roles     reader books-admin\n") &&
+	      said(&s, "as reader\n") &&
 	      said(&s, "as books-admin\n  columns id, title, owner, cost\n  rows    all\n"));
 	stage_done(&s);
 }
@@ -82,19 +93,22 @@ test_methods_are_the_actions_of_policy(void)
 		const char *method, *path, *says;
 		int reader, admin;
 	} rows[] = {
-		{ "GET", "/api/books", "read", 0, 0 },          { "HEAD", "/api/books/1", "read", 0, 0 },
-		{ "POST", "/api/books", "create", 1, 0 },       { "PUT", "/api/books/1", "update", 1, 0 },
-		{ "PATCH", "/api/books/id/1", "update", 1, 0 }, { "DELETE", "/api/books/1", "delete", 1, 0 },
+		{ "GET", "/api/books", "read", 0, 0 },
+		{ "HEAD", "/api/books/1", "read", 0, 0 },
+		{ "POST", "/api/books", "create", 1, 0 },
+		{ "PUT", "/api/books/1", "update", 1, 0 },
+		{ "PATCH", "/api/books/id/1", "update", 1, 0 },
+		{ "DELETE", "/api/books/1", "delete", 1, 0 },
 	};
 	struct stage s;
 
 	stage_open(&s);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		RUN(&s, cmd_explain, "", "explain", "--role", "reader", (char *)(uintptr_t)rows[i].method,
-		    (char *)(uintptr_t)rows[i].path);
+		RUN(&s, cmd_explain, "", "explain", "--role", "reader",
+		    (char *)(uintptr_t)rows[i].method, (char *)(uintptr_t)rows[i].path);
 		CHECK_ROW(s.status == rows[i].reader, rows[i].method);
-		RUN(&s, cmd_explain, "", "explain", "--role=books-admin", (char *)(uintptr_t)rows[i].method,
-		    (char *)(uintptr_t)rows[i].path);
+		RUN(&s, cmd_explain, "", "explain", "--role=books-admin",
+		    (char *)(uintptr_t)rows[i].method, (char *)(uintptr_t)rows[i].path);
 		CHECK_ROW(s.status == rows[i].admin, rows[i].method);
 		CHECK_ROW(said(&s, rows[i].says), rows[i].method);
 	}
@@ -126,7 +140,8 @@ test_token_decides_who_asks(void)
 	char *token = stage_token(&s, "alice");
 
 	RUN(&s, cmd_explain, "", "explain", "--token", token, "GET", "/api/books");
-	CHECK(s.status == 0 && said(&s, "resources.books.allow.reader.read") && strstr(s.out, token) == NULL);
+	CHECK(s.status == 0 && said(&s, "resources.books.allow.reader.read") &&
+	      strstr(s.out, token) == NULL);
 	RUN(&s, cmd_explain, "", "explain", "--token", token, "POST", "/api/books");
 	CHECK(s.status == 1 && said(&s, "default deny"));
 	RUN(&s, cmd_explain, "", "explain", "--token", "nonsense", "GET", "/api/books");
@@ -145,7 +160,8 @@ test_wrong_usage_is_status_2(void)
 	CHECK(s.status == 2 && said(&s, "METHOD and PATH"));
 	RUN(&s, cmd_explain, "", "explain", "GET", "/api/books");
 	CHECK(s.status == 2 && said(&s, "--token or --role"));
-	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--token", "x", "GET", "/api/books");
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--token", "x", "GET",
+	    "/api/books");
 	CHECK(s.status == 2);
 	RUN(&s, cmd_explain, "", "explain", "--role", "boss", "GET", "/api/books");
 	CHECK(s.status == 2 && said(&s, "no such role") && said(&s, "  books-admin\n"));
@@ -159,10 +175,11 @@ test_wrong_usage_is_status_2(void)
 	CHECK(s.status == 2 && said(&s, "no path"));
 	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/me");
 	CHECK(s.status == 2 && said(&s, "/api/RESOURCE"));
-	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--claims", "[1]", "GET", "/api/books");
-	CHECK(s.status == 2 && said(&s, "--claims"));
-	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--claims", "{\"sub\":\"x\"}", "GET",
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--claims", "[1]", "GET",
 	    "/api/books");
+	CHECK(s.status == 2 && said(&s, "--claims"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "--claims", "{\"sub\":\"x\"}",
+	    "GET", "/api/books");
 	CHECK(s.status == 0);
 	stage_done(&s);
 }
@@ -179,8 +196,8 @@ test_missing_database_and_wrong_condition_are_told(void)
 	sqlite3 *db;
 
 	CHECK(sqlite3_open(path, &db) == SQLITE_OK);
-	CHECK(sqlite3_exec(db, "ALTER TABLE books RENAME COLUMN owner TO keeper", NULL, NULL, NULL) ==
-	      SQLITE_OK);
+	CHECK(sqlite3_exec(db, "ALTER TABLE books RENAME COLUMN owner TO keeper", NULL, NULL,
+	                   NULL) == SQLITE_OK);
 	sqlite3_close(db);
 	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/api/books");
 	CHECK(s.status == 2 && said(&s, "gatewarden.yaml:15:") && said(&s, "owner"));
@@ -190,8 +207,9 @@ test_missing_database_and_wrong_condition_are_told(void)
 	stage_done(&s);
 }
 
-TESTS(TEST(test_allowed_names_rule_place_columns_and_rows), TEST(test_query_options_are_decided_like_in_the_gateway),
-      TEST(test_two_roles_are_two_views),
+TESTS(TEST(test_allowed_names_rule_place_columns_and_rows),
+      TEST(test_query_options_are_decided_like_in_the_gateway), TEST(test_two_roles_are_two_views),
       TEST(test_methods_are_the_actions_of_policy),
-      TEST(test_denied_names_the_default_and_an_unknown_resource_is_noted), TEST(test_token_decides_who_asks),
-      TEST(test_wrong_usage_is_status_2), TEST(test_missing_database_and_wrong_condition_are_told))
+      TEST(test_denied_names_the_default_and_an_unknown_resource_is_noted),
+      TEST(test_token_decides_who_asks), TEST(test_wrong_usage_is_status_2),
+      TEST(test_missing_database_and_wrong_condition_are_told))

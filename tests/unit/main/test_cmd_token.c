@@ -90,7 +90,8 @@ test_unknown_issuer_is_named(void)
 	struct stage s;
 
 	open_with_alice(&s);
-	RUN(&s, cmd_token, "", "token", "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2V2aWwudGVzdC8ifQ.AAAA");
+	RUN(&s, cmd_token, "", "token",
+	    "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2V2aWwudGVzdC8ifQ.AAAA");
 	CHECK(s.status == 1 && said(&s, "FAIL  issuer") && said(&s, "https://evil.test/"));
 	stage_done(&s);
 }
@@ -108,7 +109,8 @@ test_state_that_cannot_be_read_is_said(void)
 	snprintf(path, sizeof path, "%s/state/state.db", s.directory);
 	CHECK(unlink(path) == 0);
 	RUN(&s, cmd_token, "", "token", token);
-	CHECK(s.status == 2 && said(&s, "local: ") && said(&s, "state store") && said(&s, "not here"));
+	CHECK(s.status == 2 && said(&s, "local: ") && said(&s, "state store") &&
+	      said(&s, "not here"));
 	free(token);
 	stage_done(&s);
 }
@@ -135,6 +137,6 @@ test_wrong_usage_is_status_2(void)
 
 TESTS(TEST(test_good_token_is_accepted_and_its_roles_explained),
       TEST(test_token_from_standard_input_with_white_space_around),
-      TEST(test_changed_token_fails_its_signature_and_only_that), TEST(test_what_is_no_token_is_refused),
-      TEST(test_unknown_issuer_is_named), TEST(test_state_that_cannot_be_read_is_said),
-      TEST(test_wrong_usage_is_status_2))
+      TEST(test_changed_token_fails_its_signature_and_only_that),
+      TEST(test_what_is_no_token_is_refused), TEST(test_unknown_issuer_is_named),
+      TEST(test_state_that_cannot_be_read_is_said), TEST(test_wrong_usage_is_status_2))

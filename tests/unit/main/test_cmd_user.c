@@ -12,7 +12,8 @@
 
 static const char good[] = "correct horse battery\n";
 
-/* Stands in for the C library's, under both of its names; the command runs in a child, so it goes to a file. */
+/* Stands in for the C library's, under both of its names; the command runs in a child, so it goes
+ * to a file. */
 static void __attribute__((format(printf, 2, 0)))
 take_line(int priority, const char *format, va_list args)
 {
@@ -26,8 +27,9 @@ take_line(int priority, const char *format, va_list args)
 	fclose(f);
 }
 
-void __attribute__((format(printf, 2, 3)))
-(syslog)(int priority, const char *format, ...) /* in brackets: a macro for clang with fortified calls */
+void __attribute__((format(printf, 2, 3))) (syslog)(
+	int priority, const char *format,
+	...) /* in brackets: a macro for clang with fortified calls */
 {
 	va_list args;
 
@@ -50,15 +52,16 @@ __syslog_chk(int priority, int flag, const char *format, ...)
 static void
 test_a_change_stands_in_the_system_log(void)
 {
-	static const char *const wanted[] = { "user add alice, by uid ", "user passwd alice, ", "user disable alice, ",
-		                              "user enable alice, " };
+	static const char *const wanted[] = { "user add alice, by uid ", "user passwd alice, ",
+		                              "user disable alice, ", "user enable alice, " };
 	struct stage s;
 	char path[128], line[512];
 	size_t count = 0;
 
 	stage_open(&s);
 	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "reader");
-	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "reader"); /* refused: no change */
+	RUN(&s, cmd_user, good, "user", "add", "alice", "--role",
+	    "reader"); /* refused: no change */
 	RUN(&s, cmd_user, good, "user", "passwd", "alice");
 	RUN(&s, cmd_user, "", "user", "disable", "alice");
 	RUN(&s, cmd_user, "", "user", "enable", "alice");
@@ -86,7 +89,9 @@ test_add_list_disable_enable(void)
 	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "reader", "--role=admin");
 	CHECK(s.status == 0 && said(&s, "added alice with reader admin"));
 	RUN(&s, cmd_user, "", "user", "list");
-	CHECK(s.status == 0 && said(&s, "NAME   ROLES         STATE     SUBJECT                               CREATED\n") &&
+	CHECK(s.status == 0 &&
+	      said(&s, "NAME   ROLES         STATE     SUBJECT                               "
+	               "CREATED\n") &&
 	      said(&s, "alice  reader admin  active    "));
 
 	char subject[37] = "";
@@ -97,7 +102,8 @@ test_add_list_disable_enable(void)
 	RUN(&s, cmd_user, "", "user", "disable", "alice");
 	CHECK(s.status == 0 && said(&s, "alice is disabled"));
 	RUN(&s, cmd_user, "", "user", "list", "--json");
-	CHECK(s.status == 0 && said(&s, "{\"name\":\"alice\",\"subject\":\"") && said(&s, subject) &&
+	CHECK(s.status == 0 && said(&s, "{\"name\":\"alice\",\"subject\":\"") &&
+	      said(&s, subject) &&
 	      said(&s, "\"roles\":[\"reader\",\"admin\"],\"state\":\"disabled\",\"created\":\"20"));
 	RUN(&s, cmd_user, "", "user", "enable", "alice");
 	CHECK(s.status == 0 && said(&s, "alice is enabled"));
@@ -115,8 +121,8 @@ test_added_password_is_the_one_that_verifies(void)
 	bool rehash;
 
 	stage_open(&s);
-	RUN(&s, cmd_user, "correct horse battery\r\nsecond line\n", "user", "add", "-c", "gatewarden.yaml",
-	    "--role", "guest", "--", "-alice");
+	RUN(&s, cmd_user, "correct horse battery\r\nsecond line\n", "user", "add", "-c",
+	    "gatewarden.yaml", "--role", "guest", "--", "-alice");
 	CHECK(s.status == 0);
 	snprintf(state, sizeof state, "%s/state", s.directory);
 	CHECK(!failed(issuer_store_open(state, &store)));
@@ -145,7 +151,8 @@ test_hash_of_another_program_moves_in(void)
 	bool rehash = false;
 
 	stage_open(&s);
-	CHECK(argon2i_hash_encoded(2, 4096, 1, first, strlen(first), "saltsaltsalt", 12, 24, phc, sizeof phc) == ARGON2_OK);
+	CHECK(argon2i_hash_encoded(2, 4096, 1, first, strlen(first), "saltsaltsalt", 12, 24, phc,
+	                           sizeof phc) == ARGON2_OK);
 	snprintf(input, sizeof input, " %s \r\n", phc);
 	RUN(&s, cmd_user, input, "user", "add", "alice", "--role", "reader", "--hash");
 	CHECK(s.status == 0 && said(&s, "added alice") && strstr(s.out, "argon2") == NULL);
@@ -153,7 +160,8 @@ test_hash_of_another_program_moves_in(void)
 	CHECK(!failed(issuer_store_open(state, &store)));
 	CHECK(!failed(user_find(store, BYTES("alice"), &arena, &u)) && bytes_is(u.hash, phc));
 	CHECK(!failed(user_check_password(&u, bytes_text(first), &rehash)) && rehash);
-	CHECK(argon2id_hash_encoded(1, 8192, 2, second, strlen(second), "tlastlas", 8, 32, phc, sizeof phc) == ARGON2_OK);
+	CHECK(argon2id_hash_encoded(1, 8192, 2, second, strlen(second), "tlastlas", 8, 32, phc,
+	                            sizeof phc) == ARGON2_OK);
 	RUN(&s, cmd_user, phc, "user", "passwd", "--hash", "alice");
 	CHECK(s.status == 0 && said(&s, "new password"));
 	CHECK(!failed(user_find(store, BYTES("alice"), &arena, &u)));
@@ -179,15 +187,19 @@ test_unfit_hashes_are_refused_with_the_reason(void)
 		{ "$argon2id$v=19$m=65536,t=11,p=4" TAIL, "10 passes" },
 		{ "$argon2id$v=19$m=65536,t=3,p=17" TAIL, "16 lanes" },
 		{ "$argon2id$v=17$m=65536,t=3,p=4" TAIL, "unknown argon2 version" },
-		{ "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7\n", "unfit length" },
+		{ "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7\n",
+		  "unfit length" },
 	};
 #undef TAIL
 	struct stage s;
 
 	stage_open(&s);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		RUN(&s, cmd_user, rows[i].input, "user", "add", "alice", "--role", "reader", "--hash");
-		CHECK_ROW(s.status == 1 && said(&s, rows[i].says) && said(&s, "expected such as $argon2id$"), rows[i].says);
+		RUN(&s, cmd_user, rows[i].input, "user", "add", "alice", "--role", "reader",
+		    "--hash");
+		CHECK_ROW(s.status == 1 && said(&s, rows[i].says) &&
+		                  said(&s, "expected such as $argon2id$"),
+		          rows[i].says);
 	}
 	RUN(&s, cmd_user, "", "user", "list");
 	CHECK(strstr(s.out, "alice") == NULL);
@@ -234,7 +246,8 @@ test_unknown_role_lists_the_known_ones(void)
 
 	stage_open(&s);
 	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "boss");
-	CHECK(s.status == 2 && said(&s, "boss") && said(&s, "--role reader   gives the role reader") &&
+	CHECK(s.status == 2 && said(&s, "boss") &&
+	      said(&s, "--role reader   gives the role reader") &&
 	      said(&s, "--role admin   gives the role books-admin"));
 	/* A value of another issuer does not make a local role. */
 	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "r");
@@ -323,7 +336,9 @@ at_terminal(const struct stage *s, const char *option, int *ret_terminal)
 	pid_t child = forkpty(ret_terminal, NULL, NULL, NULL);
 
 	if (child == 0) {
-		char *argv[] = { "user", "add", "alice", "--role", "reader", (char *)(uintptr_t)option, NULL };
+		char *argv[] = { "user",   "add",    "alice",
+			         "--role", "reader", (char *)(uintptr_t)option,
+			         NULL };
 
 		if (chdir(s->directory) < 0)
 			_exit(99);
@@ -398,7 +413,8 @@ test_terminal_asks_for_a_hash_once(void)
 
 	CHECK(wait_for(&s, terminal, "Hash: "));
 	CHECK(!is_echoing(terminal));
-	type(terminal, "$argon2id$v=19$m=65536,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+wtD+Vu/P4uod1+Qof8h+1g7\n");
+	type(terminal, "$argon2id$v=19$m=65536,t=3,p=4$wagCPXjifgvUFBzq4hqe3w$CYaIb8sB+wtD+Vu/"
+	               "P4uod1+Qof8h+1g7\n");
 	CHECK(wait_for(&s, terminal, "added alice"));
 	CHECK(is_echoing(terminal) && strstr(s.out, "argon2") == NULL);
 	waitpid(child, &status, 0);
@@ -448,10 +464,14 @@ test_interrupt_at_the_prompt_ends_it_with_the_terminal_as_it_was(void)
 	stage_done(&s);
 }
 
-TESTS(TEST(test_a_change_stands_in_the_system_log), TEST(test_add_list_disable_enable), TEST(test_added_password_is_the_one_that_verifies),
-      TEST(test_hash_of_another_program_moves_in), TEST(test_unfit_hashes_are_refused_with_the_reason),
-      TEST(test_unfit_passwords_are_refused_with_the_reason), TEST(test_unknown_role_lists_the_known_ones),
+TESTS(TEST(test_a_change_stands_in_the_system_log), TEST(test_add_list_disable_enable),
+      TEST(test_added_password_is_the_one_that_verifies),
+      TEST(test_hash_of_another_program_moves_in),
+      TEST(test_unfit_hashes_are_refused_with_the_reason),
+      TEST(test_unfit_passwords_are_refused_with_the_reason),
+      TEST(test_unknown_role_lists_the_known_ones),
       TEST(test_taken_unknown_and_unfit_names_are_status_1), TEST(test_wrong_usage_is_status_2),
       TEST(test_broken_configuration_says_where), TEST(test_unusable_state_directory_is_named),
-      TEST(test_terminal_asks_twice_and_shows_nothing), TEST(test_terminal_asks_for_a_hash_once), TEST(test_terminal_refuses_two_that_differ),
+      TEST(test_terminal_asks_twice_and_shows_nothing), TEST(test_terminal_asks_for_a_hash_once),
+      TEST(test_terminal_refuses_two_that_differ),
       TEST(test_interrupt_at_the_prompt_ends_it_with_the_terminal_as_it_was))

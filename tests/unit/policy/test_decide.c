@@ -16,7 +16,8 @@ ask_as(struct rules *r, const struct principal *who, const char *resource, enum 
 {
 	struct answer a = { 0 };
 
-	a.error = policy_decide(r->policy, who, bytes_text(resource), action, needed, &r->arena, &a.grant, &a.decision);
+	a.error = policy_decide(r->policy, who, bytes_text(resource), action, needed, &r->arena,
+	                        &a.grant, &a.decision);
 	CHECK(failed(a.error) == (a.grant == NULL));
 	CHECK(a.decision.rule.len != 0 && a.decision.why != NULL);
 	return a;
@@ -52,7 +53,8 @@ test_nothing_granted_means_denied(void)
 	for (enum action action = ACTION_READ; action < ACTION_COUNT; action++) {
 		struct answer a = ask(&r, 0, action, NULL);
 
-		CHECK(a.error.kind == ERR_DENIED && bytes_is(a.decision.rule, "default deny") && a.decision.place.line == 0);
+		CHECK(a.error.kind == ERR_DENIED && bytes_is(a.decision.rule, "default deny") &&
+		      a.decision.place.line == 0);
 	}
 	CHECK(ask(&r, ROLE(READER), ACTION_DELETE, NULL).error.kind == ERR_DENIED);
 	CHECK(ask(&r, ROLE(INTERN), ACTION_READ, NULL).error.kind == ERR_DENIED);
@@ -63,7 +65,8 @@ test_nothing_granted_means_denied(void)
 static void
 test_unknown_and_forbidden_resources_are_told_apart_by_nobody(void)
 {
-	static const char *const names[] = { "archive", "no-such-thing", "", "Books", "books ", "books\n", "author" };
+	static const char *const names[] = { "archive", "no-such-thing", "",      "Books",
+		                             "books ",  "books\n",       "author" };
 	const struct principal *who = who_is(ROLE(READER), "{}");
 	struct rules r;
 
@@ -88,11 +91,14 @@ test_grant_carries_what_the_rule_says(void)
 
 	rules_open(&r);
 	struct answer a = ask_as(&r, who, "books", ACTION_READ, NULL);
-	CHECK(!failed(a.error) && a.grant->view_count == 1 && a.grant->table == &books && a.grant->resource == 0);
+	CHECK(!failed(a.error) && a.grant->view_count == 1 && a.grant->table == &books &&
+	      a.grant->resource == 0);
 	CHECK(a.grant->who == who && a.grant->action == ACTION_READ);
-	CHECK(!column_set_has(&a.grant->views[0].columns, PRICE) && column_set_has(&a.grant->views[0].columns, TITLE));
+	CHECK(!column_set_has(&a.grant->views[0].columns, PRICE) &&
+	      column_set_has(&a.grant->views[0].columns, TITLE));
 	CHECK(a.grant->views[0].where != NULL && strcmp(a.grant->views[0].role, "reader") == 0);
-	CHECK(bytes_is(a.decision.rule, "resources.books.allow.reader.read") && a.decision.place.line == 10);
+	CHECK(bytes_is(a.decision.rule, "resources.books.allow.reader.read") &&
+	      a.decision.place.line == 10);
 	principal_release(who);
 	rules_close(&r);
 }
@@ -105,7 +111,8 @@ test_all_roles_hold_at_once(void)
 	rules_open(&r);
 	struct answer a = ask(&r, ROLE(READER) | ROLE(OWNER_ROLE), ACTION_READ, NULL);
 	CHECK(!failed(a.error) && a.grant->view_count == 2);
-	CHECK(bytes_is(a.decision.rule, "resources.books.allow.reader.read, resources.books.allow.owner.read"));
+	CHECK(bytes_is(a.decision.rule,
+	               "resources.books.allow.reader.read, resources.books.allow.owner.read"));
 	/* A role without a condition decides alone. */
 	a = ask(&r, ROLE(READER) | ROLE(CLERK) | ROLE(OWNER_ROLE), ACTION_READ, NULL);
 	CHECK(!failed(a.error) && a.grant->view_count == 3);
@@ -120,10 +127,12 @@ test_deny_beats_every_allow(void)
 
 	rules_open(&r);
 	struct answer a = ask(&r, ROLE(ADMIN) | ROLE(INTERN), ACTION_DELETE, NULL);
-	CHECK(a.error.kind == ERR_DENIED && bytes_is(a.decision.rule, "resources.books.deny.intern.delete"));
+	CHECK(a.error.kind == ERR_DENIED &&
+	      bytes_is(a.decision.rule, "resources.books.deny.intern.delete"));
 	CHECK(a.decision.place.line == 20);
 	a = ask(&r, ROLE(ADMIN) | ROLE(GUEST) | ROLE(READER), ACTION_READ, NULL);
-	CHECK(a.error.kind == ERR_DENIED && bytes_is(a.decision.rule, "resources.books.deny.guest.read"));
+	CHECK(a.error.kind == ERR_DENIED &&
+	      bytes_is(a.decision.rule, "resources.books.deny.guest.read"));
 	/* It denies its own action only. */
 	CHECK(!failed(ask(&r, ROLE(ADMIN) | ROLE(INTERN), ACTION_UPDATE, NULL).error));
 	rules_close(&r);
@@ -139,9 +148,11 @@ test_denied_columns_leave_every_view(void)
 	struct answer a = ask(&r, ROLE(ADMIN) | ROLE(OWNER_ROLE) | ROLE(INTERN), ACTION_READ, NULL);
 	CHECK(!failed(a.error) && a.grant->view_count == 2);
 	for (size_t i = 0; i < a.grant->view_count; i++)
-		CHECK(!column_set_has(&a.grant->views[i].columns, PRICE) && column_set_has(&a.grant->views[i].columns, ID));
+		CHECK(!column_set_has(&a.grant->views[i].columns, PRICE) &&
+		      column_set_has(&a.grant->views[i].columns, ID));
 	a = ask(&r, ROLE(ADMIN) | ROLE(INTERN), ACTION_READ, &price);
-	CHECK(a.error.kind == ERR_DENIED && bytes_is(a.decision.rule, "resources.books.deny.intern.read"));
+	CHECK(a.error.kind == ERR_DENIED &&
+	      bytes_is(a.decision.rule, "resources.books.deny.intern.read"));
 	CHECK(!failed(ask(&r, ROLE(ADMIN) | ROLE(INTERN), ACTION_READ, &title).error));
 	CHECK(!failed(ask(&r, ROLE(ADMIN), ACTION_READ, &price).error));
 	rules_close(&r);
@@ -151,7 +162,8 @@ test_denied_columns_leave_every_view(void)
 static void
 test_case_80_hidden_column_is_the_same_denial_as_a_hidden_resource(void)
 {
-	struct column_set price = columns(PRICE, PRICE), both = columns(TITLE, PRICE), beyond = columns(TITLE, 200);
+	struct column_set price = columns(PRICE, PRICE), both = columns(TITLE, PRICE),
+			  beyond = columns(TITLE, 200);
 	const struct principal *who = who_is(ROLE(READER), "{}");
 	struct rules r;
 
@@ -178,10 +190,12 @@ test_views_that_lack_a_needed_column_do_not_count(void)
 
 	rules_open(&r);
 	struct answer a = ask(&r, ROLE(CLERK) | ROLE(OWNER_ROLE), ACTION_READ, &price);
-	CHECK(!failed(a.error) && a.grant->view_count == 1 && strcmp(a.grant->views[0].role, "owner") == 0);
+	CHECK(!failed(a.error) && a.grant->view_count == 1 &&
+	      strcmp(a.grant->views[0].role, "owner") == 0);
 	CHECK(bytes_is(a.decision.rule, "resources.books.allow.owner.read"));
 	/* No single role has both: two halves do not make a whole. */
-	CHECK(ask(&r, ROLE(CLERK) | ROLE(OWNER_ROLE), ACTION_READ, &apart).error.kind == ERR_DENIED);
+	CHECK(ask(&r, ROLE(CLERK) | ROLE(OWNER_ROLE), ACTION_READ, &apart).error.kind ==
+	      ERR_DENIED);
 	rules_close(&r);
 }
 
@@ -189,7 +203,8 @@ test_views_that_lack_a_needed_column_do_not_count(void)
 static void
 test_case_78_only_roles_of_the_token_count(void)
 {
-	const struct principal *who = who_is(ROLE(READER), "{\"role\":\"admin\",\"roles\":[\"admin\"],\"scope\":\"admin\"}");
+	const struct principal *who = who_is(
+		ROLE(READER), "{\"role\":\"admin\",\"roles\":[\"admin\"],\"scope\":\"admin\"}");
 	struct rules r;
 
 	rules_open(&r);
@@ -211,8 +226,10 @@ test_roles_only_add_and_denies_only_take(void)
 			bool may = !failed(ask(&r, roles, action, NULL).error);
 
 			for (unsigned role = 0; role < ROLE_COUNT; role++) {
-				bool more = !failed(ask(&r, roles | ROLE(role), action, NULL).error);
-				CHECK(role == INTERN || role == GUEST ? may || !more : more || !may);
+				bool more =
+					!failed(ask(&r, roles | ROLE(role), action, NULL).error);
+				CHECK(role == INTERN || role == GUEST ? may || !more
+				                                      : more || !may);
 			}
 		}
 	rules_close(&r);
@@ -228,17 +245,20 @@ test_full_arena_grants_nothing(void)
 	struct rules r;
 
 	rules_open(&r);
-	CHECK(policy_decide(r.policy, who, BYTES("books"), ACTION_READ, NULL, &small, &grant, &decision).kind == ERR_LIMIT);
+	CHECK(policy_decide(r.policy, who, BYTES("books"), ACTION_READ, NULL, &small, &grant,
+	                    &decision)
+	              .kind == ERR_LIMIT);
 	CHECK(grant == NULL);
 	principal_release(who);
 	arena_done(&small);
 	rules_close(&r);
 }
 
-TESTS(TEST(test_nothing_granted_means_denied), TEST(test_unknown_and_forbidden_resources_are_told_apart_by_nobody),
-      TEST(test_grant_carries_what_the_rule_says), TEST(test_all_roles_hold_at_once), TEST(test_deny_beats_every_allow),
-      TEST(test_denied_columns_leave_every_view),
+TESTS(TEST(test_nothing_granted_means_denied),
+      TEST(test_unknown_and_forbidden_resources_are_told_apart_by_nobody),
+      TEST(test_grant_carries_what_the_rule_says), TEST(test_all_roles_hold_at_once),
+      TEST(test_deny_beats_every_allow), TEST(test_denied_columns_leave_every_view),
       TEST(test_case_80_hidden_column_is_the_same_denial_as_a_hidden_resource),
-      TEST(test_views_that_lack_a_needed_column_do_not_count), TEST(test_case_78_only_roles_of_the_token_count),
-      TEST(test_roles_only_add_and_denies_only_take),
-      TEST(test_full_arena_grants_nothing))
+      TEST(test_views_that_lack_a_needed_column_do_not_count),
+      TEST(test_case_78_only_roles_of_the_token_count),
+      TEST(test_roles_only_add_and_denies_only_take), TEST(test_full_arena_grants_nothing))

@@ -1,5 +1,5 @@
-/* A worker that was taken over, against the real keeper and ledger: whatever it sends costs it its channel and
- * nobody else anything. The test is the supervisor, and the workers too. */
+/* A worker that was taken over, against the real keeper and ledger: whatever it sends costs it its
+ * channel and nobody else anything. The test is the supervisor, and the workers too. */
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
@@ -19,10 +19,13 @@
 #include "test.h"
 
 static const char config[] =
-	"{\"listen\":{\"http\":\"127.0.0.1:8080\"},\"issuers\":{\"local\":{\"type\":\"local\",\"audience\":\"a\"}},"
-	"\"backends\":{\"b\":{\"type\":\"sqlite\",\"path\":\"b.db\"}},\"roles\":{\"r\":{\"granted_by\":[\"local:r\"]}},"
+	"{\"listen\":{\"http\":\"127.0.0.1:8080\"},\"issuers\":{\"local\":{\"type\":\"local\","
+	"\"audience\":\"a\"}},"
+	"\"backends\":{\"b\":{\"type\":\"sqlite\",\"path\":\"b.db\"}},\"roles\":{\"r\":{\"granted_"
+	"by\":[\"local:r\"]}},"
 	"\"resources\":{\"t\":{\"backend\":\"b\",\"table\":\"t\",\"allow\":{\"r\":[\"read\"]}}},"
-	"\"login\":{\"hash_workers\":1},\"audit\":{\"path\":\"audit/\"},\"state\":{\"path\":\"state/\"}}";
+	"\"login\":{\"hash_workers\":1},\"audit\":{\"path\":\"audit/"
+	"\"},\"state\":{\"path\":\"state/\"}}";
 
 enum { WAIT_MS = 20000, GIFTS_MAX = 4 };
 
@@ -45,7 +48,8 @@ become(enum role role, const char *folder, int control)
 	if (failed(child_memfd("configuration", bytes_text(config), &text)) || metrics < 0 ||
 	    ftruncate(metrics, sizeof(struct metrics)) != 0)
 		_exit(9);
-	const int fds[] = { fcntl(control, F_DUPFD, 32), fcntl(text, F_DUPFD, 32), fcntl(metrics, F_DUPFD, 32) };
+	const int fds[] = { fcntl(control, F_DUPFD, 32), fcntl(text, F_DUPFD, 32),
+		            fcntl(metrics, F_DUPFD, 32) };
 	for (int i = 0; i < 3; i++)
 		if (dup2(fds[i], FD_CONTROL + i) < 0)
 			_exit(9);
@@ -141,7 +145,9 @@ send_fds(int to, struct bytes packet, const int *fds, size_t count)
 		char at[CMSG_SPACE(GIFTS_MAX * sizeof(int))];
 	} space = { 0 };
 	struct iovec part = { (uint8_t *)(uintptr_t)packet.at, packet.len };
-	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.at,
+	struct msghdr m = { .msg_iov = &part,
+		            .msg_iovlen = 1,
+		            .msg_control = space.at,
 		            .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
 	struct cmsghdr *header = CMSG_FIRSTHDR(&m);
 
@@ -166,7 +172,8 @@ static int
 join(struct process *p)
 {
 	static const uint8_t issuer[4] = { 0 };
-	CLEANUP(buf_done) struct buf packet = frame(CONTROL_WORKER, 1, (struct bytes){ issuer, sizeof issuer });
+	CLEANUP(buf_done)
+	struct buf packet = frame(CONTROL_WORKER, 1, (struct bytes){ issuer, sizeof issuer });
 	int pair[2];
 
 	CHECK(!failed(channel_pair(pair)));
@@ -180,7 +187,8 @@ login_frame(uint64_t id, const char *user)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
-	login_put(&body, &(struct login){ .user = bytes_text(user), .password = BYTES("a password of mine"),
+	login_put(&body, &(struct login){ .user = bytes_text(user),
+	                                  .password = BYTES("a password of mine"),
 	                                  .address = BYTES("192.0.2.1") });
 	return frame(KEEPER_LOGIN, id, buf_bytes(&body));
 }
@@ -190,7 +198,8 @@ refresh_frame(uint64_t id)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
-	login_put(&body, &(struct login){ .refresh_token = BYTES("not one"), .address = BYTES("192.0.2.1") });
+	login_put(&body, &(struct login){ .refresh_token = BYTES("not one"),
+	                                  .address = BYTES("192.0.2.1") });
 	return frame(KEEPER_REFRESH, id, buf_bytes(&body));
 }
 
@@ -199,8 +208,11 @@ record_frame(uint64_t id)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
-	audit_record_put(&body, &(struct audit_record){ .decision = BYTES("01J00000000000000000000000"), .class = AUDIT_API,
-	                                                .outcome = AUDIT_DENIED, .rows = -1 });
+	audit_record_put(&body,
+	                 &(struct audit_record){ .decision = BYTES("01J00000000000000000000000"),
+	                                         .class = AUDIT_API,
+	                                         .outcome = AUDIT_DENIED,
+	                                         .rows = -1 });
 	return frame(LEDGER_RECORD, id, buf_bytes(&body));
 }
 
@@ -239,15 +251,20 @@ send_garbage(struct process *p)
 	static const uint8_t no_type[CHANNEL_HEADER] = { 0 };
 	static const uint8_t odd_type[CHANNEL_HEADER] = { 0, 0, 0, 0, 0xff, 0xff };
 	static const uint8_t no_body[CHANNEL_HEADER] = { [4] = 1, [8] = 1 };
-	static const uint8_t bad_body[CHANNEL_HEADER + 4] = { 4, 0, 0, 0, [4] = KEEPER_LOGIN, [8] = 1, [16] = 0xff, 0xff, 0xff, 0xff };
-	const struct bytes packets[] = { { cut, sizeof cut },           { reserved, sizeof reserved },
-		                         { too_long, sizeof too_long }, { body_missing, sizeof body_missing },
-		                         { no_type, sizeof no_type },   { odd_type, sizeof odd_type },
-		                         { no_body, sizeof no_body },   { bad_body, sizeof bad_body } };
+	static const uint8_t bad_body[CHANNEL_HEADER + 4] = {
+		4, 0, 0, 0, [4] = KEEPER_LOGIN, [8] = 1, [16] = 0xff, 0xff, 0xff, 0xff
+	};
+	const struct bytes packets[] = {
+		{ cut, sizeof cut },           { reserved, sizeof reserved },
+		{ too_long, sizeof too_long }, { body_missing, sizeof body_missing },
+		{ no_type, sizeof no_type },   { odd_type, sizeof odd_type },
+		{ no_body, sizeof no_body },   { bad_body, sizeof bad_body }
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(packets); i++) {
 		int fd = join(p);
-		CHECK(send(fd, packets[i].at, packets[i].len, MSG_NOSIGNAL) == (ssize_t)packets[i].len);
+		CHECK(send(fd, packets[i].at, packets[i].len, MSG_NOSIGNAL) ==
+		      (ssize_t)packets[i].len);
 		CHECK(is_closed(fd));
 		close(fd);
 	}
@@ -290,7 +307,8 @@ check_fds(enum role role)
 	if (before == 0)
 		test_skipped = "descriptors of another process cannot be counted";
 	for (size_t i = 0; i < 16; i++) {
-		CLEANUP(buf_done) struct buf out = role == ROLE_KEEPER ? refresh_frame(2) : record_frame(2);
+		CLEANUP(buf_done)
+		struct buf out = role == ROLE_KEEPER ? refresh_frame(2) : record_frame(2);
 		int fd = join(&p);
 
 		CHECK(send_fds(fd, buf_bytes(&out), gifts, i % GIFTS_MAX + 1));
@@ -400,6 +418,9 @@ test_ids_in_any_order_confuse_only_their_sender(void)
 	stop(&p);
 }
 
-TESTS(TEST(test_garbage_closes_the_workers_channel_and_no_other), TEST(test_descriptors_handed_to_keeper_are_closed),
-      TEST(test_descriptors_handed_to_the_ledger_are_closed), TEST(test_a_worker_that_asks_and_does_not_read_loses_its_channel),
-      TEST(test_guesses_sent_all_at_once_are_throttled_like_any), TEST(test_ids_in_any_order_confuse_only_their_sender))
+TESTS(TEST(test_garbage_closes_the_workers_channel_and_no_other),
+      TEST(test_descriptors_handed_to_keeper_are_closed),
+      TEST(test_descriptors_handed_to_the_ledger_are_closed),
+      TEST(test_a_worker_that_asks_and_does_not_read_loses_its_channel),
+      TEST(test_guesses_sent_all_at_once_are_throttled_like_any),
+      TEST(test_ids_in_any_order_confuse_only_their_sender))

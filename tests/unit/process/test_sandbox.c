@@ -89,7 +89,10 @@ try_rename(void)
 static int
 try_exec_memory(void)
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	                       MAP_FAILED
+	               ? errno
+	               : 0;
 }
 
 static int
@@ -203,8 +206,13 @@ try_capabilities(void)
 	return EPERM;
 }
 
-enum { KILLED = -1, WORKER = 1 << ROLE_WORKER, KEEPER = 1 << ROLE_KEEPER, LEDGER = 1 << ROLE_LEDGER,
-       EVERY = WORKER | KEEPER | LEDGER };
+enum {
+	KILLED = -1,
+	WORKER = 1 << ROLE_WORKER,
+	KEEPER = 1 << ROLE_KEEPER,
+	LEDGER = 1 << ROLE_LEDGER,
+	EVERY = WORKER | KEEPER | LEDGER
+};
 
 /* expected: KILLED, an errno, or 0 where it is allowed. */
 static const struct {
@@ -251,7 +259,8 @@ attempt_in(enum role role, int (*attempt)(void))
 	const struct sandbox sandbox = { .role = role, .paths = { folder }, .path_count = 1 };
 	const char *missing_files, *missing_calls;
 
-	if (failed(sandbox_enter_files(&sandbox, &missing_files)) || failed(sandbox_enter_calls(&sandbox, &missing_calls)))
+	if (failed(sandbox_enter_files(&sandbox, &missing_files)) ||
+	    failed(sandbox_enter_calls(&sandbox, &missing_calls)))
 		_exit(CANNOT_ENTER);
 	if (missing_files != NULL || missing_calls != NULL)
 		_exit(LACKS);
@@ -283,7 +292,8 @@ check_role(enum role role)
 		if (got == LACKS)
 			SKIP("the kernel lacks Landlock or seccomp");
 		if (got != attempts[i].expected)
-			printf("# %s: %s: got %d, expected %d\n", role_name(role), attempts[i].what, got, attempts[i].expected);
+			printf("# %s: %s: got %d, expected %d\n", role_name(role), attempts[i].what,
+			       got, attempts[i].expected);
 		CHECK_ROW(got == attempts[i].expected, attempts[i].what);
 	}
 }

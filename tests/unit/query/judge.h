@@ -1,5 +1,5 @@
-/* judge.h - what SQL means is said by a real SQLite database in memory, what a filter should mean by
- * the test itself. For the tests of query, policy and statements. */
+/* judge.h - what SQL means is said by a real SQLite database in memory, what a filter should mean
+ * by the test itself. For the tests of query, policy and statements. */
 #ifndef TEST_QUERY_JUDGE_H
 #define TEST_QUERY_JUDGE_H
 
@@ -12,7 +12,7 @@ enum { JUDGE_ROWS_MAX = 4096 };
 
 struct judge {
 	sqlite3 *db;
-	int count;                     /* rows of the last statement, -1 when it failed */
+	int count;                           /* rows of the last statement, -1 when it failed */
 	sqlite3_int64 first[JUDGE_ROWS_MAX]; /* first column of each */
 };
 
@@ -20,7 +20,8 @@ static inline bool
 judge_open(struct judge *j, const char *setup)
 {
 	*j = (struct judge){ 0 };
-	if (sqlite3_open(":memory:", &j->db) != SQLITE_OK || sqlite3_exec(j->db, setup, NULL, NULL, NULL) != SQLITE_OK) {
+	if (sqlite3_open(":memory:", &j->db) != SQLITE_OK ||
+	    sqlite3_exec(j->db, setup, NULL, NULL, NULL) != SQLITE_OK) {
 		printf("# %s\n", sqlite3_errmsg(j->db));
 		abort();
 	}
@@ -46,25 +47,28 @@ judge_bind(sqlite3_stmt *st, int n, struct value v)
 	case VALUE_DOUBLE:
 		return sqlite3_bind_double(st, n, v.real);
 	default:
-		return sqlite3_bind_text(st, n, v.bytes.len == 0 ? "" : (const char *)v.bytes.at, (int)v.bytes.len,
-		                         SQLITE_TRANSIENT);
+		return sqlite3_bind_text(st, n, v.bytes.len == 0 ? "" : (const char *)v.bytes.at,
+		                         (int)v.bytes.len, SQLITE_TRANSIENT);
 	}
 }
 
-/* Prepares the one statement of `text` and binds; NULL and a line of complaint when it cannot. A second
- * statement behind the first is a failure too: that is what an injection would make. */
+/* Prepares the one statement of `text` and binds; NULL and a line of complaint when it cannot. A
+ * second statement behind the first is a failure too: that is what an injection would make. */
 static inline sqlite3_stmt *
 judge_prepare(struct judge *j, struct bytes text, const struct value *values, size_t count)
 {
 	sqlite3_stmt *st = NULL;
 	const char *tail = NULL;
-	bool good = sqlite3_prepare_v2(j->db, (const char *)text.at, (int)text.len, &st, &tail) == SQLITE_OK &&
-	            tail == (const char *)text.at + text.len && sqlite3_bind_parameter_count(st) == (int)count;
+	bool good = sqlite3_prepare_v2(j->db, (const char *)text.at, (int)text.len, &st, &tail) ==
+	                    SQLITE_OK &&
+	            tail == (const char *)text.at + text.len &&
+	            sqlite3_bind_parameter_count(st) == (int)count;
 
 	for (size_t i = 0; good && i < count; i++)
 		good = judge_bind(st, (int)i + 1, values[i]) == SQLITE_OK;
 	if (!good) {
-		printf("# %s in %.*s\n", sqlite3_errmsg(j->db), (int)text.len, (const char *)text.at);
+		printf("# %s in %.*s\n", sqlite3_errmsg(j->db), (int)text.len,
+		       (const char *)text.at);
 		sqlite3_finalize(st);
 		return NULL;
 	}
@@ -112,7 +116,8 @@ judge_text(const struct judge *j, char *room, size_t len)
 	if (j->count < 0)
 		return "error";
 	for (int i = 0; i < j->count && at + 24 < len; i++)
-		at += (size_t)snprintf(room + at, len - at, "%s%lld", i == 0 ? "" : " ", (long long)j->first[i]);
+		at += (size_t)snprintf(room + at, len - at, "%s%lld", i == 0 ? "" : " ",
+		                       (long long)j->first[i]);
 	return room;
 }
 

@@ -55,17 +55,20 @@ test_good_filters_become_conditions(void)
 		{ "title eq 'it''s'", "(`title` = ?1)" },
 		{ "title eq null or title ne null", "(`title` IS NULL OR `title` IS NOT NULL)" },
 		{ "blob eq null and extra ne null", "(`blob` IS NULL AND `extra` IS NOT NULL)" },
-		{ "published eq true and published ne false", "(`published` = ?1 AND `published` <> ?2)" },
+		{ "published eq true and published ne false",
+		  "(`published` = ?1 AND `published` <> ?2)" },
 		{ "born gt 2026-11-22 or born eq '2026-11-22'", "(`born` > ?1 OR `born` = ?2)" },
 		{ "opens ge 09:30:00", "(`opens` >= ?1)" },
 		{ "seen lt 2026-11-22T10:00:00+01:00",
 		  "(strftime('%Y-%m-%dT%H:%M:%fZ', `seen`) < strftime('%Y-%m-%dT%H:%M:%fZ', ?1))" },
 		{ "code eq deadBEEF-0000-0000-0000-00000000000a", "(`code` = ?1)" },
 		{ "code in ('deadbeef-0000-0000-0000-00000000000a')", "(`code` = ?1)" },
-		{ "price lt 1e3 and rating gt 1 and pages gt 2.5", "(`price` < ?1 AND `rating` > ?2 AND `pages` > ?3)" },
+		{ "price lt 1e3 and rating gt 1 and pages gt 2.5",
+		  "(`price` < ?1 AND `rating` > ?2 AND `pages` > ?3)" },
 		{ "contains(title, 'x')", "(instr(`title`, ?1) > 0)" },
 		{ "startswith (title,'x')", "(substr(`title`, 1, length(?1)) = ?2)" },
-		{ "not endswith(title,'x')", "(NOT substr(`title`, length(`title`) - length(?1) + 1) = ?2)" },
+		{ "not endswith(title,'x')",
+		  "(NOT substr(`title`, length(`title`) - length(?1) + 1) = ?2)" },
 		{ "owner eq @claims.sub", "(`owner` IN (NULL))" },
 		{ "owner ne @claims.a.b-c:d", "(`owner` NOT IN (NULL))" },
 		{ "pages gt @claims.level", "(((1 = NULL)))" },
@@ -179,8 +182,8 @@ check_bad(const struct bad *row, bool claims)
 	CHECK_ROW(bytes_is(o.at.near, row->near), row->text);
 	CHECK_ROW(o.at.why != NULL && o.at.why[0] != '\0', row->text);
 	if (test_failed)
-		printf("# %s: code %u offset %zu near %.*s\n", row->text, o.error.code, o.at.offset, (int)o.at.near.len,
-		       (const char *)o.at.near.at);
+		printf("# %s: code %u offset %zu near %.*s\n", row->text, o.error.code, o.at.offset,
+		       (int)o.at.near.len, (const char *)o.at.near.at);
 	arena_done(&arena);
 }
 
@@ -214,7 +217,8 @@ static void
 test_case_80_error_lists_the_columns_named_so_far(void)
 {
 	struct arena arena = { 0 };
-	struct outcome o = parse(&arena, BYTES("title eq 'x' and price eq 'y' and pages eq 1"), false);
+	struct outcome o =
+		parse(&arena, BYTES("title eq 'x' and price eq 'y' and pages eq 1"), false);
 
 	CHECK(o.error.code == FILTER_TYPE);
 	CHECK(column_set_has(&o.at.columns, TITLE) && column_set_has(&o.at.columns, PRICE));
@@ -226,7 +230,9 @@ static void
 test_filter_knows_its_columns(void)
 {
 	struct arena arena = { 0 };
-	struct outcome o = parse(&arena, BYTES("not contains(title, 'x') or pages in (1, 2) or blob eq null"), false);
+	struct outcome o =
+		parse(&arena, BYTES("not contains(title, 'x') or pages in (1, 2) or blob eq null"),
+	              false);
 	struct column_set wanted = { { 0 } }, got;
 
 	column_set_add(&wanted, TITLE);
@@ -266,7 +272,8 @@ test_depth_is_bounded(void)
 	CHECK(parse_built("(", "pages eq 1", 33, "", ")").code == FILTER_TOO_LARGE);
 	CHECK(parse_built("(", "pages eq 1", 100000, "", ")").code == FILTER_TOO_LARGE);
 	CHECK(parse_built("not (", "pages eq 1", 3000, "", ")").code == FILTER_TOO_LARGE);
-	CHECK(parse_built("pages eq 1 or pages eq 2 and not (", "pages eq 1", 32, "", ")").code == FILTER_TOO_LARGE);
+	CHECK(parse_built("pages eq 1 or pages eq 2 and not (", "pages eq 1", 32, "", ")").code ==
+	      FILTER_TOO_LARGE);
 }
 
 static void
@@ -286,8 +293,9 @@ test_text_must_be_utf8_without_nul(void)
 	static const struct {
 		const char *text;
 		size_t len;
-	} rows[] = { { "title eq '\xff'", 12 },     { "title eq '\xc0\xa7'", 13 }, { "title eq 'a\0b'", 14 },
-		     { "title eq '\xed\xa0\x80'", 14 }, { "title eq 'x'\0", 13 },  { "title eq '\xbf' or 1", 17 } };
+	} rows[] = { { "title eq '\xff'", 12 }, { "title eq '\xc0\xa7'", 13 },
+		     { "title eq 'a\0b'", 14 }, { "title eq '\xed\xa0\x80'", 14 },
+		     { "title eq 'x'\0", 13 },  { "title eq '\xbf' or 1", 17 } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct arena arena = { 0 };
@@ -298,11 +306,13 @@ test_text_must_be_utf8_without_nul(void)
 	}
 }
 
-/* Every prefix of a good filter is refused or good in its own right; nothing is read past the end. */
+/* Every prefix of a good filter is refused or good in its own right; nothing is read past the end.
+ */
 static void
 test_truncated_filter_never_reads_past_its_end(void)
 {
-	static const char whole[] = "not (contains(title, 'a''b') and born ge 2026-11-22) or owner in (@claims.sub, 'x')";
+	static const char whole[] = "not (contains(title, 'a''b') and born ge 2026-11-22) or owner "
+				    "in (@claims.sub, 'x')";
 
 	for (size_t len = 0; len < sizeof whole; len++) {
 		struct arena arena = { 0 };
@@ -328,7 +338,8 @@ test_full_arena_is_an_error(void)
 			buf_put_text(&text, "''");
 		buf_put_text(&text, "'");
 		struct outcome o = parse(&arena, buf_bytes(&text), false);
-		CHECK(limit > 10000 ? !failed(o.error) || o.error.kind == ERR_LIMIT : o.error.kind == ERR_LIMIT);
+		CHECK(limit > 10000 ? !failed(o.error) || o.error.kind == ERR_LIMIT
+		                    : o.error.kind == ERR_LIMIT);
 		buf_done(&text);
 		arena_done(&arena);
 	}
@@ -337,5 +348,6 @@ test_full_arena_is_an_error(void)
 TESTS(TEST(test_good_filters_become_conditions), TEST(test_bad_filters_are_refused_at_their_place),
       TEST(test_bad_claims_are_refused_at_their_place),
       TEST(test_case_80_error_lists_the_columns_named_so_far), TEST(test_filter_knows_its_columns),
-      TEST(test_depth_is_bounded), TEST(test_size_is_bounded), TEST(test_text_must_be_utf8_without_nul),
+      TEST(test_depth_is_bounded), TEST(test_size_is_bounded),
+      TEST(test_text_must_be_utf8_without_nul),
       TEST(test_truncated_filter_never_reads_past_its_end), TEST(test_full_arena_is_an_error))

@@ -1,5 +1,5 @@
-/* What a filter means, judged by a real SQLite: by hand-made rows and by thousands of random filters
- * whose three-valued answer the test works out itself. */
+/* What a filter means, judged by a real SQLite: by hand-made rows and by thousands of random
+ * filters whose three-valued answer the test works out itself. */
 #include "query/filter.h"
 
 #include "unit/query/books.h"
@@ -12,8 +12,14 @@ struct claim {
 	size_t count;
 };
 
-#define TEXT_VALUE(text) { .type = VALUE_TEXT, .bytes = { (const uint8_t *)(text), sizeof(text) - 1 } }
-#define INT_VALUE(number) { .type = VALUE_INT64, .int64 = (number) }
+#define TEXT_VALUE(text)                                                                           \
+	{                                                                                          \
+		.type = VALUE_TEXT, .bytes = {(const uint8_t *)(text), sizeof(text) - 1 }          \
+	}
+#define INT_VALUE(number)                                                                          \
+	{                                                                                          \
+		.type = VALUE_INT64, .int64 = (number)                                             \
+	}
 
 static const struct claim claims[] = {
 	{ "sub", { TEXT_VALUE("ann") }, 1 },
@@ -50,7 +56,8 @@ static const struct claim_source source = { claim_values, claims };
 
 /* Runs SELECT id with the filter as its condition. */
 static const char *
-rows_of(struct judge *j, struct bytes filter, const struct claim_source *with, char *room, size_t len)
+rows_of(struct judge *j, struct bytes filter, const struct claim_source *with, char *room,
+        size_t len)
 {
 	struct arena arena = { 0 };
 	struct sql out;
@@ -198,7 +205,8 @@ test_claims_match_any_of_their_values(void)
 	check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* A claim that is not there, is of another type or is too long never lets a row in, by no detour. */
+/* A claim that is not there, is of another type or is too long never lets a row in, by no detour.
+ */
 static void
 test_missing_claim_matches_nothing_also_negated(void)
 {
@@ -235,7 +243,8 @@ test_missing_claim_matches_nothing_also_negated(void)
 	check_rows(rows, ARRAY_LEN(rows));
 	judge_open(&j, books_setup);
 	CHECK(strcmp(rows_of(&j, BYTES("owner eq @claims.sub"), NULL, room, sizeof room), "") == 0);
-	CHECK(strcmp(rows_of(&j, BYTES("not (owner eq @claims.sub)"), NULL, room, sizeof room), "") == 0);
+	CHECK(strcmp(rows_of(&j, BYTES("not (owner eq @claims.sub)"), NULL, room, sizeof room),
+	             "") == 0);
 	judge_close(&j);
 }
 
@@ -260,9 +269,12 @@ test_claim_with_too_many_values_fails_closed(void)
 	char room[256];
 
 	judge_open(&j, books_setup);
-	CHECK(strcmp(rows_of(&j, BYTES("pages eq @claims.x"), &cut, room, sizeof room), "1 5 7 8 10") == 0);
-	CHECK(strcmp(rows_of(&j, BYTES("not (pages eq @claims.x)"), &cut, room, sizeof room), "") == 0);
-	CHECK(strcmp(rows_of(&j, BYTES("not (pages eq @claims.x)"), &whole, room, sizeof room), "2 4 6 9") == 0);
+	CHECK(strcmp(rows_of(&j, BYTES("pages eq @claims.x"), &cut, room, sizeof room),
+	             "1 5 7 8 10") == 0);
+	CHECK(strcmp(rows_of(&j, BYTES("not (pages eq @claims.x)"), &cut, room, sizeof room), "") ==
+	      0);
+	CHECK(strcmp(rows_of(&j, BYTES("not (pages eq @claims.x)"), &whole, room, sizeof room),
+	             "2 4 6 9") == 0);
 	judge_close(&j);
 }
 
@@ -276,8 +288,9 @@ test_too_many_values_in_all_is_an_error(void)
 	struct filter_error at;
 	struct sql out;
 
-	CHECK(!failed(filter_parse(BYTES("pages eq @claims.a or pages eq @claims.b or pages eq @claims.c"), &books, true,
-	                           &arena, &f, &at)));
+	CHECK(!failed(filter_parse(
+		BYTES("pages eq @claims.a or pages eq @claims.b or pages eq @claims.c"), &books,
+		true, &arena, &f, &at)));
 	sql_init(&out, DIALECT_SQLITE, &arena);
 	filter_put_sql(f, &books, &crowd, &out);
 	CHECK(sql_check(&out).kind == ERR_LIMIT);
@@ -397,7 +410,8 @@ generate_chain(struct generator *g, unsigned depth, bool is_or, enum truth ret[C
 		else
 			generate_unary(g, depth, into);
 		for (unsigned row = 0; i > 0 && row < COMBINATIONS; row++)
-			ret[row] = is_or ? truth_or(ret[row], next[row]) : truth_and(ret[row], next[row]);
+			ret[row] = is_or ? truth_or(ret[row], next[row])
+			                 : truth_and(ret[row], next[row]);
 	}
 }
 
@@ -410,14 +424,16 @@ generate_or(struct generator *g, unsigned depth, enum truth ret[COMBINATIONS])
 static void
 fill_combinations(struct judge *j)
 {
-	judge_open(j, "CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, pages INTEGER, published BOOLEAN)");
+	judge_open(j, "CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, pages INTEGER, "
+	              "published BOOLEAN)");
 	for (unsigned row = 0; row < COMBINATIONS; row++) {
-		static const char *const pages[] = { "NULL", "1", "2" }, *const titles[] = { "NULL", "'a'", "'b'" },
+		static const char *const pages[] = { "NULL", "1", "2" },
+					 *const titles[] = { "NULL", "'a'", "'b'" },
 					 *const bools[] = { "NULL", "0", "1" };
 		char sql[128];
 
-		snprintf(sql, sizeof sql, "INSERT INTO books VALUES (%u, %s, %s, %s)", row + 1, titles[digit(row, 1)],
-		         pages[digit(row, 0)], bools[digit(row, 2)]);
+		snprintf(sql, sizeof sql, "INSERT INTO books VALUES (%u, %s, %s, %s)", row + 1,
+		         titles[digit(row, 1)], pages[digit(row, 0)], bools[digit(row, 2)]);
 		CHECK(sqlite3_exec(j->db, sql, NULL, NULL, NULL) == SQLITE_OK);
 	}
 }
@@ -440,27 +456,29 @@ test_random_filters_agree_with_three_valued_logic(void)
 		expected[0] = '\0';
 		for (unsigned row = 0; row < COMBINATIONS; row++)
 			if (truth[row] == YES)
-				at += (size_t)snprintf(expected + at, sizeof expected - at, "%s%u", at == 0 ? "" : " ",
-				                       row + 1);
+				at += (size_t)snprintf(expected + at, sizeof expected - at, "%s%u",
+				                       at == 0 ? "" : " ", row + 1);
 		rows_of(&j, buf_bytes(&g.text), &source, got, sizeof got);
 		if (strncmp(got, "the filter", 10) == 0) /* too many parts or too deep */
 			continue;
 		ran++;
 		CHECK(strcmp(got, expected) == 0);
 		if (test_failed)
-			printf("# %.*s: got %s, expected %s\n", (int)g.text.len, (const char *)g.text.at, got, expected);
+			printf("# %.*s: got %s, expected %s\n", (int)g.text.len,
+			       (const char *)g.text.at, got, expected);
 	}
 	CHECK(ran > 3000);
 	buf_done(&g.text);
 	judge_close(&j);
 }
 
-/* The worst nesting we let through must still fit the parser of the database, inside a statement that
- * itself has a few things open. */
+/* The worst nesting we let through must still fit the parser of the database, inside a statement
+ * that itself has a few things open. */
 static void
 test_deepest_filter_fits_the_database(void)
 {
-	static const char *const heads[] = { "(", "not (", "id eq 1 or (", "id eq 1 or id eq 2 and (",
+	static const char *const heads[] = { "(", "not (", "id eq 1 or (",
+		                             "id eq 1 or id eq 2 and (",
 		                             "id eq 1 or id eq 2 and not (" };
 	struct judge j;
 
@@ -506,8 +524,10 @@ test_postgres_gets_its_own_words(void)
 		{ "pages gt 2 and rating gt 2", "(\"pages\" > $1 AND \"rating\" > $2)" },
 		{ "seen gt 2026-01-01", "(\"seen\" > $1)" },
 		{ "contains(title, 'x')", "(strpos(\"title\", CAST($1 AS text)) > 0)" },
-		{ "startswith(title, 'x')", "(left(\"title\", length(CAST($1 AS text))) = CAST($2 AS text))" },
-		{ "endswith(title, 'x')", "(right(\"title\", length(CAST($1 AS text))) = CAST($2 AS text))" },
+		{ "startswith(title, 'x')",
+		  "(left(\"title\", length(CAST($1 AS text))) = CAST($2 AS text))" },
+		{ "endswith(title, 'x')",
+		  "(right(\"title\", length(CAST($1 AS text))) = CAST($2 AS text))" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -516,7 +536,8 @@ test_postgres_gets_its_own_words(void)
 		const struct filter *f;
 		struct sql out;
 
-		CHECK(!failed(filter_parse(bytes_text(rows[i][0]), &books, false, &arena, &f, &at)));
+		CHECK(!failed(
+			filter_parse(bytes_text(rows[i][0]), &books, false, &arena, &f, &at)));
 		sql_init(&out, DIALECT_POSTGRES, &arena);
 		filter_put_sql(f, &books, NULL, &out);
 		CHECK_ROW(bytes_is(buf_bytes(&out.text), rows[i][1]), rows[i][0]);
@@ -527,6 +548,8 @@ test_postgres_gets_its_own_words(void)
 
 TESTS(TEST(test_comparisons_find_their_rows), TEST(test_text_is_compared_as_it_is),
       TEST(test_timestamps_are_compared_as_moments), TEST(test_claims_match_any_of_their_values),
-      TEST(test_missing_claim_matches_nothing_also_negated), TEST(test_claim_with_too_many_values_fails_closed),
-      TEST(test_too_many_values_in_all_is_an_error), TEST(test_random_filters_agree_with_three_valued_logic),
+      TEST(test_missing_claim_matches_nothing_also_negated),
+      TEST(test_claim_with_too_many_values_fails_closed),
+      TEST(test_too_many_values_in_all_is_an_error),
+      TEST(test_random_filters_agree_with_three_valued_logic),
       TEST(test_deepest_filter_fits_the_database), TEST(test_postgres_gets_its_own_words))

@@ -1,5 +1,5 @@
-/* Fingerprints: what must be the same statement and what must not, by dialect; libpg_query's own data
- * as the judge where its definition and ours agree. */
+/* Fingerprints: what must be the same statement and what must not, by dialect; libpg_query's own
+ * data as the judge where its definition and ours agree. */
 #include "query/fingerprint.h"
 
 #include "base/macros.h"
@@ -29,23 +29,29 @@ struct row {
 
 static const struct row normal_rows[] = {
 	{ DIALECT_SQLITE, "SELECT  a,b FROM T\tWHERE c=1;", "select a , b from t where c = ?" },
-	{ DIALECT_SQLITE, "select * from t where c IN (1, 'x',?3 )", "select * from t where c in (?)" },
-	{ DIALECT_SQLITE, "insert into t values (1,2),(3,-4) , (5,6);;", "insert into t values (?)" },
+	{ DIALECT_SQLITE, "select * from t where c IN (1, 'x',?3 )",
+	  "select * from t where c in (?)" },
+	{ DIALECT_SQLITE, "insert into t values (1,2),(3,-4) , (5,6);;",
+	  "insert into t values (?)" },
 	{ DIALECT_SQLITE, "select f(1), (2)", "select f (?) , (?)" },
 	{ DIALECT_SQLITE, "select (1, a)", "select ( ? , a )" },
-	{ DIALECT_SQLITE, "f(1) - 1 and (a) +2 and b[1] -1", "f (?) - ? and ( a ) + ? and b \"1\" - ?" },
+	{ DIALECT_SQLITE, "f(1) - 1 and (a) +2 and b[1] -1",
+	  "f (?) - ? and ( a ) + ? and b \"1\" - ?" },
 	{ DIALECT_POSTGRES, "a[1] -1", "a [ ? ] - ?" },
 	{ DIALECT_SQLITE, "select ()", "select ( )" },
 	{ DIALECT_SQLITE, "a = -1 and b = - 1.5e-3 and c - 1", "a = ? and b = ? and c - ?" },
-	{ DIALECT_SQLITE, "a=x'00' or `B`=\"C\" or [d]=:p or @q or $r", "a = ? or \"B\" = \"C\" or \"d\" = ? or ? or ?" },
+	{ DIALECT_SQLITE, "a=x'00' or `B`=\"C\" or [d]=:p or @q or $r",
+	  "a = ? or \"B\" = \"C\" or \"d\" = ? or ? or ?" },
 	{ DIALECT_SQLITE, "a -- it's\n b /* ' /* */ c", "a b c" },
 	{ DIALECT_SQLITE, "'it''s' 0x1F .5 5. 1e5", "? ? ? ? ?" },
 	{ DIALECT_SQLITE, "[a]]b]", "\"a\" ] b ]" },
-	{ DIALECT_TSQL, "SELECT N'x', [a]]b], \"c\", @p1, @@rowcount, #t, $5.0", "select ? , \"a]]b\" , \"c\" , ? , @@rowcount , #t , ?" },
+	{ DIALECT_TSQL, "SELECT N'x', [a]]b], \"c\", @p1, @@rowcount, #t, $5.0",
+	  "select ? , \"a]]b\" , \"c\" , ? , @@rowcount , #t , ?" },
 	{ DIALECT_TSQL, "a /* 1 /* 2 */ 'x */ b", "a b" },
 	{ DIALECT_TSQL, "select 1union select 2", "select ? union select ?" },
 	{ DIALECT_TSQL, "exec p @a = N'it''s', @b = 0xFF", "exec p ? = ? , ? = ?" },
-	{ DIALECT_POSTGRES, "select E'\\'' , $1 , $$it's$$, $a$ $$ $b$ $a$, U&'x', U&\"y\", b'1', X'1'",
+	{ DIALECT_POSTGRES,
+	  "select E'\\'' , $1 , $$it's$$, $a$ $$ $b$ $a$, U&'x', U&\"y\", b'1', X'1'",
 	  "select ? , ? , ? , ? , ? , u&\"y\" , ? , ?" },
 	{ DIALECT_POSTGRES, "a::int[1] ->> 'k' @> b", "a :: int [ ? ] ->> ? @> b" },
 	{ DIALECT_POSTGRES, "/* a /* b */ c */ x 'a\\' y", "x ? y" },
@@ -124,19 +130,22 @@ test_case_70_what_differs_in_structure_differs(void)
 		/* A comment that only looks like more is no difference. */
 		CHECK_ROW(alike == (strstr(pairs[i][1], "-- ") != NULL), pairs[i][1]);
 	}
-	/* One text, another reading: SQLite sees one statement where T-SQL sees a comment that does not end. */
+	/* One text, another reading: SQLite sees one statement where T-SQL sees a comment that does
+	 * not end. */
 	CHECK(same("/* /* */ a", "a", DIALECT_SQLITE) && !same("/* /* */ a", "a", DIALECT_TSQL));
 }
 
 static void
 test_fingerprint_depends_on_the_key(void)
 {
-	uint8_t a[FINGERPRINT_LEN], b[FINGERPRINT_LEN], c[FINGERPRINT_LEN], zero[FINGERPRINT_LEN] = { 0 };
+	uint8_t a[FINGERPRINT_LEN], b[FINGERPRINT_LEN], c[FINGERPRINT_LEN],
+		zero[FINGERPRINT_LEN] = { 0 };
 
 	sql_fingerprint(BYTES("select 1"), DIALECT_SQLITE, key, a);
 	sql_fingerprint(BYTES("select 1"), DIALECT_SQLITE, BYTES("another key"), b);
 	sql_fingerprint(BYTES("select 1"), DIALECT_SQLITE, (struct bytes){ NULL, 0 }, c);
-	CHECK(memcmp(a, b, sizeof a) != 0 && memcmp(a, c, sizeof a) != 0 && memcmp(c, zero, sizeof a) != 0);
+	CHECK(memcmp(a, b, sizeof a) != 0 && memcmp(a, c, sizeof a) != 0 &&
+	      memcmp(c, zero, sizeof a) != 0);
 }
 
 /* Unreadable text must not be made to collide with a readable one by writing its normal form. */
@@ -161,19 +170,22 @@ test_normal_form_is_stable_under_itself(void)
 	char once[512], twice[512];
 
 	for (size_t i = 0; i < ARRAY_LEN(normal_rows); i++) {
-		/* In PostgreSQL and T-SQL `?` is an operator or ODBC's; it stays what it is all the same. */
+		/* In PostgreSQL and T-SQL `?` is an operator or ODBC's; it stays what it is all the
+		 * same. */
 		if (strcmp(normal_rows[i].normal, "refused") == 0)
 			continue;
 		normal(normal_rows[i].text, normal_rows[i].dialect, once, sizeof once);
 		normal(once, normal_rows[i].dialect, twice, sizeof twice);
-		CHECK_ROW(normal_rows[i].dialect == DIALECT_POSTGRES || strcmp(once, twice) == 0, once);
+		CHECK_ROW(normal_rows[i].dialect == DIALECT_POSTGRES || strcmp(once, twice) == 0,
+		          once);
 	}
 }
 
 static void
 test_long_input_takes_linear_time(void)
 {
-	static const char *const parts[] = { "/*", "*/", "$a", "- ", "(", "'", "$$", "[", "a$", "?,", "(1),", "--" };
+	static const char *const parts[] = { "/*", "*/", "$a", "- ", "(",    "'",
+		                             "$$", "[",  "a$", "?,", "(1),", "--" };
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		struct buf text = { 0 }, out = { 0 };
@@ -212,7 +224,8 @@ corpus_read(struct corpus *c, const char *name)
 	while (f != NULL && c->count < ARRAY_LEN(c->rows) && getline(&line, &room, f) > 0) {
 		struct bytes copy = arena_copy(&c->arena, bytes_text(line));
 
-		CHECK(copy.len != 0 && !failed(json_parse(copy, &c->arena, &c->rows[c->count], NULL)));
+		CHECK(copy.len != 0 &&
+		      !failed(json_parse(copy, &c->arena, &c->rows[c->count], NULL)));
 		c->count++;
 	}
 	free(line);
@@ -234,7 +247,8 @@ static bool
 same_normal(struct bytes a, struct bytes b)
 {
 	struct buf left = { 0 }, right = { 0 };
-	bool both = sql_normalise(a, DIALECT_POSTGRES, &left) && sql_normalise(b, DIALECT_POSTGRES, &right) &&
+	bool both = sql_normalise(a, DIALECT_POSTGRES, &left) &&
+	            sql_normalise(b, DIALECT_POSTGRES, &right) &&
 	            bytes_equal(buf_bytes(&left), buf_bytes(&right));
 
 	buf_done(&left), buf_done(&right);
@@ -250,7 +264,8 @@ check_normalised(const char *name)
 		SKIP("no corpus");
 	CHECK(c.count > 20);
 	for (size_t i = 0; i < c.count; i++) {
-		struct bytes sql = member(c.rows[i], "sql"), expected = member(c.rows[i], "expected");
+		struct bytes sql = member(c.rows[i], "sql"),
+			     expected = member(c.rows[i], "expected");
 
 		CHECK(same_normal(sql, expected));
 		if (!same_normal(sql, expected))
@@ -288,12 +303,14 @@ test_tells_apart_what_libpg_query_tells_apart(void)
 			struct bytes a = member(c.rows[i], "sql"), b = member(c.rows[k], "sql");
 
 			if (a.len > 20000 || b.len > 20000 ||
-			    bytes_equal(member(c.rows[i], "expected"), member(c.rows[k], "expected")))
+			    bytes_equal(member(c.rows[i], "expected"),
+			                member(c.rows[k], "expected")))
 				continue;
 			compared++;
 			CHECK(!same_normal(a, b));
 			if (same_normal(a, b))
-				printf("# %.*s | %.*s\n", (int)a.len, (const char *)a.at, (int)b.len, (const char *)b.at);
+				printf("# %.*s | %.*s\n", (int)a.len, (const char *)a.at,
+				       (int)b.len, (const char *)b.at);
 		}
 	CHECK(compared > 2000);
 	arena_done(&c.arena);
@@ -319,14 +336,15 @@ test_same_as_libpg_query_where_only_literals_differ(void)
 static void
 test_finds_the_constants_libpg_query_finds(void)
 {
-	static const char *const kinds[] = { " = ICONST", " = FCONST", " = SCONST", " = BCONST", " = XCONST",
-		                             " = USCONST", " = PARAM" };
+	static const char *const kinds[] = { " = ICONST", " = FCONST",  " = SCONST", " = BCONST",
+		                             " = XCONST", " = USCONST", " = PARAM" };
 	struct corpus c;
 
 	if (!corpus_read(&c, "sql-fingerprint-libpg_query/scan.jsonl"))
 		SKIP("no corpus");
 	for (size_t i = 0; i < c.count; i++) {
-		struct bytes sql = member(c.rows[i], "sql"), expected = member(c.rows[i], "expected");
+		struct bytes sql = member(c.rows[i], "sql"),
+			     expected = member(c.rows[i], "expected");
 		char *tokens = arena_text(&c.arena, expected);
 		size_t theirs = 0, ours = 0;
 
@@ -342,7 +360,8 @@ test_finds_the_constants_libpg_query_finds(void)
 		}
 		CHECK(ours == theirs);
 		if (ours != theirs)
-			printf("# %zu %zu %.*s\n", ours, theirs, (int)sql.len, (const char *)sql.at);
+			printf("# %zu %zu %.*s\n", ours, theirs, (int)sql.len,
+			       (const char *)sql.at);
 	}
 	CHECK(c.count > 8);
 	arena_done(&c.arena);
@@ -351,6 +370,8 @@ test_finds_the_constants_libpg_query_finds(void)
 TESTS(TEST(test_normal_form_by_dialect), TEST(test_case_70_what_differs_in_structure_differs),
       TEST(test_fingerprint_depends_on_the_key), TEST(test_raw_text_has_its_own_prefix),
       TEST(test_normal_form_is_stable_under_itself), TEST(test_long_input_takes_linear_time),
-      TEST(test_agrees_with_libpg_query_on_literals), TEST(test_agrees_with_libpg_query_on_utility_statements),
-      TEST(test_tells_apart_what_libpg_query_tells_apart), TEST(test_same_as_libpg_query_where_only_literals_differ),
+      TEST(test_agrees_with_libpg_query_on_literals),
+      TEST(test_agrees_with_libpg_query_on_utility_statements),
+      TEST(test_tells_apart_what_libpg_query_tells_apart),
+      TEST(test_same_as_libpg_query_where_only_literals_differ),
       TEST(test_finds_the_constants_libpg_query_finds))

@@ -1,5 +1,6 @@
-/* Case 69 and the public list of SQL injections: whatever stands in a filter, a literal, a claim or a
- * name, the text of the statement is the same as for a harmless one, and every byte is a bound value. */
+/* Case 69 and the public list of SQL injections: whatever stands in a filter, a literal, a claim or
+ * a name, the text of the statement is the same as for a harmless one, and every byte is a bound
+ * value. */
 #include <dirent.h>
 
 #include "query/filter.h"
@@ -9,10 +10,42 @@
 #include "test.h"
 
 static const char *const own_lines[] = {
-	"' OR 1=1 --", "'; DROP TABLE books; --", "\\' OR 1=1 --", "'' OR ''='", "1; SELECT 1", "\" OR \"\"=\"",
-	"` OR 1=1 --", "] OR 1=1 --", "$1", "?1", "@p1", ":x", "$$ OR 1=1 $$", "-1", "--", "/*", "*/", "%", "_", "\\",
-	"\xca\xbc OR 1=1", "\xef\xbc\x87 OR 1=1", "x' || (SELECT 1) || 'x", "'+(SELECT 1)+'", "E'\\''", "U&'\\0027'",
-	"N'x'", "\xbf' OR 1=1", "\xc0\xa7 OR 1=1", "\xff", "a\tb\r", "NULL", "true", "id", "1e3", "'",
+	"' OR 1=1 --",
+	"'; DROP TABLE books; --",
+	"\\' OR 1=1 --",
+	"'' OR ''='",
+	"1; SELECT 1",
+	"\" OR \"\"=\"",
+	"` OR 1=1 --",
+	"] OR 1=1 --",
+	"$1",
+	"?1",
+	"@p1",
+	":x",
+	"$$ OR 1=1 $$",
+	"-1",
+	"--",
+	"/*",
+	"*/",
+	"%",
+	"_",
+	"\\",
+	"\xca\xbc OR 1=1",
+	"\xef\xbc\x87 OR 1=1",
+	"x' || (SELECT 1) || 'x",
+	"'+(SELECT 1)+'",
+	"E'\\''",
+	"U&'\\0027'",
+	"N'x'",
+	"\xbf' OR 1=1",
+	"\xc0\xa7 OR 1=1",
+	"\xff",
+	"a\tb\r",
+	"NULL",
+	"true",
+	"id",
+	"1e3",
+	"'",
 };
 
 typedef void line_fn(struct bytes line, void *of);
@@ -55,7 +88,8 @@ each_line_below(const char *folder, unsigned depth, line_fn *fn, void *of)
 
 		if (d->d_name[0] == '.' || asprintf(&path, "%s/%s", folder, d->d_name) < 0)
 			continue;
-		count += d->d_type == DT_DIR ? each_line_below(path, depth - 1, fn, of) : each_line_of_file(path, fn, of);
+		count += d->d_type == DT_DIR ? each_line_below(path, depth - 1, fn, of)
+		                             : each_line_of_file(path, fn, of);
 		free(path);
 	}
 	if (dir != NULL)
@@ -89,9 +123,11 @@ scene_open(struct scene *s)
 {
 	*s = (struct scene){ 0 };
 	judge_open(&s->judge, books_setup);
-	CHECK(sqlite3_prepare_v2(s->judge.db, "INSERT INTO books (id, title, owner) VALUES (1000, ?1, ?1)", -1, &s->insert,
+	CHECK(sqlite3_prepare_v2(s->judge.db,
+	                         "INSERT INTO books (id, title, owner) VALUES (1000, ?1, ?1)", -1,
+	                         &s->insert, NULL) == SQLITE_OK);
+	CHECK(sqlite3_prepare_v2(s->judge.db, "DELETE FROM books WHERE id = 1000", -1, &s->remove,
 	                         NULL) == SQLITE_OK);
-	CHECK(sqlite3_prepare_v2(s->judge.db, "DELETE FROM books WHERE id = 1000", -1, &s->remove, NULL) == SQLITE_OK);
 }
 
 static void
@@ -150,8 +186,8 @@ put_literal(struct buf *out, struct bytes text)
 	buf_put_u8(out, '\'');
 }
 
-/* The statement for `line` in the place of X is the statement for `x` there, and the first value is the
- * line. Returns the rows found. */
+/* The statement for `line` in the place of X is the statement for `x` there, and the first value is
+ * the line. Returns the rows found. */
 static int
 same_statement(struct scene *s, const char *head, struct bytes line, const char *tail)
 {
@@ -170,7 +206,8 @@ same_statement(struct scene *s, const char *head, struct bytes line, const char 
 	if (good) {
 		CHECK(bytes_equal(buf_bytes(&out.text), buf_bytes(&plain.text)));
 		for (size_t i = 0; i < out.value_count; i++)
-			CHECK(out.values[i].type == VALUE_TEXT && bytes_equal(out.values[i].bytes, line));
+			CHECK(out.values[i].type == VALUE_TEXT &&
+			      bytes_equal(out.values[i].bytes, line));
 		count = judge_run(&s->judge, &out);
 	}
 	sql_done(&out), sql_done(&plain);
@@ -201,7 +238,8 @@ try_literal(struct bytes line, void *of)
 
 		CHECK(expected);
 		if (!expected)
-			printf("# %s%.*s: %d rows\n", forms[i][0], (int)line.len, (const char *)line.at, found);
+			printf("# %s%.*s: %d rows\n", forms[i][0], (int)line.len,
+			       (const char *)line.at, found);
 		CHECK(!readable || line.len < 3 || s->judge.first[0] == 1000);
 	}
 	scene_step(s->remove);
@@ -218,11 +256,13 @@ test_case_69_injection_in_a_literal_stays_a_value(void)
 	scene_close(&s);
 }
 
-/* A line that is not quoted properly: refused, or a statement that still runs and holds none of it. */
+/* A line that is not quoted properly: refused, or a statement that still runs and holds none of it.
+ */
 static void
 try_raw(struct bytes line, void *of)
 {
-	static const char *const heads[] = { "", "title eq '", "id eq ", "id eq 1 ", "contains(title, '" };
+	static const char *const heads[] = { "", "title eq '", "id eq ", "id eq 1 ",
+		                             "contains(title, '" };
 	struct scene *s = of;
 
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
@@ -250,8 +290,8 @@ test_injection_as_filter_text_is_refused(void)
 
 	scene_open(&s);
 	each_line(try_raw, &s);
-	/* What is left are plain literals such as `id eq -1` and `id eq 1 and id eq 1`: four of our own lines, few
-	 * of the corpus. */
+	/* What is left are plain literals such as `id eq -1` and `id eq 1 and id eq 1`: four of our
+	 * own lines, few of the corpus. */
 	CHECK(s.lines - s.refused <= 4 + s.lines / 400);
 	printf("# %u of %u refused\n", s.refused, s.lines);
 	scene_close(&s);
@@ -269,7 +309,8 @@ try_claim(struct bytes line, void *of)
 
 	sqlite3_bind_text(s->insert, 1, (const char *)line.at, (int)line.len, SQLITE_TRANSIENT);
 	scene_step(s->insert);
-	CHECK(build(bytes_text(filter), &claims, &arena, &out) && build(bytes_text(filter), &plain, &arena, &same));
+	CHECK(build(bytes_text(filter), &claims, &arena, &out) &&
+	      build(bytes_text(filter), &plain, &arena, &same));
 	CHECK(bytes_equal(buf_bytes(&out.text), buf_bytes(&same.text)));
 	CHECK(out.value_count == 1 && bytes_equal(out.values[0].bytes, line));
 	CHECK(judge_run(&s->judge, &out) == 1 && s->judge.first[0] == 1000);
@@ -293,19 +334,24 @@ static void
 try_name(struct bytes line, void *of)
 {
 	const struct column column = { .name = line, .type = VALUE_INT64, .nullable = true };
-	const struct table table = { .name = line, .columns = &column, .column_count = 1, .key = { 0 }, .key_count = 1 };
+	const struct table table = {
+		.name = line, .columns = &column, .column_count = 1, .key = { 0 }, .key_count = 1
+	};
 	const struct order_term order = { .column = 0, .descending = true };
 	const struct value seven = { .type = VALUE_INT64, .int64 = 7 };
 	struct scene *s = of;
 	struct arena arena = { 0 };
 	char *name = sqlite3_mprintf("%.*s", (int)line.len, (const char *)line.at);
-	char *create = sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\"; CREATE TABLE \"%w\" (\"%w\" INTEGER);"
-	                               "INSERT INTO \"%w\" VALUES (7), (8)", name, name, name, name);
+	char *create =
+		sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\"; CREATE TABLE \"%w\" (\"%w\" INTEGER);"
+	                        "INSERT INTO \"%w\" VALUES (7), (8)",
+	                        name, name, name, name);
 	struct filter_error at;
 	const struct filter *f;
 	struct sql out;
 
-	if (bytes_is_utf8(line) && !bytes_starts(line, BYTES("books")) && !bytes_starts(line, BYTES("sqlite_"))) {
+	if (bytes_is_utf8(line) && !bytes_starts(line, BYTES("books")) &&
+	    !bytes_starts(line, BYTES("sqlite_"))) {
 		CHECK_ROW(sqlite3_exec(s->judge.db, create, NULL, NULL, NULL) == SQLITE_OK, name);
 		sql_init(&out, DIALECT_SQLITE, &arena);
 		sql_put(&out, "SELECT ");
@@ -315,7 +361,8 @@ try_name(struct bytes line, void *of)
 		sql_put(&out, " WHERE ");
 		select_put_key(&out, &table, &seven);
 		sql_put(&out, " AND ");
-		select_put_after(&out, &table, &order, 1, &(struct value){ .type = VALUE_INT64, .int64 = 8 });
+		select_put_after(&out, &table, &order, 1,
+		                 &(struct value){ .type = VALUE_INT64, .int64 = 8 });
 		sql_put(&out, " ORDER BY ");
 		select_put_order(&out, &table, &order, 1);
 		CHECK_ROW(judge_run(&s->judge, &out) == 1 && s->judge.first[0] == 7, name);
@@ -327,7 +374,8 @@ try_name(struct bytes line, void *of)
 	/* As the name of a column in a request, it is not one of the table. */
 	struct buf text = { 0 };
 	buf_put(&text, line), buf_put_text(&text, " eq 1");
-	CHECK(bytes_is(line, "id") || failed(filter_parse(buf_bytes(&text), &books, false, &arena, &f, &at)));
+	CHECK(bytes_is(line, "id") ||
+	      failed(filter_parse(buf_bytes(&text), &books, false, &arena, &f, &at)));
 	CHECK(bytes_is(line, "id") || table_column(&books, line) == -1);
 	buf_done(&text);
 	sqlite3_free(create), sqlite3_free(name);
@@ -355,13 +403,15 @@ test_missing_column_is_an_error_not_a_string(void)
 
 	judge_open(&j, "CREATE TABLE books (id INTEGER)");
 	CHECK(build(BYTES("owner ne 'x'"), NULL, &arena, &out));
-	CHECK(sqlite3_prepare_v2(j.db, (const char *)out.text.at, (int)out.text.len, &st, NULL) == SQLITE_ERROR);
+	CHECK(sqlite3_prepare_v2(j.db, (const char *)out.text.at, (int)out.text.len, &st, NULL) ==
+	      SQLITE_ERROR);
 	sqlite3_finalize(st);
 	sql_done(&out);
 	arena_done(&arena);
 	judge_close(&j);
 }
 
-TESTS(TEST(test_case_69_injection_in_a_literal_stays_a_value), TEST(test_injection_as_filter_text_is_refused),
-      TEST(test_injection_in_a_claim_stays_a_value), TEST(test_injection_in_a_name_stays_a_name),
+TESTS(TEST(test_case_69_injection_in_a_literal_stays_a_value),
+      TEST(test_injection_as_filter_text_is_refused), TEST(test_injection_in_a_claim_stays_a_value),
+      TEST(test_injection_in_a_name_stays_a_name),
       TEST(test_missing_column_is_an_error_not_a_string))

@@ -1,5 +1,5 @@
-/* Keyset paging, judged by SQLite: in every direction, over NULLs and duplicates, each row comes once
- * and in order. And what the small parts (values, names, sets) promise. */
+/* Keyset paging, judged by SQLite: in every direction, over NULLs and duplicates, each row comes
+ * once and in order. And what the small parts (values, names, sets) promise. */
 #include "query/select.h"
 
 #include "query/filter.h"
@@ -13,17 +13,22 @@ static const struct column pair_columns[] = {
 	{ .name = { (const uint8_t *)"a", 1 }, .type = VALUE_INT64, .nullable = true },
 	{ .name = { (const uint8_t *)"b", 1 }, .type = VALUE_TEXT, .nullable = true },
 };
-static const struct table pairs = { .name = { (const uint8_t *)"pairs", 5 }, .columns = pair_columns,
-	                            .column_count = 3, .key = { 0 }, .key_count = 1 };
+static const struct table pairs = { .name = { (const uint8_t *)"pairs", 5 },
+	                            .columns = pair_columns,
+	                            .column_count = 3,
+	                            .key = { 0 },
+	                            .key_count = 1 };
 enum { PAIRS = 60 };
 
 static void
 fill_pairs(struct judge *j)
 {
-	judge_open(j, "CREATE TABLE pairs (id INTEGER PRIMARY KEY, a INTEGER, b TEXT);"
-	              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
-	              "INSERT INTO pairs SELECT i, CASE i % 5 WHEN 0 THEN NULL ELSE i % 5 - 3 END,"
-	              " CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'x' ELSE 'y' END FROM n");
+	judge_open(
+		j,
+		"CREATE TABLE pairs (id INTEGER PRIMARY KEY, a INTEGER, b TEXT);"
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
+		"INSERT INTO pairs SELECT i, CASE i % 5 WHEN 0 THEN NULL ELSE i % 5 - 3 END,"
+		" CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'x' ELSE 'y' END FROM n");
 }
 
 static struct value
@@ -31,18 +36,21 @@ column_value(sqlite3_stmt *st, int column)
 {
 	switch (sqlite3_column_type(st, column)) {
 	case SQLITE_INTEGER:
-		return (struct value){ .type = VALUE_INT64, .int64 = sqlite3_column_int64(st, column) };
+		return (struct value){ .type = VALUE_INT64,
+			               .int64 = sqlite3_column_int64(st, column) };
 	case SQLITE_TEXT:
 		return (struct value){ .type = VALUE_TEXT,
-			               .bytes = { sqlite3_column_text(st, column), (size_t)sqlite3_column_bytes(st, column) } };
+			               .bytes = { sqlite3_column_text(st, column),
+			                          (size_t)sqlite3_column_bytes(st, column) } };
 	}
 	return (struct value){ .type = VALUE_NULL };
 }
 
-/* One page after `after` (NULL: the first); the ids go to `ids`, the last row's values to `last`. */
+/* One page after `after` (NULL: the first); the ids go to `ids`, the last row's values to `last`.
+ */
 static int
-read_page(struct judge *j, const struct order_term *order, size_t count, const struct value *after, int limit,
-          sqlite3_int64 *ids, struct arena *arena, struct value *last)
+read_page(struct judge *j, const struct order_term *order, size_t count, const struct value *after,
+          int limit, sqlite3_int64 *ids, struct arena *arena, struct value *last)
 {
 	struct sql out;
 	int rows = 0;
@@ -63,7 +71,8 @@ read_page(struct judge *j, const struct order_term *order, size_t count, const s
 	for (; st != NULL && sqlite3_step(st) == SQLITE_ROW; rows++) {
 		ids[rows] = sqlite3_column_int64(st, 0);
 		for (size_t i = 0; i < count; i++)
-			CHECK(!failed(value_copy(column_value(st, order[i].column), arena, &last[i])));
+			CHECK(!failed(
+				value_copy(column_value(st, order[i].column), arena, &last[i])));
 	}
 	sqlite3_finalize(st);
 	sql_done(&out);
@@ -101,9 +110,11 @@ test_keyset_visits_each_row_once_in_every_direction(void)
 	for (unsigned way = 0; way < 8; way++)
 		for (unsigned swap = 0; swap < 2; swap++)
 			for (int limit = 1; limit < 9; limit += 3) {
-				const struct order_term order[] = { { (uint16_t)(1 + swap), way & 1 },
-					                            { (uint16_t)(2 - swap), way & 2 },
-					                            { 0, way & 4 } };
+				const struct order_term order[] = {
+					{ (uint16_t)(1 + swap), way & 1 },
+					{ (uint16_t)(2 - swap), way & 2 },
+					{ 0, way & 4 }
+				};
 
 				check_paging(&j, order, 3, limit);
 				check_paging(&j, order + 1, 2, limit);
@@ -134,7 +145,8 @@ static void
 test_keyset_seeks_in_an_index(void)
 {
 	const struct order_term order[] = { { 1, false }, { 0, false } };
-	const struct value after[] = { { .type = VALUE_INT64, .int64 = 1 }, { .type = VALUE_INT64, .int64 = 9 } };
+	const struct value after[] = { { .type = VALUE_INT64, .int64 = 1 },
+		                       { .type = VALUE_INT64, .int64 = 9 } };
 	struct arena arena = { 0 };
 	struct judge j;
 	struct sql out;
@@ -160,7 +172,9 @@ test_keyset_seeks_in_an_index(void)
 static void
 test_bad_clauses_are_errors(void)
 {
-	const struct table keyless = { .name = BYTES("t"), .columns = pair_columns, .column_count = 3 };
+	const struct table keyless = { .name = BYTES("t"),
+		                       .columns = pair_columns,
+		                       .column_count = 3 };
 	const struct order_term outside = { 3, false };
 	const struct value one = { .type = VALUE_INT64, .int64 = 1 };
 	struct arena arena = { 0 };
@@ -193,7 +207,8 @@ test_names_are_quoted_in_every_dialect(void)
 	static const struct {
 		enum dialect dialect;
 		const char *text;
-	} rows[] = { { DIALECT_SQLITE, "`a``b]\"c`?1" }, { DIALECT_TSQL, "[a`b]]\"c]@p1" },
+	} rows[] = { { DIALECT_SQLITE, "`a``b]\"c`?1" },
+		     { DIALECT_TSQL, "[a`b]]\"c]@p1" },
 		     { DIALECT_POSTGRES, "\"a`b]\"\"c\"$1" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -276,7 +291,8 @@ test_column_sets_do_set_arithmetic(void)
 	CHECK(!column_set_covers(&all, &some));
 	column_set_unite(&all, &some);
 	CHECK(column_set_covers(&all, &some) && column_set_has(&all, 2));
-	CHECK(table_column(&books, BYTES("price")) == PRICE && table_column(&books, BYTES("PRICE")) == -1);
+	CHECK(table_column(&books, BYTES("price")) == PRICE &&
+	      table_column(&books, BYTES("PRICE")) == -1);
 	CHECK(table_column(&books, BYTES("")) == -1);
 }
 
@@ -305,7 +321,8 @@ test_literals_fit_exactly_or_not_at_all(void)
 		{ VALUE_DOUBLE, "-1.5E-3", true, VALUE_DOUBLE },
 		{ VALUE_DOUBLE, "1e309", false, 0 },
 		{ VALUE_DOUBLE, "inf", false, 0 },
-		{ VALUE_DOUBLE, "11111111111111111111111111111111111111111111111111111111111111111", false, 0 },
+		{ VALUE_DOUBLE, "11111111111111111111111111111111111111111111111111111111111111111",
+		  false, 0 },
 		{ VALUE_TEXT, "42", true, VALUE_TEXT },
 		{ VALUE_BOOL, "true", true, VALUE_BOOL },
 		{ VALUE_BOOL, "True", false, 0 },
@@ -319,16 +336,19 @@ test_literals_fit_exactly_or_not_at_all(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct arena arena = { 0 };
 		struct value v = { .type = VALUE_NULL };
-		bool fits = literal_fit(rows[i].column, bytes_text(rows[i].text), LITERAL_ANY, &arena, &v);
+		bool fits = literal_fit(rows[i].column, bytes_text(rows[i].text), LITERAL_ANY,
+		                        &arena, &v);
 
 		CHECK_ROW(fits == rows[i].fits && (!fits || v.type == rows[i].type), rows[i].text);
-		CHECK(rows[i].type != VALUE_UUID || bytes_is(v.bytes, "00000000-0000-0000-0000-00000000000a"));
+		CHECK(rows[i].type != VALUE_UUID ||
+		      bytes_is(v.bytes, "00000000-0000-0000-0000-00000000000a"));
 		arena_done(&arena);
 	}
 }
 
-TESTS(TEST(test_keyset_visits_each_row_once_in_every_direction), TEST(test_order_puts_null_first_everywhere),
-      TEST(test_keyset_seeks_in_an_index), TEST(test_bad_clauses_are_errors),
-      TEST(test_names_are_quoted_in_every_dialect), TEST(test_parameters_are_bounded_and_copied),
-      TEST(test_first_error_of_a_statement_stays), TEST(test_full_arena_fails_the_statement),
-      TEST(test_column_sets_do_set_arithmetic), TEST(test_literals_fit_exactly_or_not_at_all))
+TESTS(TEST(test_keyset_visits_each_row_once_in_every_direction),
+      TEST(test_order_puts_null_first_everywhere), TEST(test_keyset_seeks_in_an_index),
+      TEST(test_bad_clauses_are_errors), TEST(test_names_are_quoted_in_every_dialect),
+      TEST(test_parameters_are_bounded_and_copied), TEST(test_first_error_of_a_statement_stays),
+      TEST(test_full_arena_fails_the_statement), TEST(test_column_sets_do_set_arithmetic),
+      TEST(test_literals_fit_exactly_or_not_at_all))
