@@ -5,6 +5,9 @@
 #include "config/config.h"
 #include "test.h"
 
+/* The name of every file. */
+#define G "/srv/gw/g.yaml"
+
 struct load {
 	struct arena arena;
 	struct config_errors errors;
@@ -15,8 +18,8 @@ static inline struct load
 load_bytes(const void *text, size_t len)
 {
 	struct load l = { 0 };
-	struct err e = config_parse((struct bytes){ text, len }, "/srv/gw/g.yaml", &l.arena,
-	                            &l.settings, &l.errors);
+	struct err e =
+		config_parse((struct bytes){ text, len }, G, &l.arena, &l.settings, &l.errors);
 
 	CHECK(failed(e) == (l.settings == NULL));
 	CHECK(failed(e) == (l.errors.count > 0));
@@ -70,6 +73,22 @@ source_file(const char *name)
 	text[len] = 0;
 	fclose(f);
 	return text;
+}
+
+/* `count` times `text`, between `head` and `tail`. */
+static inline struct load
+load_repeated(const char *head, const char *text, size_t count, const char *tail)
+{
+	struct buf b = { 0 };
+
+	buf_put_text(&b, head);
+	for (size_t i = 0; i < count; i++)
+		buf_put_text(&b, text);
+	buf_put_text(&b, tail);
+	CHECK(!b.overflow);
+	struct load l = load_bytes(b.at, b.len);
+	buf_done(&b);
+	return l;
 }
 
 #endif
