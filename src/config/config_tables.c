@@ -122,8 +122,8 @@ static const struct section issuer_section = {
 
 static const struct setting sqlite_rows[] = {
 	{ .name = "path", .kind = SETTING_PATH, .required = true, .offset = offsetof(struct backend_settings, path),
-	  .help = "The database file. A worker may open every file in its folder and below, because SQLite makes files "
-	          "beside it: give it a folder of its own, apart from `audit` and `state`." },
+	  .help = "The database file. It must exist. SQLite keeps a log and an index beside it, so its folder must be "
+	          "writable for the service; a worker may open these three files and no other." },
 	{ .name = "statement_timeout", .kind = SETTING_MILLISECONDS, .min = 10, .max = HOUR_MS, .fallback = "10s",
 	  .offset = offsetof(struct backend_settings, statement_timeout_ms),
 	  .help = "A statement that takes longer is stopped." },

@@ -254,9 +254,9 @@ enum { CANNOT_ENTER = 250, LACKS = 251 };
 
 /* In the child. The exit status is the errno of the attempt. */
 static void
-attempt_in(enum role role, int (*attempt)(void))
+attempt_in(enum role role, const char *path, int (*attempt)(void))
 {
-	const struct sandbox sandbox = { .role = role, .paths = { folder }, .path_count = 1 };
+	const struct sandbox sandbox = { .role = role, .paths = { path }, .path_count = 1 };
 	const char *missing_files, *missing_calls;
 
 	if (failed(sandbox_enter_files(&sandbox, &missing_files)) ||
@@ -268,13 +268,13 @@ attempt_in(enum role role, int (*attempt)(void))
 }
 
 static int
-outcome(enum role role, int (*attempt)(void))
+outcome_with(enum role role, const char *path, int (*attempt)(void))
 {
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0)
-		attempt_in(role, attempt);
+		attempt_in(role, path, attempt);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return CANNOT_ENTER;
 	if (WIFSIGNALED(status))
@@ -288,7 +288,7 @@ check_role(enum role role)
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
 		if ((attempts[i].roles >> role & 1) == 0)
 			continue;
-		int got = outcome(role, attempts[i].attempt);
+		int got = outcome_with(role, folder, attempts[i].attempt);
 		if (got == LACKS)
 			SKIP("the kernel lacks Landlock or seccomp");
 		if (got != attempts[i].expected)
@@ -302,6 +302,33 @@ static void
 test_worker_is_refused_what_it_does_not_need(void)
 {
 	check_role(ROLE_WORKER);
+}
+
+/* What a worker is given of a database is its file: state and audit may lie beside it. */
+static int
+try_sibling(void)
+{
+	char path[64];
+	snprintf(path, sizeof path, "%s/sibling", folder);
+	return result(open(path, O_RDONLY));
+}
+
+static void
+test_a_file_is_given_without_what_lies_beside_it(void)
+{
+	char file[64], sibling[64];
+	snprintf(file, sizeof file, "%s/file", folder);
+	snprintf(sibling, sizeof sibling, "%s/sibling", folder);
+	close(open(file, O_CREAT | O_WRONLY, 0600));
+	close(open(sibling, O_CREAT | O_WRONLY, 0600));
+
+	int inside = outcome_with(ROLE_WORKER, file, try_write_inside);
+	int beside = outcome_with(ROLE_WORKER, file, try_sibling);
+	unlink(sibling);
+	if (inside == LACKS)
+		SKIP("the kernel lacks Landlock or seccomp");
+	CHECK(inside == 0);
+	CHECK(beside == EACCES);
 }
 
 static void
@@ -320,6 +347,7 @@ int
 main(void)
 {
 	static const struct test tests[] = { TEST(test_worker_is_refused_what_it_does_not_need),
+		                             TEST(test_a_file_is_given_without_what_lies_beside_it),
 		                             TEST(test_keeper_is_refused_what_it_does_not_need),
 		                             TEST(test_ledger_is_refused_what_it_does_not_need) };
 
