@@ -83,7 +83,7 @@ def test_a_database_that_changes_under_us():
     equal(g.get("/api/books/1", "grace").json()["value"][0]["title"], "Changed outside")
     g.sql("ALTER TABLE books RENAME COLUMN note TO remark")
     answer = g.get("/api/books/1", "grace")
-    assert answer.status in (200, 503), answer
+    equal(answer.status, 503, answer)
     equal(g.get("/api/authors/1", "grace").status, 200)
     g.check_end()
 
@@ -124,7 +124,7 @@ def test_a_read_only_database_serves_readers():
         g.start()
         equal(g.get("/api/books/1", "grace").status, 200)
         answer = g.request("PATCH", "/api/books/1", "grace", body={"note": "x"})
-        assert answer.status in (403, 503), answer
+        equal(answer.status, 503, answer)
         equal(g.stop(), 0)
     finally:
         g.kill()

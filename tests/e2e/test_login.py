@@ -59,7 +59,7 @@ def test_swagger_ui_sends_an_empty_basic_client():
 def test_wrong_password_and_unknown_user_get_the_same_answer():
     g = Gateway()
     wrong, unknown = g.login("ada", "not the password"), g.login("nobody", "not the password")
-    assert wrong.status in (400, 401), wrong
+    equal(wrong.status, 400, wrong)
     equal((wrong.status, wrong.body), (unknown.status, unknown.body))
     body = wrong.json()
     equal(body["error"], "invalid_grant")
@@ -87,7 +87,7 @@ def test_missing_fields_name_themselves():
     g = gateway()
     for fields, name in (({"username": "ada"}, b"password"), ({"password": "x"}, b"username")):
         answer = g.form("/token", **fields)
-        assert answer.status in (400, 422), answer
+        equal(answer.status, 400, answer)
         assert name in answer.body, answer
 
 
@@ -110,7 +110,7 @@ def test_26_credentials_in_the_query_are_not_taken():
     g = gateway()
     answer = g.request("POST", "/token?username=ada&password=" + g.passwords["ada"],
                        body="", headers={"Content-Type": "application/x-www-form-urlencoded"})
-    assert answer.status in (400, 422), answer
+    equal(answer.status, 400, answer)
 
 
 @test
@@ -140,7 +140,7 @@ def test_30_a_refresh_token_used_again_after_its_successor_revokes_the_family():
     second = g.form("/token", grant_type="refresh_token", refresh_token=first).json()["refresh_token"]
     third = g.form("/token", grant_type="refresh_token", refresh_token=second).json()["refresh_token"]
     again = g.form("/token", grant_type="refresh_token", refresh_token=first)
-    assert again.status in (400, 401), again
+    equal(again.status, 400, again)
     equal(again.json()["error"], "invalid_grant")
     after = g.form("/token", grant_type="refresh_token", refresh_token=third)
     assert after.status in (400, 401), f"the family lives on: {after}"

@@ -114,7 +114,7 @@ def test_a_killed_keeper_comes_back_and_reads_go_on_meanwhile():
 
 
 @test
-def test_a_stopped_keeper_means_503_for_logins_only():
+def test_readers_do_not_notice_a_stopped_keeper():
     g = Gateway()
     token = g.token("ada")
     keeper, = g.children("keeper")
