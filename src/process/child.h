@@ -43,8 +43,13 @@ struct err child_spawn(struct child *c, const struct child_descriptors *fds,
 /* A sealed memfd that holds the text. */
 struct err child_memfd(const char *name, struct bytes text, int *ret);
 
-/* listen.c: a listening socket. `shared`: SO_REUSEPORT, one for each worker. */
-struct err listen_open(const struct address *address, bool shared, int *ret);
+/* listen.c: a listening socket. */
+enum listen_use {
+	LISTEN_ALONE,
+	LISTEN_SHARED, /* SO_REUSEPORT, one for each worker */
+	LISTEN_CHECK,  /* bound only: nobody connects to a socket that is closed at once */
+};
+struct err listen_open(const struct address *address, enum listen_use use, int *ret);
 
 /* notify.c: tells systemd, when it asked to be told ("READY=1"). */
 void notify_systemd(const char *state);

@@ -84,10 +84,10 @@ is_same_address(const struct address *a, const struct address *b)
 }
 
 static struct err
-share_or_open(const struct address *address, int before, bool shared, int *ret)
+share_or_open(const struct address *address, int before, enum listen_use use, int *ret)
 {
 	if (before < 0)
-		return listen_open(address, shared, ret);
+		return listen_open(address, use, ret);
 	*ret = fcntl(before, F_DUPFD_CLOEXEC, 3);
 	return *ret >= 0 ? OK
 	                 : (struct err){ .kind = ERR_SYSTEM,
@@ -110,7 +110,7 @@ check_free(const struct address *address)
 {
 	int fd;
 
-	TRY(listen_open(address, false, &fd));
+	TRY(listen_open(address, LISTEN_CHECK, &fd));
 	close(fd);
 	return OK;
 }
@@ -126,7 +126,7 @@ bind_all(struct generation *g, const struct generation *before)
 
 	struct err e = before == NULL ? check_free(&s->listen.http) : OK;
 	for (unsigned i = 0; !failed(e) && i < s->workers; i++)
-		e = share_or_open(&s->listen.http, same_http ? before->http[i] : -1, true,
+		e = share_or_open(&s->listen.http, same_http ? before->http[i] : -1, LISTEN_SHARED,
 		                  &g->http[i]);
 	if (failed(e)) {
 		complain(s, "listen.http", &s->listen.http, e);
@@ -134,7 +134,8 @@ bind_all(struct generation *g, const struct generation *before)
 	}
 	if (s->listen.admin.port == 0)
 		return OK;
-	e = share_or_open(&s->listen.admin, same_admin ? before->admin : -1, false, &g->admin);
+	e = share_or_open(&s->listen.admin, same_admin ? before->admin : -1, LISTEN_ALONE,
+	                  &g->admin);
 	if (failed(e))
 		complain(s, "listen.admin", &s->listen.admin, e);
 	return e;

@@ -27,12 +27,13 @@ set_options(int fd, bool shared)
 }
 
 static int
-try_listen(const struct addrinfo *info, bool shared)
+try_bind(const struct addrinfo *info, enum listen_use use)
 {
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd >= 0 && set_options(fd, shared) && bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
-	    listen(fd, BACKLOG) == 0)
+	if (fd >= 0 && set_options(fd, use == LISTEN_SHARED) &&
+	    bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
+	    (use == LISTEN_CHECK || listen(fd, BACKLOG) == 0))
 		return fd;
 	int error = errno;
 	if (fd >= 0)
@@ -42,7 +43,7 @@ try_listen(const struct addrinfo *info, bool shared)
 }
 
 struct err
-listen_open(const struct address *address, bool shared, int *ret)
+listen_open(const struct address *address, enum listen_use use, int *ret)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		                        .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
@@ -54,7 +55,7 @@ listen_open(const struct address *address, bool shared, int *ret)
 	if (getaddrinfo(address->host, port, &hints, &found) != 0)
 		return fail(ERR_CONFIG, "a listen address cannot be resolved");
 	for (const struct addrinfo *info = found; info != NULL && fd < 0; info = info->ai_next)
-		fd = try_listen(info, shared);
+		fd = try_bind(info, use);
 	int error = errno;
 	freeaddrinfo(found);
 	if (fd < 0)

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from harness import BINARY, PLAIN, Gateway, equal, environment, is_alive, main, test, wait_until
+from harness import BINARY, PLAIN, Gateway, equal, environment, is_alive, main, read_answers, test, wait_until
 
 
 class Load:
@@ -302,24 +302,25 @@ def test_two_on_the_same_port_or_state_cannot_run():
 
 
 @test
-def test_it_answers_within_100_ms_of_its_start():
+def test_whoever_can_connect_gets_an_answer_from_the_start_on():
     g = Gateway(binary=PLAIN, start=False)
     best = 9.0
-    for _ in range(5):
+    for _ in range(20):
         begun = time.monotonic()
         g.launch()
         while time.monotonic() - begun < 5:
             try:
-                with g.connect():
-                    break
+                caller = g.connect()
+                break
             except OSError:
-                time.sleep(0.001)
-        g.get("/me")
+                pass
+        with caller:
+            caller.sendall(b"GET /me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            equal(read_answers(caller, 5)[0][0].status, 401)
         best = min(best, time.monotonic() - begun)
         wait_until(g.is_ready, 10, "readiness")
         equal(g.stop(), 0)
     print(f"# first answer after {best * 1000:.0f} ms")
-    assert best < 1.0, best
     g.check_end()
 
 
