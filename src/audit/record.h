@@ -26,7 +26,8 @@ struct audit_record {
 	enum audit_class class;
 	enum audit_outcome outcome;
 	struct bytes issuer, subject;
-	struct bytes name; /* of the subject, for people: display and search only */
+	struct bytes name;  /* of the subject, for people: display and search only */
+	struct bytes agent; /* who acts for the subject; empty: nobody */
 	const struct bytes *roles;
 	size_t role_count;
 	struct bytes client; /* address */

@@ -214,8 +214,8 @@ on_keeper_message(void *of, struct channel *c, const struct message *m)
 			g->keeper_count--;
 		wake_by_id(g, m);
 		break;
-	case KEEPER_LOGIN:
-	case KEEPER_REFRESH:
+	case KEEPER_REVOKED:
+	case KEEPER_ASK:
 		break;
 	}
 	if (failed(e))
@@ -223,14 +223,18 @@ on_keeper_message(void *of, struct channel *c, const struct message *m)
 }
 
 struct err
-gate_ask_keeper(struct gate *g, enum keeper_message type, struct bytes body, struct waiter *w)
+gate_ask_keeper(struct gate *g, const struct ask *ask, struct waiter *w)
 {
+	CLEANUP(buf_wipe) struct buf body = { .limit = CHANNEL_BODY_MAX };
+
 	if (g->keeper == NULL)
 		return fail(ERR_UPSTREAM, "the keeper process is being restarted");
 	if (g->keeper_count >= WAITERS_MAX)
 		return fail(ERR_LIMIT, "too many logins are waiting");
+	ask_put(&body, ask);
+	TRY(buf_check(&body));
 	w->id = g->keeper_next++;
-	TRY(channel_send(g->keeper, (uint16_t)type, w->id, body));
+	TRY(channel_send(g->keeper, KEEPER_ASK, w->id, buf_bytes(&body)));
 	list_append(&g->keeper_waiters, &w->node);
 	g->keeper_count++;
 	return OK;

@@ -7,7 +7,8 @@
 #include "backend/backend.h"
 #include "frontend/metrics.h"
 #include "identity/issuers.h"
-#include "identity/login.h"
+#include "identity/ask.h"
+#include "identity/fetch.h"
 #include "io/channel.h"
 
 struct request;
@@ -31,10 +32,10 @@ struct gate {
 	struct metrics *metrics;
 	struct metrics_worker *counters; /* this worker's slot */
 	unsigned worker;
-	struct channel *keeper, *ledger; /* NULL: gone, a new one will come */
-	struct list keeper_waiters, ledger_waiters;
-	uint64_t keeper_next, ledger_next; /* next id */
-	size_t keeper_count, ledger_count;
+	struct channel *keeper, *ledger, *fetcher; /* NULL: gone, a new one will come */
+	struct list keeper_waiters, ledger_waiters, fetcher_waiters;
+	uint64_t keeper_next, ledger_next, fetcher_next; /* next id */
+	size_t keeper_count, ledger_count, fetcher_count;
 	bool has_shared_keys;
 	uint8_t cursor_key[SHARED_KEY_LEN], fingerprint_key[SHARED_KEY_LEN];
 	struct buf jwks;      /* the local issuer's public keys, as keeper sent them */
@@ -57,13 +58,17 @@ void gate_done(struct gate *g);
 /* Takes the descriptor. What waited for the old process is woken with ERR_UPSTREAM. */
 struct err gate_set_keeper(struct gate *g, int fd);
 struct err gate_set_ledger(struct gate *g, int fd);
+/* Where no issuer needs it, there is no fetcher. */
+struct err gate_set_fetcher(struct gate *g, int fd);
 /* Keys for every issuer, keeper and ledger there, backends answering? *why names what is missing.
  */
 bool gate_is_ready(struct gate *g, const char **why);
 
 /* ERR_UPSTREAM when the process is not there; then `w` is not called. */
-struct err gate_ask_keeper(struct gate *g, enum keeper_message type, struct bytes body,
-                           struct waiter *w);
+struct err gate_ask_keeper(struct gate *g, const struct ask *ask, struct waiter *w);
+/* `type` is FETCH_REFRESH, _INTROSPECT, _GROUPS or _CODE; `w` is woken with FETCH_ANSWER. */
+struct err gate_ask_fetcher(struct gate *g, enum fetch_message type, struct bytes body,
+                            struct waiter *w);
 struct err gate_record(struct gate *g, const struct audit_record *record, struct waiter *w);
 /* Nobody waits any more. Safe on a zeroed waiter. */
 void gate_forget(struct waiter *w);

@@ -5,11 +5,11 @@
 #include "frontend/endpoint.h"
 #include "jose/jwk.h"
 
-enum { BASIC_MAX = 2048 };
+enum { BASIC_MAX = 2048, PARAMETER_MAX = 1024 };
 
 struct token_form {
 	struct bytes grant_type;
-	struct login login;
+	struct ask ask;
 };
 
 /* Its own form of errors: RFC 6749 section 5.2, and `detail` for clients written for FastAPI. */
@@ -89,10 +89,10 @@ parse_form(struct request *r, struct token_form *form)
 		struct bytes *to;
 	} fields[] = {
 		{ "grant_type", &form->grant_type },
-		{ "username", &form->login.user },
-		{ "password", &form->login.password },
-		{ "refresh_token", &form->login.refresh_token },
-		{ "client_id", &form->login.client_id },
+		{ "username", &form->ask.fields[ASK_USER] },
+		{ "password", &form->ask.fields[ASK_PASSWORD_TEXT] },
+		{ "refresh_token", &form->ask.fields[ASK_REFRESH_TOKEN] },
+		{ "client_id", &form->ask.fields[ASK_CLIENT_ID] },
 		{ "client_secret", &ignored[0] },
 		{ "scope", &ignored[1] },
 	};
@@ -103,9 +103,9 @@ parse_form(struct request *r, struct token_form *form)
 			if (bytes_is(params[i].name, fields[k].name))
 				TRY(take_once(fields[k].to, params[i].value));
 	for (size_t k = 0; k < ARRAY_LEN(fields); k++)
-		if (fields[k].to->len > LOGIN_TEXT_MAX)
+		if (fields[k].to->len > PARAMETER_MAX)
 			return fail(ERR_PEER, "a parameter is too long");
-	return take_basic(r, &form->login.client_id);
+	return take_basic(r, &form->ask.fields[ASK_CLIENT_ID]);
 }
 
 static struct err
@@ -125,16 +125,16 @@ check_media_type(struct request *r)
 /* Keeper's answer */
 
 static void
-put_tokens(struct request *r, const struct login_answer *a)
+put_tokens(struct request *r, const struct answer *a)
 {
 	struct buf *body = &r->reply.body;
 
 	r->reply.type = "application/json";
 	buf_put_text(body, "{\"access_token\":");
-	json_put_string(body, a->access_token);
+	json_put_string(body, a->fields[ANSWER_ACCESS_TOKEN]);
 	buf_printf(body, ",\"token_type\":\"bearer\",\"expires_in\":%u,\"refresh_token\":",
 	           a->expires_in_s);
-	json_put_string(body, a->refresh_token);
+	json_put_string(body, a->fields[ANSWER_REFRESH_TOKEN]);
 	buf_put_text(body, "}\n");
 	buf_put_text(&r->reply.fields, "Pragma: no-cache\r\n");
 }
@@ -142,25 +142,25 @@ put_tokens(struct request *r, const struct login_answer *a)
 static struct err
 take_answer(struct request *r, struct bytes message)
 {
-	struct login_answer a;
+	struct answer a;
 
-	TRY(login_answer_read(message, &a));
-	r->subject = arena_copy(&r->arena, a.subject);
-	r->name = arena_copy(&r->arena, a.name);
-	r->reason = arena_copy(&r->arena, a.reason);
+	TRY(answer_read(message, &a));
+	r->subject = arena_copy(&r->arena, a.fields[ANSWER_SUBJECT]);
+	r->name = arena_copy(&r->arena, a.fields[ANSWER_NAME]);
+	r->reason = arena_copy(&r->arena, a.fields[ANSWER_REASON]);
 	r->retry_after_s = a.wait_s;
 	switch (a.result) {
-	case LOGIN_GRANTED:
+	case ANSWER_GRANTED:
 		put_tokens(r, &a);
 		return OK;
-	case LOGIN_REFUSED:
+	case ANSWER_REFUSED:
 		return fail(ERR_IDENTITY, bytes_is(r->action, "refresh")
 		                                  ? "the refresh token is not valid"
 		                                  : "incorrect username or password");
-	case LOGIN_WAIT:
+	case ANSWER_WAIT:
 		return fail(ERR_LIMIT, "too many logins: try again later");
-	case LOGIN_FAILED:
-	case LOGIN_RESULT_COUNT:
+	case ANSWER_FAILED:
+	case ANSWER_RESULT_COUNT:
 		break;
 	}
 	return fail(ERR_UPSTREAM, "logins are not possible right now");
@@ -213,7 +213,6 @@ oauth_token_decide(struct request *r)
 static struct err
 ask(struct request *r)
 {
-	CLEANUP(buf_wipe) struct buf message = { .limit = CHANNEL_BODY_MAX };
 	struct token_form form = { 0 };
 
 	TRY(check_media_type(r));
@@ -226,16 +225,15 @@ ask(struct request *r)
 		return fail(ERR_PEER, "grant_type must be password or refresh_token");
 	if (is_refresh)
 		r->action = BYTES("refresh");
-	if (is_refresh ? form.login.refresh_token.len == 0
-	               : form.login.user.len == 0 || form.login.password.len == 0)
+	if (is_refresh ? form.ask.fields[ASK_REFRESH_TOKEN].len == 0
+	               : form.ask.fields[ASK_USER].len == 0 ||
+	                         form.ask.fields[ASK_PASSWORD_TEXT].len == 0)
 		return fail(ERR_PEER, is_refresh ? "refresh_token is missing"
 		                                 : "username or password is missing");
-	form.login.address = r->client;
-	login_put(&message, &form.login);
-	TRY(buf_check(&message));
+	form.ask.kind = is_refresh ? ASK_REFRESH : ASK_PASSWORD;
+	form.ask.fields[ASK_ADDRESS] = r->client;
 	r->waiter.wake = on_answer;
-	return gate_ask_keeper(r->gate, is_refresh ? KEEPER_REFRESH : KEEPER_LOGIN,
-	                       buf_bytes(&message), &r->waiter);
+	return gate_ask_keeper(r->gate, &form.ask, &r->waiter);
 }
 
 struct err

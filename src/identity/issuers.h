@@ -7,6 +7,7 @@
 #define IDENTITY_ISSUERS_H
 
 #include "config/config.h"
+#include "identity/ask.h"
 #include "identity/principal.h"
 #include "jose/jwt.h"
 
@@ -39,6 +40,60 @@ void principal_release(const struct principal *p);
  * or NULL).
  */
 struct err principal_for_explain(uint64_t roles, struct bytes claims, const struct principal **ret);
+
+/* What a caller shows, and how it was shown. All borrowed. */
+struct presented {
+	struct bytes token;
+	bool is_dpop;             /* the scheme was DPoP, not Bearer (RFC 9449 section 7.1) */
+	struct bytes proof;       /* the DPoP field; empty: none */
+	struct bytes method, url; /* of the request: "GET", and the URL as callers know it, without
+	                           * query and fragment */
+	struct bytes certificate; /* SHA-256 of the caller's certificate; empty: none */
+	bool has_asked;           /* what was missing has been asked for: without it, refused */
+	struct bytes learned;     /* JSON object that answered MISSING_INTROSPECTION or _GROUPS */
+};
+
+/* What another process must be asked for before this token can be judged. */
+enum missing {
+	MISSING_NOTHING,
+	MISSING_KEYS,          /* FETCH_REFRESH of issuer_source() of `issuer` */
+	MISSING_INTROSPECTION, /* FETCH_INTROSPECT with the token */
+	MISSING_GROUPS,        /* FETCH_GROUPS with tenant, object, is_app */
+};
+
+struct identified {
+	const struct principal *who; /* one reference (principal_release), or NULL */
+	struct jwt_report report; /* its `failed` and `why` go into the 401 and the audit record */
+	int issuer;               /* index in the settings; -1: of none */
+	enum missing missing;
+	struct bytes tenant, object; /* MISSING_GROUPS; in the arena */
+	bool is_app;
+	bool has_proof;       /* a DPoP proof was good: ASK_PROOF must say that it is new */
+	uint8_t proof_id[32]; /* SHA-256 of the key's thumbprint and the proof's jti */
+	uint32_t retry_s;     /* ERR_UPSTREAM: for Retry-After */
+};
+
+/* ERR_IDENTITY: refused, report says by which check. ERR_UPSTREAM: `missing` says what to ask for;
+ * with MISSING_NOTHING there is nobody to ask and the caller must come again (503). `full` fills
+ * every finding and bypasses the cache, for `gatewarden token`. */
+struct err issuers_examine(struct issuers *s, const struct presented *p, int64_t now_s, bool full,
+                           struct arena *arena, struct identified *ret);
+/* Keys of a source that fetcher has sent (owned from now on), for every issuer of that source; NULL
+ * takes them away. Not used after `stale_until_s`. */
+void issuers_set_source(struct issuers *s, struct bytes source, struct jwks *keys,
+                        int64_t stale_until_s);
+/* From now on refused, cached or not (see ask.h). Kept until its `until_s`. */
+void issuers_revoke(struct issuers *s, const struct revocation *r, int64_t now_s);
+/* A principal from claims that were proven before: a browser session. `issuer` is its name in the
+ * configuration. ERR_IDENTITY when there is no such issuer any more, or a revocation names it. */
+struct err issuers_adopt(struct issuers *s, struct bytes issuer, struct bytes claims,
+                         int64_t expires_s, int64_t now_s, struct arena *arena,
+                         const struct principal **ret);
+/* An ID token (OpenID Connect Core section 3.1.3.7) made for our browser login: signature, `iss`,
+ * `aud` and `azp` = login_client_id, dates, `nonce`. *ret_claims in the arena. */
+struct err issuers_check_id_token(struct issuers *s, unsigned issuer, struct bytes id_token,
+                                  struct bytes nonce, int64_t now_s, struct arena *arena,
+                                  const struct json **ret_claims, struct jwt_report *report);
 
 struct issuers_stats {
 	uint64_t hits, misses, evictions;

@@ -113,6 +113,28 @@ principal_name(const struct principal *p)
 	return bytes_has_control(name) ? (struct bytes){ 0 } : name;
 }
 
+static struct bytes
+text_claim(const struct principal *p, const char *path)
+{
+	struct bytes text = { 0 };
+
+	if (p->claim_count != 0)
+		(void)json_string(claim_find(p->claims, bytes_text(path)), &text); /* left empty */
+	return text;
+}
+
+struct bytes
+principal_agent(const struct principal *p)
+{
+	return text_claim(p, "act.sub");
+}
+
+struct bytes
+principal_resource(const struct principal *p)
+{
+	return text_claim(p, "resource");
+}
+
 uint64_t
 principal_roles(const struct principal *p)
 {

@@ -16,6 +16,11 @@ struct bytes principal_subject(const struct principal *p);
 struct bytes principal_name(const struct principal *p);
 uint64_t principal_roles(const struct principal *p);  /* bit n = role n of the settings */
 int64_t principal_expires(const struct principal *p); /* seconds since 1970 */
+/* Who acts for the subject (`act.sub`, RFC 8693 section 4.1); empty: nobody. */
+struct bytes principal_agent(const struct principal *p);
+/* The one resource this token is for (claim `resource` of our own tokens, made by token exchange);
+ * empty: not narrowed. Policy denies every other. */
+struct bytes principal_resource(const struct principal *p);
 /* Claims by dotted path, for row conditions. */
 struct claim_source principal_claims(const struct principal *p);
 

@@ -13,7 +13,8 @@ static const char *const names[JWT_CHECK_COUNT] = {
 	[JWT_FORM] = "form",           [JWT_HEADER] = "header",   [JWT_ALGORITHM] = "algorithm",
 	[JWT_TYPE] = "type",           [JWT_ISSUER] = "issuer",   [JWT_KEY] = "key",
 	[JWT_SIGNATURE] = "signature", [JWT_EXPIRES] = "expires", [JWT_NOT_BEFORE] = "not_before",
-	[JWT_AUDIENCE] = "audience",   [JWT_SUBJECT] = "subject",
+	[JWT_AUDIENCE] = "audience",   [JWT_SUBJECT] = "subject", [JWT_CLAIMS] = "claims",
+	[JWT_BINDING] = "binding",     [JWT_REVOKED] = "revoked",
 };
 
 const char *

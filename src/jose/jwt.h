@@ -20,6 +20,9 @@ enum jwt_check {
 	JWT_NOT_BEFORE, /* nbf and iat not in the future */
 	JWT_AUDIENCE,   /* one configured value is a member */
 	JWT_SUBJECT,    /* sub present, text */
+	JWT_CLAIMS,     /* client, users or apps, guests, required claims */
+	JWT_BINDING,    /* bound to a key or certificate (cnf), and that proven */
+	JWT_REVOKED,    /* not revoked since */
 	JWT_CHECK_COUNT,
 };
 const char *jwt_check_name(enum jwt_check c);

@@ -1,5 +1,5 @@
 /* keeper.c - the process that holds every secret: users, passwords, signing keys, refresh tokens.
- * It talks to workers only, in the messages of identity/login.h. */
+ * It talks to workers only, in the messages of identity/ask.h. */
 #include "process/keeper.h"
 
 #include <stdlib.h>
@@ -80,15 +80,14 @@ static void
 on_question(void *of, struct channel *c, const struct message *m)
 {
 	struct asker *a = of;
-	struct login login;
-	bool is_login = m->type == KEEPER_LOGIN;
+	struct ask ask;
 	const char *why = NULL;
 
 	if (m->fd >= 0) {
 		close(m->fd); /* it has nothing to hand over, and could use up our descriptors */
 		why = "a descriptor";
-	} else if ((!is_login && m->type != KEEPER_REFRESH) ||
-	           failed(login_read(m->body, &login))) {
+	} else if (m->type != KEEPER_ASK || failed(ask_read(m->body, &ask)) ||
+	           (ask.kind != ASK_PASSWORD && ask.kind != ASK_REFRESH)) {
 		why = "malformed";
 	} else if (channel_queued(c) > UNREAD_MAX) {
 		why = "answers are not read";
@@ -100,10 +99,10 @@ on_question(void *of, struct channel *c, const struct message *m)
 		drop_asker(a);
 		return;
 	}
-	if (is_login)
-		login_ask(a->keeper, a, m->id, &login);
+	if (ask.kind == ASK_PASSWORD)
+		login_ask(a->keeper, a, m->id, &ask);
 	else
-		login_refresh(a->keeper, a, m->id, &login);
+		login_refresh(a->keeper, a, m->id, &ask);
 	/* The read buffer keeps it until the next packet, which may be hours away. It is ours to
 	 * write. */
 	OPENSSL_cleanse((uint8_t *)(uintptr_t)m->body.at, m->body.len);

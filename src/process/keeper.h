@@ -2,7 +2,7 @@
 #ifndef PROCESS_KEEPER_H
 #define PROCESS_KEEPER_H
 
-#include "identity/login.h"
+#include "identity/ask.h"
 #include "issuer/issuer.h"
 #include "process/role.h"
 
@@ -31,8 +31,8 @@ struct keeper {
 
 /* login.c */
 /* Answers at once, or when the password has been checked. */
-void login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct login *login);
-void login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct login *login);
+void login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask);
+void login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask);
 /* The worker is gone: its answers go nowhere. */
 void login_forget(struct keeper *k, const struct asker *a);
 

@@ -18,7 +18,7 @@ struct job {
 	const struct asker *asker; /* NULL: the worker is gone */
 	uint64_t id;
 	struct arena arena;
-	struct login login; /* in the arena; the password is wiped */
+	struct ask ask; /* in the arena; the password is wiped */
 	struct user user;
 	bool is_known;
 	struct err result;
@@ -29,13 +29,13 @@ struct job {
 static void run_next(struct keeper *k);
 
 static void
-answer(const struct asker *a, uint64_t id, const struct login_answer *answer)
+answer(const struct asker *a, uint64_t id, const struct answer *answer)
 {
 	CLEANUP(buf_wipe) struct buf body = { .limit = CHANNEL_BODY_MAX };
 
 	if (a == NULL)
 		return;
-	login_answer_put(&body, answer);
+	answer_put(&body, answer);
 	struct err e = buf_check(&body);
 	if (!failed(e))
 		e = channel_send(a->channel, KEEPER_ANSWER, id, buf_bytes(&body));
@@ -47,23 +47,23 @@ static void
 answer_granted(const struct asker *a, uint64_t id, const struct issued *t)
 {
 	answer(a, id,
-	       &(struct login_answer){ .result = LOGIN_GRANTED,
-	                               .expires_in_s = t->expires_in_s,
-	                               .access_token = buf_bytes(&t->access_token),
-	                               .refresh_token = buf_bytes(&t->refresh_token),
-	                               .subject = buf_bytes(&t->subject),
-	                               .name = buf_bytes(&t->name) });
+	       &(struct answer){ .result = ANSWER_GRANTED,
+	                         .expires_in_s = t->expires_in_s,
+	                         .fields[ANSWER_ACCESS_TOKEN] = buf_bytes(&t->access_token),
+	                         .fields[ANSWER_REFRESH_TOKEN] = buf_bytes(&t->refresh_token),
+	                         .fields[ANSWER_SUBJECT] = buf_bytes(&t->subject),
+	                         .fields[ANSWER_NAME] = buf_bytes(&t->name) });
 }
 
 /* One answer for all that is the caller's fault; the reason is for the audit record, and so is whom
  * it names. */
 static void
-answer_refused(const struct asker *a, uint64_t id, struct err e, struct login_answer refused)
+answer_refused(const struct asker *a, uint64_t id, struct err e, struct answer refused)
 {
-	refused.result = LOGIN_REFUSED;
+	refused.result = ANSWER_REFUSED;
 	if (e.kind != ERR_IDENTITY && e.kind != ERR_PEER && e.kind != ERR_NOT_FOUND) {
 		log_err(LOG_ERROR, "a login failed", e);
-		refused.result = e.kind == ERR_LIMIT ? LOGIN_WAIT : LOGIN_FAILED;
+		refused.result = e.kind == ERR_LIMIT ? ANSWER_WAIT : ANSWER_FAILED;
 		refused.wait_s = 1;
 	}
 	answer(a, id, &refused);
@@ -73,9 +73,9 @@ static void
 answer_wait(const struct asker *a, uint64_t id, unsigned wait_s)
 {
 	answer(a, id,
-	       &(struct login_answer){ .result = LOGIN_WAIT,
-	                               .wait_s = wait_s,
-	                               .reason = BYTES("too many logins") });
+	       &(struct answer){ .result = ANSWER_WAIT,
+	                         .wait_s = wait_s,
+	                         .fields[ANSWER_REASON] = BYTES("too many logins") });
 }
 
 static struct err
@@ -89,8 +89,9 @@ no_issuer(void)
 static void
 job_free(struct job *j)
 {
-	if (j->login.password.len != 0)
-		OPENSSL_cleanse((uint8_t *)(uintptr_t)j->login.password.at, j->login.password.len);
+	if (j->ask.fields[ASK_PASSWORD_TEXT].len != 0)
+		OPENSSL_cleanse((uint8_t *)(uintptr_t)j->ask.fields[ASK_PASSWORD_TEXT].at,
+		                j->ask.fields[ASK_PASSWORD_TEXT].len);
 	buf_wipe(&j->rehashed);
 	arena_done(&j->arena);
 	free(j);
@@ -105,27 +106,28 @@ finish(struct job *j)
 		j->is_known ? j->user.is_disabled ? "the user is disabled" : "wrong password"
 			    : "unknown user";
 	/* The name of a known user only: others type their password there. */
-	struct login_answer refused = { .subject = j->user.subject,
-		                        .name = j->user.name,
-		                        .reason = bytes_text(reason) };
+	struct answer refused = { .fields[ANSWER_SUBJECT] = j->user.subject,
+		                  .fields[ANSWER_NAME] = j->user.name,
+		                  .fields[ANSWER_REASON] = bytes_text(reason) };
 
 	if (failed(j->result)) {
 		if (j->result.kind == ERR_IDENTITY)
-			throttle_failed(k->throttle, j->login.user, j->login.address,
-			                clock_monotonic_us());
+			throttle_failed(k->throttle, j->ask.fields[ASK_USER],
+			                j->ask.fields[ASK_ADDRESS], clock_monotonic_us());
 		answer_refused(j->asker, j->id, j->result, refused);
 		return;
 	}
-	throttle_succeeded(k->throttle, j->login.user, j->login.address);
+	throttle_succeeded(k->throttle, j->ask.fields[ASK_USER], j->ask.fields[ASK_ADDRESS]);
 	if (j->rehashed.len != 0 &&
 	    failed(user_rehash(k->store, &j->user, buf_bytes(&j->rehashed))))
 		LOG(LOG_WARN, "a password could not be stored with its new parameters");
 	/* A reload may have taken the issuer away while the password was with a thread. */
-	struct err e = k->issuer == NULL ? no_issuer()
-	                                 : issuer_grant(k->issuer, &j->user, j->login.client_id,
-	                                                clock_wall_us() / 1000000, &issued);
+	struct err e = k->issuer == NULL
+	                       ? no_issuer()
+	                       : issuer_grant(k->issuer, &j->user, j->ask.fields[ASK_CLIENT_ID],
+	                                      clock_wall_us() / 1000000, &issued);
 	if (failed(e)) {
-		refused.reason = bytes_text(e.why);
+		refused.fields[ANSWER_REASON] = bytes_text(e.why);
 		answer_refused(j->asker, j->id, e, refused);
 	} else {
 		answer_granted(j->asker, j->id, &issued);
@@ -139,10 +141,10 @@ check(uv_work_t *work)
 {
 	struct job *j = container_of(work, struct job, work);
 
-	j->result = user_check_password(j->is_known ? &j->user : NULL, j->login.password,
-	                                &j->must_rehash);
+	j->result = user_check_password(j->is_known ? &j->user : NULL,
+	                                j->ask.fields[ASK_PASSWORD_TEXT], &j->must_rehash);
 	if (!failed(j->result) && j->must_rehash &&
-	    failed(password_hash(j->login.password, &j->rehashed)))
+	    failed(password_hash(j->ask.fields[ASK_PASSWORD_TEXT], &j->rehashed)))
 		buf_wipe(&j->rehashed);
 }
 
@@ -178,8 +180,8 @@ run_next(struct keeper *k)
 {
 	while (!list_is_empty(&k->waiting)) {
 		struct job *j = container_of(k->waiting.next, struct job, node);
-		unsigned wait_s = throttle_wait_s(k->throttle, j->login.user, j->login.address,
-		                                  clock_monotonic_us());
+		unsigned wait_s = throttle_wait_s(k->throttle, j->ask.fields[ASK_USER],
+		                                  j->ask.fields[ASK_ADDRESS], clock_monotonic_us());
 
 		list_remove(&j->node);
 		k->waiting_count--;
@@ -193,27 +195,28 @@ run_next(struct keeper *k)
 }
 
 static struct err
-job_fill(struct job *j, const struct login *login)
+job_fill(struct job *j, const struct ask *ask)
 {
-	j->login.user = arena_copy(&j->arena, login->user);
-	j->login.password = arena_copy(&j->arena, login->password);
-	j->login.client_id = arena_copy(&j->arena, login->client_id);
-	j->login.address = arena_copy(&j->arena, login->address);
-	if (j->login.user.len != login->user.len || j->login.password.len != login->password.len ||
-	    j->login.client_id.len != login->client_id.len ||
-	    j->login.address.len != login->address.len)
+	j->ask.fields[ASK_USER] = arena_copy(&j->arena, ask->fields[ASK_USER]);
+	j->ask.fields[ASK_PASSWORD_TEXT] = arena_copy(&j->arena, ask->fields[ASK_PASSWORD_TEXT]);
+	j->ask.fields[ASK_CLIENT_ID] = arena_copy(&j->arena, ask->fields[ASK_CLIENT_ID]);
+	j->ask.fields[ASK_ADDRESS] = arena_copy(&j->arena, ask->fields[ASK_ADDRESS]);
+	if (j->ask.fields[ASK_USER].len != ask->fields[ASK_USER].len ||
+	    j->ask.fields[ASK_PASSWORD_TEXT].len != ask->fields[ASK_PASSWORD_TEXT].len ||
+	    j->ask.fields[ASK_CLIENT_ID].len != ask->fields[ASK_CLIENT_ID].len ||
+	    j->ask.fields[ASK_ADDRESS].len != ask->fields[ASK_ADDRESS].len)
 		return fail(ERR_LIMIT, "out of memory for a login");
 
-	struct err e = user_find(j->keeper->store, j->login.user, &j->arena, &j->user);
+	struct err e = user_find(j->keeper->store, j->ask.fields[ASK_USER], &j->arena, &j->user);
 	j->is_known = !failed(e);
 	return e.kind == ERR_NOT_FOUND || e.kind == ERR_INVALID ? OK : e;
 }
 
 void
-login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct login *login)
+login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask)
 {
-	unsigned wait_s =
-		throttle_wait_s(k->throttle, login->user, login->address, clock_monotonic_us());
+	unsigned wait_s = throttle_wait_s(k->throttle, ask->fields[ASK_USER],
+	                                  ask->fields[ASK_ADDRESS], clock_monotonic_us());
 	const struct login_settings *limits = &k->start->settings->login;
 
 	if (wait_s == 0 && k->running_count >= limits->hash_workers &&
@@ -226,15 +229,16 @@ login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct login *lo
 	struct job *j = k->issuer == NULL ? NULL : calloc(1, sizeof *j);
 	if (j == NULL) {
 		answer(a, id,
-		       &(struct login_answer){ .result = LOGIN_FAILED,
-		                               .wait_s = 1,
-		                               .reason = BYTES("no local issuer") });
+		       &(struct answer){ .result = ANSWER_FAILED,
+		                         .wait_s = 1,
+		                         .fields[ANSWER_REASON] = BYTES("no local issuer") });
 		return;
 	}
 	*j = (struct job){ .keeper = k, .asker = a, .id = id };
-	struct err e = job_fill(j, login);
+	struct err e = job_fill(j, ask);
 	if (failed(e)) {
-		answer_refused(a, id, e, (struct login_answer){ .reason = bytes_text(e.why) });
+		answer_refused(a, id, e,
+		               (struct answer){ .fields[ANSWER_REASON] = bytes_text(e.why) });
 		job_free(j);
 	} else if (k->running_count < limits->hash_workers) {
 		run(j);
@@ -264,7 +268,7 @@ login_forget(struct keeper *k, const struct asker *a)
 /* Refresh tokens */
 
 void
-login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct login *login)
+login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask)
 {
 	static const char *const reasons[] = {
 		[0] = "refused",
@@ -274,18 +278,19 @@ login_refresh(struct keeper *k, struct asker *a, uint64_t id, const struct login
 		[REFRESH_CLIENT] = "of another client",
 	};
 	struct issued issued = { 0 };
-	struct err e = k->issuer == NULL
-	                       ? no_issuer()
-	                       : issuer_refresh(k->issuer, login->refresh_token, login->client_id,
-	                                        clock_wall_us() / 1000000, &issued);
+	struct err e = k->issuer == NULL ? no_issuer()
+	                                 : issuer_refresh(k->issuer, ask->fields[ASK_REFRESH_TOKEN],
+	                                                  ask->fields[ASK_CLIENT_ID],
+	                                                  clock_wall_us() / 1000000, &issued);
 
 	const char *reason =
 		e.code < ARRAY_LEN(reasons) && reasons[e.code] != NULL ? reasons[e.code] : e.why;
 	if (failed(e))
-		answer_refused(a, id, e,
-		               (struct login_answer){ .subject = buf_bytes(&issued.subject),
-		                                      .name = buf_bytes(&issued.name),
-		                                      .reason = bytes_text(reason) });
+		answer_refused(
+			a, id, e,
+			(struct answer){ .fields[ANSWER_SUBJECT] = buf_bytes(&issued.subject),
+		                         .fields[ANSWER_NAME] = buf_bytes(&issued.name),
+		                         .fields[ANSWER_REASON] = bytes_text(reason) });
 	else
 		answer_granted(a, id, &issued);
 	issued_done(&issued);

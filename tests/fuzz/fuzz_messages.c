@@ -2,7 +2,8 @@
 #include <stdlib.h>
 
 #include "audit/record.h"
-#include "identity/login.h"
+#include "identity/ask.h"
+#include "identity/fetch.h"
 
 static void
 expect_same(struct bytes a, struct buf *b)
@@ -12,25 +13,41 @@ expect_same(struct bytes a, struct buf *b)
 	buf_done(b);
 }
 
+/* One kind of message: read, and when that succeeds written again. */
+#define CHECK_SAME(type, name)                                                                     \
+	static void check_##name(struct bytes body)                                                \
+	{                                                                                          \
+		struct type message = { 0 };                                                       \
+		struct buf again = { 0 };                                                          \
+		if (failed(name##_read(body, &message)))                                           \
+			return;                                                                    \
+		name##_put(&again, &message);                                                      \
+		expect_same(body, &again);                                                         \
+	}
+CHECK_SAME(ask, ask)
+CHECK_SAME(answer, answer)
+CHECK_SAME(revocation, revocation)
+CHECK_SAME(fetched_keys, fetched_keys)
+CHECK_SAME(fetched_state, fetched_state)
+CHECK_SAME(fetch_ask, fetch_ask)
+CHECK_SAME(fetch_answer, fetch_answer)
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes body = { data, size };
 	struct buf again = { 0 };
-	struct login login;
-	struct login_answer answer;
 	struct shared_keys keys;
 	struct audit_record record;
 	struct bytes roles[AUDIT_ROLES_MAX];
 
-	if (!failed(login_read(body, &login))) {
-		login_put(&again, &login);
-		expect_same(body, &again);
-	}
-	if (!failed(login_answer_read(body, &answer))) {
-		login_answer_put(&again, &answer);
-		expect_same(body, &again);
-	}
+	check_ask(body);
+	check_answer(body);
+	check_revocation(body);
+	check_fetched_keys(body);
+	check_fetched_state(body);
+	check_fetch_ask(body);
+	check_fetch_answer(body);
 	if (!failed(shared_keys_read(body, &keys))) {
 		shared_keys_put(&again, &keys);
 		expect_same(body, &again);

@@ -5,14 +5,14 @@
 #include "frontend/connection.h"
 #include "test.h"
 
-static struct answer {
+static struct seen {
 	const struct endpoint *endpoint;
 	struct err error;
 	const char *allow;
 } find(const struct endpoint *table, enum http_method method, const char *path)
 {
 	struct request r = { .stage = STAGE_IDENTIFY };
-	struct answer a = { .error = OK };
+	struct seen a = { .error = OK };
 
 	r.head.method = method;
 	r.head.path = bytes_text(path);
@@ -24,7 +24,7 @@ static struct answer {
 }
 
 static const char *
-path_of(const struct answer a)
+path_of(const struct seen a)
 {
 	return a.endpoint == NULL ? "" : a.endpoint->path;
 }
@@ -57,7 +57,7 @@ test_a_path_is_matched_by_its_segments(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct answer a = find(data_endpoints, HTTP_GET, rows[i].path);
+		struct seen a = find(data_endpoints, HTTP_GET, rows[i].path);
 
 		CHECK_ROW(strcmp(path_of(a), rows[i].endpoint) == 0, rows[i].path);
 		CHECK_ROW(a.endpoint != NULL || a.error.code == 404, rows[i].path);
@@ -80,7 +80,7 @@ static void
 test_another_method_is_told_which_are_allowed(void)
 {
 	for (const struct endpoint *e = data_endpoints; e->path != NULL; e++) {
-		struct answer a = find(data_endpoints, HTTP_OPTIONS, e->path);
+		struct seen a = find(data_endpoints, HTTP_OPTIONS, e->path);
 
 		CHECK_ROW(a.error.code == 405 && a.allow != NULL &&
 		                  strcmp(a.allow, "Allow:\r\n") != 0,

@@ -4,17 +4,17 @@
 #include "unit/policy/rules.h"
 #include "test.h"
 
-struct answer {
+struct outcome {
 	struct err error;
 	const struct grant *grant;
 	struct decision decision;
 };
 
-static struct answer
+static struct outcome
 ask_as(struct rules *r, const struct principal *who, const char *resource, enum action action,
        const struct column_set *needed)
 {
-	struct answer a = { 0 };
+	struct outcome a = { 0 };
 
 	a.error = policy_decide(r->policy, who, bytes_text(resource), action, needed, &r->arena,
 	                        &a.grant, &a.decision);
@@ -24,11 +24,11 @@ ask_as(struct rules *r, const struct principal *who, const char *resource, enum 
 }
 
 /* The principal lives as long as the process: the test does not look at its claims. */
-static struct answer
+static struct outcome
 ask(struct rules *r, uint64_t roles, enum action action, const struct column_set *needed)
 {
 	const struct principal *who = who_is(roles, "{}");
-	struct answer a = ask_as(r, who, "books", action, needed);
+	struct outcome a = ask_as(r, who, "books", action, needed);
 
 	principal_release(who);
 	return a;
@@ -51,7 +51,7 @@ test_nothing_granted_means_denied(void)
 
 	rules_open(&r);
 	for (enum action action = ACTION_READ; action < ACTION_COUNT; action++) {
-		struct answer a = ask(&r, 0, action, NULL);
+		struct outcome a = ask(&r, 0, action, NULL);
 
 		CHECK(a.error.kind == ERR_DENIED && bytes_is(a.decision.rule, "default deny") &&
 		      a.decision.place.line == 0);
@@ -72,8 +72,8 @@ test_unknown_and_forbidden_resources_are_told_apart_by_nobody(void)
 
 	rules_open(&r);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct answer a = ask_as(&r, who, names[i], ACTION_READ, NULL);
-		struct answer forbidden = ask_as(&r, who, "archive", ACTION_READ, NULL);
+		struct outcome a = ask_as(&r, who, names[i], ACTION_READ, NULL);
+		struct outcome forbidden = ask_as(&r, who, "archive", ACTION_READ, NULL);
 
 		CHECK_ROW(a.error.kind == ERR_DENIED, names[i]);
 		CHECK_ROW(memcmp(&a.error, &forbidden.error, sizeof a.error) == 0, names[i]);
@@ -90,7 +90,7 @@ test_grant_carries_what_the_rule_says(void)
 	struct rules r;
 
 	rules_open(&r);
-	struct answer a = ask_as(&r, who, "books", ACTION_READ, NULL);
+	struct outcome a = ask_as(&r, who, "books", ACTION_READ, NULL);
 	CHECK(!failed(a.error) && a.grant->view_count == 1 && a.grant->table == &books &&
 	      a.grant->resource == 0);
 	CHECK(a.grant->who == who && a.grant->action == ACTION_READ);
@@ -109,7 +109,7 @@ test_all_roles_hold_at_once(void)
 	struct rules r;
 
 	rules_open(&r);
-	struct answer a = ask(&r, ROLE(READER) | ROLE(OWNER_ROLE), ACTION_READ, NULL);
+	struct outcome a = ask(&r, ROLE(READER) | ROLE(OWNER_ROLE), ACTION_READ, NULL);
 	CHECK(!failed(a.error) && a.grant->view_count == 2);
 	CHECK(bytes_is(a.decision.rule,
 	               "resources.books.allow.reader.read, resources.books.allow.owner.read"));
@@ -126,7 +126,7 @@ test_deny_beats_every_allow(void)
 	struct rules r;
 
 	rules_open(&r);
-	struct answer a = ask(&r, ROLE(ADMIN) | ROLE(INTERN), ACTION_DELETE, NULL);
+	struct outcome a = ask(&r, ROLE(ADMIN) | ROLE(INTERN), ACTION_DELETE, NULL);
 	CHECK(a.error.kind == ERR_DENIED &&
 	      bytes_is(a.decision.rule, "resources.books.deny.intern.delete"));
 	CHECK(a.decision.place.line == 20);
@@ -145,7 +145,7 @@ test_denied_columns_leave_every_view(void)
 	struct rules r;
 
 	rules_open(&r);
-	struct answer a = ask(&r, ROLE(ADMIN) | ROLE(OWNER_ROLE) | ROLE(INTERN), ACTION_READ, NULL);
+	struct outcome a = ask(&r, ROLE(ADMIN) | ROLE(OWNER_ROLE) | ROLE(INTERN), ACTION_READ, NULL);
 	CHECK(!failed(a.error) && a.grant->view_count == 2);
 	for (size_t i = 0; i < a.grant->view_count; i++)
 		CHECK(!column_set_has(&a.grant->views[i].columns, PRICE) &&
@@ -168,10 +168,10 @@ test_case_80_hidden_column_is_the_same_denial_as_a_hidden_resource(void)
 	struct rules r;
 
 	rules_open(&r);
-	struct answer hidden = ask_as(&r, who, "books", ACTION_READ, &price);
-	struct answer mixed = ask_as(&r, who, "books", ACTION_READ, &both);
-	struct answer no_column = ask_as(&r, who, "books", ACTION_READ, &beyond);
-	struct answer no_resource = ask_as(&r, who, "no-such-thing", ACTION_READ, &price);
+	struct outcome hidden = ask_as(&r, who, "books", ACTION_READ, &price);
+	struct outcome mixed = ask_as(&r, who, "books", ACTION_READ, &both);
+	struct outcome no_column = ask_as(&r, who, "books", ACTION_READ, &beyond);
+	struct outcome no_resource = ask_as(&r, who, "no-such-thing", ACTION_READ, &price);
 	CHECK(hidden.error.kind == ERR_DENIED);
 	CHECK(memcmp(&hidden.error, &mixed.error, sizeof mixed.error) == 0);
 	CHECK(memcmp(&hidden.error, &no_column.error, sizeof mixed.error) == 0);
@@ -189,7 +189,7 @@ test_views_that_lack_a_needed_column_do_not_count(void)
 	struct rules r;
 
 	rules_open(&r);
-	struct answer a = ask(&r, ROLE(CLERK) | ROLE(OWNER_ROLE), ACTION_READ, &price);
+	struct outcome a = ask(&r, ROLE(CLERK) | ROLE(OWNER_ROLE), ACTION_READ, &price);
 	CHECK(!failed(a.error) && a.grant->view_count == 1 &&
 	      strcmp(a.grant->views[0].role, "owner") == 0);
 	CHECK(bytes_is(a.decision.rule, "resources.books.allow.owner.read"));

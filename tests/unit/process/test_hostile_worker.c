@@ -14,7 +14,7 @@
 #include "audit/message.h"
 #include "audit/record.h"
 #include "base/macros.h"
-#include "identity/login.h"
+#include "identity/ask.h"
 #include "process/child.h"
 #include "test.h"
 
@@ -187,10 +187,11 @@ login_frame(uint64_t id, const char *user)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
-	login_put(&body, &(struct login){ .user = bytes_text(user),
-	                                  .password = BYTES("a password of mine"),
-	                                  .address = BYTES("192.0.2.1") });
-	return frame(KEEPER_LOGIN, id, buf_bytes(&body));
+	ask_put(&body, &(struct ask){ .kind = ASK_PASSWORD,
+	                              .fields[ASK_USER] = bytes_text(user),
+	                              .fields[ASK_PASSWORD_TEXT] = BYTES("a password of mine"),
+	                              .fields[ASK_ADDRESS] = BYTES("192.0.2.1") });
+	return frame(KEEPER_ASK, id, buf_bytes(&body));
 }
 
 static struct buf
@@ -198,9 +199,10 @@ refresh_frame(uint64_t id)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
-	login_put(&body, &(struct login){ .refresh_token = BYTES("not one"),
-	                                  .address = BYTES("192.0.2.1") });
-	return frame(KEEPER_REFRESH, id, buf_bytes(&body));
+	ask_put(&body, &(struct ask){ .kind = ASK_REFRESH,
+	                              .fields[ASK_REFRESH_TOKEN] = BYTES("not one"),
+	                              .fields[ASK_ADDRESS] = BYTES("192.0.2.1") });
+	return frame(KEEPER_ASK, id, buf_bytes(&body));
 }
 
 static struct buf
@@ -245,14 +247,14 @@ static void
 send_garbage(struct process *p)
 {
 	static const uint8_t cut[10] = { 0 };
-	static const uint8_t reserved[CHANNEL_HEADER] = { [4] = KEEPER_LOGIN, [6] = 1 };
-	static const uint8_t too_long[CHANNEL_HEADER] = { 0xff, 0xff, 0xff, 0xff, KEEPER_LOGIN };
-	static const uint8_t body_missing[CHANNEL_HEADER] = { 8, 0, 0, 0, KEEPER_LOGIN };
+	static const uint8_t reserved[CHANNEL_HEADER] = { [4] = KEEPER_ASK, [6] = 1 };
+	static const uint8_t too_long[CHANNEL_HEADER] = { 0xff, 0xff, 0xff, 0xff, KEEPER_ASK };
+	static const uint8_t body_missing[CHANNEL_HEADER] = { 8, 0, 0, 0, KEEPER_ASK };
 	static const uint8_t no_type[CHANNEL_HEADER] = { 0 };
 	static const uint8_t odd_type[CHANNEL_HEADER] = { 0, 0, 0, 0, 0xff, 0xff };
 	static const uint8_t no_body[CHANNEL_HEADER] = { [4] = 1, [8] = 1 };
 	static const uint8_t bad_body[CHANNEL_HEADER + 4] = {
-		4, 0, 0, 0, [4] = KEEPER_LOGIN, [8] = 1, [16] = 0xff, 0xff, 0xff, 0xff
+		4, 0, 0, 0, [4] = KEEPER_ASK, [8] = 1, [16] = 0xff, 0xff, 0xff, 0xff
 	};
 	const struct bytes packets[] = {
 		{ cut, sizeof cut },           { reserved, sizeof reserved },
@@ -378,7 +380,7 @@ test_guesses_sent_all_at_once_are_throttled_like_any(void)
 		static uint8_t packet[CHANNEL_PACKET_MAX];
 		ssize_t len = next(fd, packet, sizeof packet);
 		struct reader r = { packet, packet + (len > 0 ? len : 0) };
-		struct login_answer a;
+		struct answer a;
 		struct message m;
 		bool found = true;
 
@@ -386,8 +388,8 @@ test_guesses_sent_all_at_once_are_throttled_like_any(void)
 		if (len <= 0)
 			break;
 		while (!failed(channel_frame(&r, &m, &found)) && found)
-			if (m.type == KEEPER_ANSWER && !failed(login_answer_read(m.body, &a)))
-				*(a.result == LOGIN_WAIT ? &wait : &refused) += 1;
+			if (m.type == KEEPER_ANSWER && !failed(answer_read(m.body, &a)))
+				*(a.result == ANSWER_WAIT ? &wait : &refused) += 1;
 	}
 	/* Three are free of charge, one more is looked at once its second has passed. */
 	CHECK(refused >= 3 && refused <= 5);
