@@ -12,9 +12,11 @@
 enum { KEY_VERIFIERS_MAX = 6, REFUSED_KID_MAX = 64 };
 
 struct jwk {
-	EVP_PKEY *key;    /* owned */
-	struct bytes kid; /* in the set's arena; empty when absent */
-	unsigned algs;    /* enum jws_alg_bit */
+	EVP_PKEY *key; /* owned */
+	enum key_kind kind;
+	struct bytes kid;    /* in the set's arena; empty when absent */
+	struct bytes issuer; /* likewise */
+	unsigned algs;       /* enum jws_alg_bit */
 	size_t verifier_count;
 	struct verifier verifiers[KEY_VERIFIERS_MAX]; /* one for each bit of algs */
 };
@@ -48,7 +50,7 @@ read_text(const struct json *object, const char *name, struct bytes *ret)
 
 	*ret = (struct bytes){ NULL, 0 };
 	if (member != NULL && (!json_string(member, ret) || ret->len == 0))
-		return fail(ERR_PEER, "kid, use or alg is no text");
+		return fail(ERR_PEER, "kid, use, alg or issuer is no text");
 	return OK;
 }
 
@@ -179,25 +181,71 @@ prepare_verifiers(struct jwk *k)
 	return OK;
 }
 
-/* On failure *k may hold parts: jwk_done(). `scratch` is for the parsing only. */
+static struct err
+keep_text(struct arena *arena, struct bytes text, struct bytes *ret)
+{
+	*ret = arena_copy(arena, text);
+	return ret->len == text.len ? OK : fail(ERR_LIMIT, "out of memory for a key set");
+}
+
+/* What says whether a key is one of ours to use at all, then its numbers. On failure *k may hold
+ * parts: jwk_done(). */
+static struct err
+read_public(struct jwk *k, const struct json *object, struct arena *scratch)
+{
+	if (object == NULL || object->type != JSON_OBJECT)
+		return fail(ERR_PEER, "a key is no object");
+	TRY(read_kind(object, &k->kind));
+	TRY(refuse_private(object));
+	TRY(read_purpose(object));
+	TRY(read_algs(object, k->kind, &k->algs));
+	return read_key(object, k->kind, scratch, &k->key);
+}
+
+/* `scratch` is for the parsing only. */
 static struct err
 jwk_read(struct jwk *k, const struct json *object, struct arena *scratch, struct arena *arena)
 {
-	enum key_kind kind;
-	struct bytes kid;
+	struct bytes kid, issuer;
 
-	if (object->type != JSON_OBJECT)
-		return fail(ERR_PEER, "a key is no object");
-	TRY(read_kind(object, &kind));
-	TRY(refuse_private(object));
-	TRY(read_purpose(object));
+	TRY(read_public(k, object, scratch));
 	TRY(read_text(object, "kid", &kid));
-	TRY(read_algs(object, kind, &k->algs));
-	TRY(read_key(object, kind, scratch, &k->key));
-	k->kid = arena_copy(arena, kid);
-	if (k->kid.len != kid.len)
-		return fail(ERR_LIMIT, "out of memory for a key set");
+	TRY(read_text(object, "issuer", &issuer));
+	TRY(keep_text(arena, kid, &k->kid));
+	TRY(keep_text(arena, issuer, &k->issuer));
 	return prepare_verifiers(k);
+}
+
+struct err
+jwk_new(const struct json *object, enum jws_alg_bit alg, struct jwk **ret)
+{
+	struct arena scratch CLEANUP(arena_drop) = { 0 };
+	struct jwk *k = calloc(1, sizeof *k);
+
+	if (k == NULL)
+		return fail(ERR_SYSTEM, "out of memory for a key");
+
+	struct err e = read_public(k, object, &scratch);
+	k->algs &= (unsigned)alg;
+	if (!failed(e) && k->algs == 0)
+		e = fail(ERR_PEER, "alg does not fit the key");
+	if (!failed(e))
+		e = prepare_verifiers(k);
+	if (failed(e)) {
+		jwk_free(k);
+		return e;
+	}
+	*ret = k;
+	return OK;
+}
+
+void
+jwk_free(struct jwk *k)
+{
+	if (k == NULL)
+		return;
+	jwk_done(k);
+	free(k);
 }
 
 static void
@@ -287,6 +335,45 @@ jwks_at(const struct jwks *s, size_t index)
 	return &s->keys[index];
 }
 
+static void
+put_text_member(struct buf *out, const char *name, struct bytes text)
+{
+	if (text.len == 0)
+		return;
+	buf_put_u8(out, ',');
+	json_put_name(out, name);
+	json_put_string(out, text);
+}
+
+/* A key that may be used with one algorithm only names it: reading it back pins it again. */
+static void
+put_key(struct buf *out, const struct jwk *k)
+{
+	const struct alg *pinned = alg_of((enum jws_alg_bit)k->algs);
+
+	buf_put_u8(out, '{');
+	(void)key_put_members(k->key, k->kind,
+	                      out); /* only for want of memory: the reader sees it */
+	put_text_member(out, "use", BYTES("sig"));
+	put_text_member(out, "kid", k->kid);
+	put_text_member(out, "alg",
+	                pinned == NULL ? (struct bytes){ 0 } : bytes_text(pinned->name));
+	put_text_member(out, "issuer", k->issuer);
+	buf_put_u8(out, '}');
+}
+
+void
+jwks_put(const struct jwks *s, struct buf *out)
+{
+	buf_put_text(out, "{\"keys\":[");
+	for (size_t i = 0; i < s->count; i++) {
+		if (i != 0)
+			buf_put_u8(out, ',');
+		put_key(out, &s->keys[i]);
+	}
+	buf_put_text(out, "]}");
+}
+
 const struct jwk *
 jwks_find(const struct jwks *s, struct bytes kid, enum jws_alg_bit alg)
 {
@@ -302,6 +389,18 @@ jwks_find(const struct jwks *s, struct bytes kid, enum jws_alg_bit alg)
 		found = k;
 	}
 	return found;
+}
+
+struct bytes
+jwk_issuer(const struct jwk *k)
+{
+	return k->issuer;
+}
+
+struct err
+jwk_thumbprint(const struct jwk *k, char ret[JWK_THUMBPRINT_LEN + 1])
+{
+	return key_thumbprint(k->key, k->kind, ret);
 }
 
 bool

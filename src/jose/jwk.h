@@ -11,7 +11,7 @@
 #include "config/settings.h"
 #include "format/json.h"
 
-enum { JWKS_KEYS_MAX = 100, JWKS_BYTES_MAX = 1 << 20 };
+enum { JWKS_KEYS_MAX = 100, JWKS_BYTES_MAX = 1 << 20, JWK_THUMBPRINT_LEN = 43 };
 
 struct jwk;  /* one verification key, ready for use */
 struct jwks; /* an immutable set; owned, free with jwks_free */
@@ -28,5 +28,18 @@ const struct jwk *jwks_at(const struct jwks *s, size_t index);
  * proof. */
 const struct jwk *jwks_find(const struct jwks *s, struct bytes kid, enum jws_alg_bit alg);
 bool jwk_fits(const struct jwk *k, enum jws_alg_bit alg);
+/* The member `issuer`: whose tokens this key signs, in a set that several share (Entra; may hold
+ * `{tenantid}`). Empty when absent. */
+struct bytes jwk_issuer(const struct jwk *k);
+/* A set anew as text, which jwks_parse() reads as the same set: public members, use, kid, alg where
+ * it is only one, issuer. Nothing else of what came in. */
+void jwks_put(const struct jwks *s, struct buf *out);
+
+/* One key that stands alone, for one algorithm: of a DPoP proof, of a client. Owned, free with
+ * jwk_free. ERR_PEER with the reason it is refused. */
+struct err jwk_new(const struct json *object, enum jws_alg_bit alg, struct jwk **ret);
+void jwk_free(struct jwk *k);
+/* RFC 7638: base64url of SHA-256. */
+struct err jwk_thumbprint(const struct jwk *k, char ret[JWK_THUMBPRINT_LEN + 1]);
 
 #endif

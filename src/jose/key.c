@@ -210,10 +210,10 @@ key_put_members(const EVP_PKEY *key, enum key_kind kind, struct buf *out)
 }
 
 struct err
-key_thumbprint(const EVP_PKEY *key, enum key_kind kind, char ret[THUMBPRINT_LEN + 1])
+key_thumbprint(const EVP_PKEY *key, enum key_kind kind, char ret[JWK_THUMBPRINT_LEN + 1])
 {
 	struct buf text CLEANUP(buf_done) = { .limit = 4096 };
-	struct buf print CLEANUP(buf_done) = { .limit = THUMBPRINT_LEN };
+	struct buf print CLEANUP(buf_done) = { .limit = JWK_THUMBPRINT_LEN };
 	uint8_t hash[32];
 
 	buf_put_u8(&text, '{');
@@ -224,7 +224,7 @@ key_thumbprint(const EVP_PKEY *key, enum key_kind kind, char ret[THUMBPRINT_LEN 
 		return no_memory;
 	base64url_put(&print, (struct bytes){ hash, sizeof hash });
 	TRY(buf_check(&print));
-	memcpy(ret, print.at, THUMBPRINT_LEN);
-	ret[THUMBPRINT_LEN] = '\0';
+	memcpy(ret, print.at, JWK_THUMBPRINT_LEN);
+	ret[JWK_THUMBPRINT_LEN] = '\0';
 	return OK;
 }

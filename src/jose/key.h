@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "jose/alg.h"
+#include "jose/jwk.h"
 
 enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 8192 };
 
@@ -27,7 +28,7 @@ bool key_is_ed25519_point(const uint8_t y[32]);
  * braces. */
 struct err key_put_members(const EVP_PKEY *key, enum key_kind kind, struct buf *out);
 /* RFC 7638: base64url of SHA-256 over those members. */
-enum { THUMBPRINT_LEN = 43 };
-struct err key_thumbprint(const EVP_PKEY *key, enum key_kind kind, char ret[THUMBPRINT_LEN + 1]);
+struct err key_thumbprint(const EVP_PKEY *key, enum key_kind kind,
+                          char ret[JWK_THUMBPRINT_LEN + 1]);
 
 #endif

@@ -16,7 +16,7 @@ enum { PKCS8_MAX = 16384, HEADER_MAX = 512 };
 struct signing_key {
 	EVP_PKEY *key; /* owned */
 	const struct alg *alg;
-	char id[THUMBPRINT_LEN + 1];
+	char id[JWK_THUMBPRINT_LEN + 1];
 };
 
 static struct err

@@ -6,6 +6,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What is written of a set is read as that set, whatever its texts held. */
+static void
+check_written(const struct jwks *set)
+{
+	struct buf text = { 0 };
+	struct jwks *again = NULL;
+
+	if (set == NULL)
+		return;
+	jwks_put(set, &text);
+	/* Escapes make it longer than what came in: the limit is the one way to fail. */
+	if (failed(jwks_parse(buf_bytes(&text), &again, NULL)) != (text.len > JWKS_BYTES_MAX))
+		abort();
+	if (again != NULL && jwks_count(again) != jwks_count(set))
+		abort();
+	jwks_free(again);
+	buf_done(&text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -27,6 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					abort();
 		(void)jwks_find(set, BYTES(""), ALG_RS256);
 	}
+	check_written(set);
 	jwks_free(set);
 	buf_done(&refused);
 	return 0;

@@ -294,7 +294,7 @@ test_rsa_thumbprint_of_rfc_7638(void)
 	uint8_t modulus[512], exponent[8];
 	size_t n_len, e_len;
 	EVP_PKEY *key = NULL;
-	char print[THUMBPRINT_LEN + 1];
+	char print[JWK_THUMBPRINT_LEN + 1];
 
 	if (!vectors_load("jose-rfc-vectors-latchset/vectors/rfc7638_3.1.jwk", &v))
 		SKIP("no corpora");
@@ -308,7 +308,84 @@ test_rsa_thumbprint_of_rfc_7638(void)
 	EVP_PKEY_free(key);
 }
 
-TESTS(TEST(test_good_keys_are_taken), TEST(test_key_members_that_do_not_fit_are_refused),
+static void
+test_written_set_is_read_as_the_same_set(void)
+{
+	static const char text[] =
+		"{\"keys\":[{\"kid\":\"a\\\"<\",\"alg\":\"ES256\",\"use\":\"sig\",\"x5c\":[\"AA\"],"
+		"\"issuer\":\"https://login.test/{tenantid}/v2.0\"," GOOD_EC "},{" GOOD_ED
+		"}],\"z\":1}";
+	struct jwks *set CLEANUP(set_drop) = set_of_text(text);
+	struct buf first CLEANUP(buf_done) = { 0 };
+	struct buf second CLEANUP(buf_done) = { 0 };
+	struct jwks *again CLEANUP(set_drop) = NULL;
+
+	jwks_put(set, &first);
+	CHECK(memmem(first.at, first.len, "x5c", 3) == NULL);
+	CHECK(!failed(jwks_parse(buf_bytes(&first), &again, NULL)) && jwks_count(again) == 2);
+	jwks_put(again, &second);
+	CHECK(bytes_equal(buf_bytes(&first), buf_bytes(&second)));
+
+	const struct jwk *ec = jwks_find(again, BYTES("a\"<"), ALG_ES256);
+	CHECK(ec == jwks_at(again, 0));
+	CHECK(bytes_is(jwk_issuer(ec), "https://login.test/{tenantid}/v2.0"));
+	CHECK(jwk_issuer(jwks_at(again, 1)).len == 0 && jwk_fits(jwks_at(again, 1), ALG_EDDSA));
+}
+
+/* A key that fits several algorithms still does after it was written. */
+static void
+test_written_rsa_set_keeps_its_algorithms(void)
+{
+	struct vectors keys CLEANUP(vectors_done) = { 0 };
+	struct buf text CLEANUP(buf_done) = { 0 };
+	struct jwks *again CLEANUP(set_drop) = NULL;
+
+	if (!vectors_load("jwt-attacks/jwks.json", &keys))
+		SKIP("no corpora");
+
+	struct jwks *set CLEANUP(set_drop) = public_set(keys.root);
+	jwks_put(set, &text);
+	CHECK(!failed(jwks_parse(buf_bytes(&text), &again, NULL)));
+	CHECK(jwks_count(set) >= 6 && jwks_count(again) == jwks_count(set));
+	for (size_t i = 0; i < jwks_count(set); i++)
+		for (unsigned bit = ALG_RS256; bit <= ALG_EDDSA; bit <<= 1)
+			CHECK(jwk_fits(jwks_at(set, i), (enum jws_alg_bit)bit) ==
+			      jwk_fits(jwks_at(again, i), (enum jws_alg_bit)bit));
+}
+
+/* RFC 7638 section 3.1. */
+static void
+test_single_key_has_its_thumbprint(void)
+{
+	static const char text[] =
+		"{\"kty\":\"RSA\",\"n\":"
+	        "\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAA"
+		"tVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-"
+	        "5JsGY4Hc5n9yBXAr"
+		"wl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"
+	        "FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQ"
+		"vRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_"
+	        "xBniIqb"
+		"w0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw\",\"e\":\"AQAB\",\"alg\":\"RS256\",\"kid\":"
+		"\"2011-04-29\"}";
+	struct arena arena CLEANUP(arena_drop) = { 0 };
+	const struct json *object;
+	struct jwk *k = NULL;
+	char print[JWK_THUMBPRINT_LEN + 1];
+
+	CHECK(!failed(json_parse(bytes_text(text), &arena, &object, NULL)));
+	CHECK(jwk_new(object, ALG_PS256, &k).kind == ERR_PEER && k == NULL);
+	CHECK(jwk_new(object, ALG_ES256, &k).kind == ERR_PEER && k == NULL);
+	CHECK(!failed(jwk_new(object, ALG_RS256, &k)));
+	CHECK(!failed(jwk_thumbprint(k, print)));
+	CHECK(strcmp(print, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs") == 0);
+	jwk_free(k);
+	jwk_free(NULL);
+}
+
+TESTS(TEST(test_written_set_is_read_as_the_same_set),
+      TEST(test_written_rsa_set_keeps_its_algorithms), TEST(test_single_key_has_its_thumbprint),
+      TEST(test_good_keys_are_taken), TEST(test_key_members_that_do_not_fit_are_refused),
       TEST(test_case_10_weak_and_giant_rsa_keys_are_refused),
       TEST(test_case_11_points_off_the_curve_are_refused),
       TEST(test_documents_that_are_no_key_sets_are_refused),
