@@ -46,7 +46,8 @@ is_caller(struct bytes issuer, struct bytes caller, const char *wanted)
 	        bytes_equal(bytes_slice(text, issuer.len + 1, text.len), caller));
 }
 
-/* Subject or name, each also behind the issuer where two issuers know the same. */
+/* Subject or name, each also behind the issuer where two issuers know the same. Beside `actor`
+ * there is `user` where the record is about an account. */
 static bool
 is_principal(const struct json *record, const char *wanted)
 {
@@ -54,7 +55,9 @@ is_principal(const struct json *record, const char *wanted)
 	struct bytes issuer = audit_field(actor, "idp", "name");
 
 	return is_caller(issuer, audit_field(actor, "user", "uid"), wanted) ||
-	       is_caller(issuer, audit_field(actor, "user", "name"), wanted);
+	       is_caller(issuer, audit_field(actor, "user", "name"), wanted) ||
+	       is_caller(issuer, audit_field(record, "user", "uid"), wanted) ||
+	       is_caller(issuer, audit_field(record, "user", "name"), wanted);
 }
 
 /* Times are kept in milliseconds (OCSF), so the limits are brought to that. */
@@ -74,6 +77,7 @@ is_match(const struct json *record, const struct query_filter *f)
 {
 	return is_within(record, f) &&
 	       (f->principal == NULL || is_principal(record, f->principal)) &&
+	       is_text(audit_field(record, "unmapped", "agent"), f->agent) &&
 	       is_text(audit_field(record, "unmapped", "resource"), f->resource) &&
 	       is_text(audit_field(record, "unmapped", "outcome"), f->outcome) &&
 	       is_text(audit_field(record, "metadata", "uid"), f->decision);

@@ -6,10 +6,10 @@
 #include "audit/record.h"
 
 enum {
-	MESSAGE_VERSION = 2,
+	MESSAGE_VERSION = 3,
 	FLAG_FINGERPRINT = 1,
 	FLAG_COMPLETION = 2,
-	TEXT_COUNT = 12,
+	TEXT_COUNT = 13,
 	COUNTED_HEAD = 4
 };
 enum { FIXED_LEN = 1 + 1 + 1 + 1 + 2 + 2 + 8 + 8 + 8 + FINGERPRINT_LEN + 1 };
@@ -39,8 +39,9 @@ static void
 list_texts(struct audit_record *r, struct bytes *ret[TEXT_COUNT])
 {
 	struct bytes *texts[TEXT_COUNT] = {
-		&r->decision, &r->trace,  &r->issuer, &r->subject, &r->name,    &r->client,
-		&r->resource, &r->action, &r->rule,   &r->reason,  &r->backend, &r->credential,
+		&r->decision, &r->trace,   &r->issuer,     &r->subject, &r->name,
+		&r->agent,    &r->client,  &r->resource,   &r->action,  &r->rule,
+		&r->reason,   &r->backend, &r->credential,
 	};
 
 	memcpy(ret, texts, sizeof texts);
@@ -79,7 +80,8 @@ read_class(struct reader *in, enum audit_class *ret)
 	uint16_t class;
 
 	TRY(read_u16le(in, &class));
-	if (class != AUDIT_DATASTORE && class != AUDIT_API && class != AUDIT_AUTHENTICATION)
+	if (class != AUDIT_DATASTORE && class != AUDIT_API && class != AUDIT_AUTHENTICATION &&
+	    class != AUDIT_ACCOUNT)
 		return fail(ERR_PEER, "an audit message of no known class");
 	*ret = (enum audit_class) class;
 	return OK;

@@ -9,7 +9,16 @@
 #include "config/settings.h"
 #include "query/fingerprint.h"
 
-enum audit_class { AUDIT_DATASTORE = 6005, AUDIT_API = 6003, AUDIT_AUTHENTICATION = 3002 };
+/* ACCOUNT: a user or a client, its roles or its secret: `subject`, `name` and `roles` are those of
+ * the account, `agent` is who changed it, `resource` is "user" or "client", and `action` one of
+ * create, enable, disable, delete, password, secret, roles. API: also what concerns no account:
+ * "rotate" of a key, "revoke" of a token. */
+enum audit_class {
+	AUDIT_DATASTORE = 6005,
+	AUDIT_API = 6003,
+	AUDIT_AUTHENTICATION = 3002,
+	AUDIT_ACCOUNT = 3001
+};
 enum audit_outcome { AUDIT_ALLOWED, AUDIT_DENIED, AUDIT_FAILED };
 enum {
 	AUDIT_TEXT_MAX = 512,
@@ -56,8 +65,10 @@ struct bytes audit_text_cut(struct bytes text, size_t max);
 
 /* OCSF JSON on one line, without the closing `}`: chain.h appends `prev` and `hash`. Every member
  * is always there; `rows` and `fingerprint` are null and text is empty where they do not apply. The
- * class decides which OCSF objects name the target (`table`, `api` and `resources`, or `user` and
- * `service`); `unmapped` names it the same way in every class. */
+ * class decides which OCSF objects name the target (`table`, `api` and `resources`, `user` and
+ * `service`, or `user` alone); `unmapped` names it the same way in every class. `actor.user` is the
+ * subject, and `actor.app_uid` the agent; of an account change the actor is the agent, and `user`
+ * the account. */
 void audit_record_put_json(struct buf *out, const struct audit_record *r, uint64_t sequence,
                            int64_t wall_us, unsigned worker);
 

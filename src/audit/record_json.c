@@ -1,6 +1,6 @@
 /* record_json.c - a record as one line of OCSF 1.3 JSON: Datastore Activity (6005), API Activity
- * (6003) or Authentication (3002). What OCSF has no attribute for stands under `unmapped`, as OCSF
- * says.
+ * (6003), Authentication (3002) or Account Change (3001). What OCSF has no attribute for stands
+ * under `unmapped`, as OCSF says.
  *
  * Runs once for every request: names are literals that are copied, nothing is formatted twice. */
 #include "audit/record.h"
@@ -32,6 +32,12 @@ static const struct activity activities[] = {
 	{ AUDIT_API, 4, "delete", "Delete" },
 	{ AUDIT_AUTHENTICATION, 1, "login", "Logon" },
 	{ AUDIT_AUTHENTICATION, 2, "logout", "Logoff" },
+	{ AUDIT_ACCOUNT, 1, "create", "Create" },
+	{ AUDIT_ACCOUNT, 2, "enable", "Enable" },
+	{ AUDIT_ACCOUNT, 3, "password", "Password Change" },
+	{ AUDIT_ACCOUNT, 4, "secret", "Password Reset" },
+	{ AUDIT_ACCOUNT, 5, "disable", "Disable" },
+	{ AUDIT_ACCOUNT, 6, "delete", "Delete" },
 };
 
 /* The strict reader takes no \u0000, and a line it cannot read would look like damage: a NUL is
@@ -87,6 +93,9 @@ static struct bytes class_text(enum audit_class class)
 	case AUDIT_AUTHENTICATION:
 		return BYTES(
 			",\"class_uid\":3002,\"class_name\":\"Authentication\",\"category_uid\":3");
+	case AUDIT_ACCOUNT:
+		return BYTES(
+			",\"class_uid\":3001,\"class_name\":\"Account Change\",\"category_uid\":3");
 	}
 	return BYTES("");
 }
@@ -167,7 +176,10 @@ put_user(struct buf *out, struct bytes name, const struct audit_record *r)
 static void
 put_actor(struct buf *out, const struct audit_record *r)
 {
-	put_user(out, BYTES(",\"actor\":{\"user\":"), r);
+	const struct audit_record changer = { .subject = r->agent };
+
+	put_user(out, BYTES(",\"actor\":{\"user\":"), r->class == AUDIT_ACCOUNT ? &changer : r);
+	put_text(out, BYTES(",\"app_uid\":"), r->agent);
 	put_text(out, BYTES(",\"idp\":{\"name\":"), r->issuer);
 	put_text(out, BYTES("}},\"src_endpoint\":{\"ip\":"), r->client);
 	buf_put_u8(out, '}');
@@ -191,6 +203,9 @@ put_target(struct buf *out, const struct audit_record *r)
 		put_text(out, BYTES(",\"user\":{\"uid\":"), r->subject);
 		put_text(out, BYTES(",\"name\":"), r->name);
 		buf_put(out, BYTES("},\"service\":{\"name\":\"Gatewarden\"}"));
+		return;
+	case AUDIT_ACCOUNT:
+		put_user(out, BYTES(",\"user\":"), r);
 		return;
 	}
 }
@@ -217,6 +232,7 @@ put_unmapped(struct buf *out, const struct audit_record *r, unsigned worker)
 	put_fingerprint(out, r);
 	put_text(out, BYTES(",\"backend\":"), r->backend);
 	put_text(out, BYTES(",\"credential\":"), r->credential);
+	put_text(out, BYTES(",\"agent\":"), r->agent);
 	buf_put(out, BYTES(",\"rows\":"));
 	if (r->rows < 0)
 		buf_put(out, BYTES("null"));

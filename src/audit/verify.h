@@ -33,7 +33,9 @@ struct err audit_verify_anchored(const char *directory, struct bytes anchor,
                                  struct verify_result *ret, verify_progress_fn *progress, void *of);
 
 struct query_filter {
-	const char *principal;          /* subject or name, or issuer:either; NULL: any */
+	/* Subject or name, or issuer:either; also of an account that was changed. NULL: any */
+	const char *principal;
+	const char *agent;              /* who acts for it, or changed an account; NULL: any */
 	const char *resource, *outcome; /* NULL: any */
 	int64_t from_us, to_us;         /* 0: open; from inclusive, to exclusive */
 	const char *decision;

@@ -16,9 +16,9 @@ enum verb { VERB_VERIFY = 1, VERB_QUERY = 2, VERB_EXPORT = 4 };
 
 const char cmd_audit_usage[] =
 	"       gatewarden audit verify [-c FILE | --dir DIR] [--anchor FILE]\n"
-	"       gatewarden audit query  [-c FILE | --dir DIR] [--principal NAME] [--resource "
-	"NAME]\n"
-	"                               [--outcome allowed|denied|failed] [--from TIME] [--to "
+	"       gatewarden audit query  [-c FILE | --dir DIR] [--principal NAME] [--agent NAME]\n"
+	"                               [--resource NAME] [--outcome allowed|denied|failed] "
+        "[--from TIME] [--to "
 	"TIME]\n"
 	"                               [--decision ID] [--json]\n"
 	"       gatewarden audit export [-c FILE | --dir DIR] [--from TIME] [--to TIME]\n"
@@ -31,8 +31,8 @@ const char cmd_audit_usage[] =
 	"  TIME          2026-11-22T13:04:05Z; --from is inclusive, --to is not\n";
 
 struct arguments {
-	const char *config, *directory, *anchor, *principal, *resource, *outcome, *from, *to,
-		*decision;
+	const char *config, *directory, *anchor, *principal, *agent, *resource, *outcome, *from,
+		*to, *decision;
 	const char *json; /* not NULL: asked for */
 };
 
@@ -49,6 +49,7 @@ static const struct option options[] = {
 	  false },
 	{ "--anchor", offsetof(struct arguments, anchor), VERB_VERIFY, false },
 	{ "--principal", offsetof(struct arguments, principal), VERB_QUERY, false },
+	{ "--agent", offsetof(struct arguments, agent), VERB_QUERY, false },
 	{ "--resource", offsetof(struct arguments, resource), VERB_QUERY, false },
 	{ "--outcome", offsetof(struct arguments, outcome), VERB_QUERY, false },
 	{ "--from", offsetof(struct arguments, from), VERB_QUERY | VERB_EXPORT, false },
@@ -119,6 +120,7 @@ static bool
 read_filter(const struct arguments *a, struct query_filter *ret)
 {
 	struct query_filter f = { .principal = a->principal,
+		                  .agent = a->agent,
 		                  .resource = a->resource,
 		                  .outcome = a->outcome,
 		                  .decision = a->decision };
@@ -272,14 +274,21 @@ put_principal(struct buf *row, const struct json *record)
 {
 	struct buf text CLEANUP(buf_done) = { 0 };
 	const struct json *actor = json_member(record, "actor");
+	bool is_account = audit_field(record, "user", "uid").len > 0;
+	const struct json *of = is_account ? record : actor;
 	struct bytes issuer = audit_field(actor, "idp", "name"),
-		     name = audit_field(actor, "user", "name");
+		     name = audit_field(of, "user", "name"),
+		     agent = audit_field(record, "unmapped", "agent");
 
 	if (issuer.len > 0) {
 		buf_put(&text, issuer);
 		buf_put_u8(&text, ':');
 	}
-	buf_put(&text, name.len > 0 ? name : audit_field(actor, "user", "uid"));
+	buf_put(&text, name.len > 0 ? name : audit_field(of, "user", "uid"));
+	if (agent.len > 0) {
+		buf_put_text(&text, " by ");
+		buf_put(&text, agent);
+	}
 	put_cell(row, buf_bytes(&text), 20);
 }
 

@@ -29,6 +29,8 @@ put(struct chain *c, const char *subject, const char *resource, enum audit_outco
 	r.name = strcmp(subject, "ada") == 0 ? BYTES("Ada L.") : (struct bytes){ 0 };
 	r.resource = bytes_text(resource);
 	r.outcome = outcome;
+	r.agent = bytes_text(outcome == AUDIT_FAILED ? "bot" : "");
+	r.class = strcmp(resource, "user") == 0 ? AUDIT_ACCOUNT : AUDIT_DATASTORE;
 	r.decision = bytes_text(decision);
 	CHECK(!failed(chain_append(c, &r, start_us + second * 1000000, 1)) &&
 	      !failed(chain_commit(c, start_us)));
@@ -80,6 +82,9 @@ test_a_query_gives_the_records_that_match_all_conditions_in_order(void)
 		{ "between",
 		  { .from_us = start_us + 1, .to_us = start_us + 40000000 },
 		  "1,2,3,4," },
+		{ "agent", { .agent = "bot" }, "4," },
+		{ "agent and another principal", { .agent = "bot", .principal = "ada" }, "" },
+		{ "no such agent", { .agent = "ada" }, "" },
 		{ "nothing", { .principal = "x" }, "" },
 	};
 	char *path = sample();
@@ -88,6 +93,32 @@ test_a_query_gives_the_records_that_match_all_conditions_in_order(void)
 		struct found f = { 0 };
 		CHECK_ROW(!failed(audit_query(path, &rows[i].filter, take, &f)), rows[i].name);
 		CHECK_ROW(bytes_is(buf_bytes(&f.sequences), rows[i].found), rows[i].name);
+		buf_done(&f.sequences);
+	}
+	log_remove(path);
+}
+
+/* Of an account change both who did it and whose account it was can be asked for. */
+static void
+test_an_account_change_is_found_by_its_account_and_its_agent(void)
+{
+	static const struct query_filter filters[] = { { .principal = "ada" },
+		                                       { .principal = "corp:ada" },
+		                                       { .principal = "bot" },
+		                                       { .agent = "bot" } };
+	char *path = log_new();
+	struct audit_settings s = log_settings(path);
+	struct chain *c;
+
+	CHECK(!failed(chain_open(&s, start_us, &c)));
+	put(c, "ada", "user", AUDIT_FAILED, 0);
+	put(c, "bob", "user", AUDIT_ALLOWED, 1);
+	chain_close(c);
+	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+		struct found f = { 0 };
+
+		CHECK(!failed(audit_query(path, &filters[i], take, &f)));
+		CHECK(bytes_is(buf_bytes(&f.sequences), "1,"));
 		buf_done(&f.sequences);
 	}
 	log_remove(path);
@@ -123,5 +154,6 @@ test_where_there_is_no_log_is_said(void)
 }
 
 TESTS(TEST(test_a_query_gives_the_records_that_match_all_conditions_in_order),
+      TEST(test_an_account_change_is_found_by_its_account_and_its_agent),
       TEST(test_a_line_that_is_no_record_is_passed_over_and_told),
       TEST(test_where_there_is_no_log_is_said))

@@ -11,12 +11,13 @@ same(const struct audit_record *a, const struct audit_record *b)
 			return false;
 	return bytes_equal(a->decision, b->decision) && bytes_equal(a->trace, b->trace) &&
 	       bytes_equal(a->issuer, b->issuer) && bytes_equal(a->subject, b->subject) &&
-	       bytes_equal(a->name, b->name) && bytes_equal(a->client, b->client) &&
-	       bytes_equal(a->resource, b->resource) && bytes_equal(a->action, b->action) &&
-	       bytes_equal(a->rule, b->rule) && bytes_equal(a->reason, b->reason) &&
-	       bytes_equal(a->backend, b->backend) && bytes_equal(a->credential, b->credential) &&
-	       a->status == b->status && a->rows == b->rows && a->bytes == b->bytes &&
-	       a->duration_us == b->duration_us && a->has_fingerprint == b->has_fingerprint &&
+	       bytes_equal(a->name, b->name) && bytes_equal(a->agent, b->agent) &&
+	       bytes_equal(a->client, b->client) && bytes_equal(a->resource, b->resource) &&
+	       bytes_equal(a->action, b->action) && bytes_equal(a->rule, b->rule) &&
+	       bytes_equal(a->reason, b->reason) && bytes_equal(a->backend, b->backend) &&
+	       bytes_equal(a->credential, b->credential) && a->status == b->status &&
+	       a->rows == b->rows && a->bytes == b->bytes && a->duration_us == b->duration_us &&
+	       a->has_fingerprint == b->has_fingerprint &&
 	       memcmp(a->fingerprint, b->fingerprint, FINGERPRINT_LEN) == 0 &&
 	       a->is_completion == b->is_completion;
 }
@@ -57,7 +58,7 @@ test_the_largest_record_fits_and_survives(void)
 		roles[i] = text;
 	r.decision = r.trace = r.issuer = r.subject = r.client = r.resource = r.action = r.rule =
 		r.reason = text;
-	r.name = r.backend = r.credential = text;
+	r.name = r.agent = r.backend = r.credential = text;
 	r.roles = roles;
 	r.role_count = AUDIT_ROLES_MAX + 1;
 	audit_record_put(&b, &r);
@@ -67,11 +68,18 @@ test_the_largest_record_fits_and_survives(void)
 	CHECK(got.roles[63].len == AUDIT_ROLE_MAX);
 
 	/* Every byte escaped to six, the line still has room. */
-	struct buf line = { .limit = 128 << 10 };
-	audit_record_put_json(&line, &got, UINT64_MAX, INT64_MAX, UINT32_MAX);
-	CHECK(!failed(buf_check(&line)) &&
-	      line.len > 6 * (12 * AUDIT_TEXT_MAX + 64 * AUDIT_ROLE_MAX));
-	buf_done(&line);
+	static const enum audit_class classes[] = { AUDIT_DATASTORE, AUDIT_API,
+		                                    AUDIT_AUTHENTICATION, AUDIT_ACCOUNT };
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+		struct buf line = { .limit = 128 << 10 };
+
+		got.class = classes[i];
+		audit_record_put_json(&line, &got, UINT64_MAX, INT64_MAX, UINT32_MAX);
+		CHECK(!failed(buf_check(&line)) &&
+		      line.len > 6 * (13 * AUDIT_TEXT_MAX + 64 * AUDIT_ROLE_MAX) &&
+		      line.len < (128 << 10) - 1024);
+		buf_done(&line);
+	}
 	buf_done(&b);
 }
 
@@ -127,9 +135,9 @@ test_a_message_no_worker_writes_is_refused(void)
 		size_t at;
 		uint8_t value;
 	} rows[] = {
-		{ "version", 0, 1 },  { "flag", 1, 4 },    { "class", 2, 0 },
-		{ "class", 3, 0 },    { "outcome", 4, 3 }, { "text length", 48, 3 },
-		{ "rows", 14, 0x80 },
+		{ "version", 0, 1 },      { "version", 0, 2 },  { "flag", 1, 4 },
+		{ "class", 2, 0 },        { "class", 3, 0 },    { "outcome", 4, 3 },
+		{ "text length", 48, 3 }, { "rows", 14, 0x80 },
 	};
 	struct audit_record r = log_record(), got;
 	struct bytes roles[AUDIT_ROLES_MAX];
@@ -258,6 +266,14 @@ test_class_action_and_outcome_choose_the_ocsf_numbers(void)
 		{ AUDIT_API, "recover", AUDIT_ALLOWED, 6, 600399, 1, 1 },
 		{ AUDIT_AUTHENTICATION, "login", AUDIT_DENIED, 3, 300201, 2, 2 },
 		{ AUDIT_AUTHENTICATION, "logout", AUDIT_ALLOWED, 3, 300202, 1, 1 },
+		{ AUDIT_ACCOUNT, "create", AUDIT_ALLOWED, 3, 300101, 1, 1 },
+		{ AUDIT_ACCOUNT, "enable", AUDIT_ALLOWED, 3, 300102, 1, 1 },
+		{ AUDIT_ACCOUNT, "password", AUDIT_ALLOWED, 3, 300103, 1, 1 },
+		{ AUDIT_ACCOUNT, "secret", AUDIT_ALLOWED, 3, 300104, 1, 1 },
+		{ AUDIT_ACCOUNT, "disable", AUDIT_ALLOWED, 3, 300105, 1, 1 },
+		{ AUDIT_ACCOUNT, "delete", AUDIT_FAILED, 3, 300106, 3, 2 },
+		{ AUDIT_ACCOUNT, "roles", AUDIT_ALLOWED, 3, 300199, 1, 1 },
+		{ AUDIT_API, "rotate", AUDIT_ALLOWED, 6, 600399, 1, 1 },
 	};
 	struct arena arena = { 0 };
 	struct buf text = { 0 };
@@ -288,6 +304,53 @@ test_class_action_and_outcome_choose_the_ocsf_numbers(void)
 	arena_done(&arena);
 }
 
+/* An agent acts for somebody: the subject stays the actor's user, and the agent is beside it. */
+static void
+test_an_agent_stands_beside_the_subject(void)
+{
+	struct audit_record r = log_record();
+	struct arena arena = { 0 };
+	struct buf text = { 0 };
+	const struct json *j = to_json(&r, &text, &arena);
+
+	CHECK(json_member(json_member(j, "unmapped"), "agent") != NULL &&
+	      audit_field(j, "unmapped", "agent").len == 0);
+	r.agent = BYTES("report-bot");
+	j = to_json(&r, &text, &arena);
+	CHECK(bytes_is(audit_field(j, "unmapped", "agent"), "report-bot"));
+	CHECK(bytes_is(audit_field(j, "actor", "app_uid"), "report-bot"));
+	CHECK(bytes_is(audit_field(json_member(j, "actor"), "user", "uid"), "ada"));
+	buf_done(&text);
+	arena_done(&arena);
+}
+
+static void
+test_an_account_change_has_who_did_it_as_actor_and_the_account_as_user(void)
+{
+	struct audit_record r = log_record();
+	struct arena arena = { 0 };
+	struct buf text = { 0 };
+	const struct json *j, *actor, *groups;
+
+	r.class = AUDIT_ACCOUNT;
+	r.action = BYTES("roles");
+	r.resource = BYTES("user");
+	r.agent = BYTES("uid 1000");
+	j = to_json(&r, &text, &arena);
+	actor = json_member(j, "actor");
+	CHECK(bytes_is(audit_field(actor, "user", "uid"), "uid 1000") &&
+	      audit_field(actor, "user", "name").len == 0);
+	CHECK(bytes_is(audit_field(j, "user", "uid"), "ada") &&
+	      bytes_is(audit_field(j, "user", "name"), "Ada Lovelace"));
+	groups = json_member(json_member(j, "user"), "groups");
+	CHECK(groups != NULL && groups->count == 2);
+	CHECK(bytes_is(audit_field(j, NULL, "class_name"), "Account Change") &&
+	      bytes_is(audit_field(j, NULL, "activity_name"), "roles"));
+	CHECK(bytes_is(audit_field(j, "unmapped", "resource"), "user"));
+	buf_done(&text);
+	arena_done(&arena);
+}
+
 /* security.md 49. */
 static void
 test_case_49_log_injection_stays_inside_its_string(void)
@@ -302,7 +365,7 @@ test_case_49_log_injection_stays_inside_its_string(void)
 
 	r.decision = r.trace = r.issuer = r.subject = r.client = r.resource = r.action = r.rule =
 		r.reason = text;
-	r.name = r.backend = r.credential = text;
+	r.name = r.agent = r.backend = r.credential = text;
 	r.roles = roles;
 	r.role_count = 1;
 	const struct json *j = to_json(&r, &out, &arena);
@@ -344,5 +407,7 @@ TESTS(TEST(test_every_field_survives_the_message), TEST(test_the_largest_record_
       TEST(test_a_message_no_worker_writes_is_refused), TEST(test_json_has_the_shape_of_ocsf),
       TEST(test_json_has_every_field_of_the_contract_under_unmapped),
       TEST(test_class_action_and_outcome_choose_the_ocsf_numbers),
+      TEST(test_an_agent_stands_beside_the_subject),
+      TEST(test_an_account_change_has_who_did_it_as_actor_and_the_account_as_user),
       TEST(test_case_49_log_injection_stays_inside_its_string),
       TEST(test_case_92_a_record_holds_nothing_but_the_fields_given))
