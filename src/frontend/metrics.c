@@ -144,7 +144,7 @@ static const struct {
 void
 metrics_put(struct buf *out, const struct metrics *m, const struct settings *settings)
 {
-	static const char *const roles[METRICS_ROLE_COUNT] = { "worker", "keeper", "ledger" };
+	static const char *const roles[METRICS_ROLE_COUNT] = { "worker", "keeper", "ledger", "fetcher" };
 
 	put_requests(out, m);
 	put_denials(out, m, settings);

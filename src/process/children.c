@@ -21,7 +21,7 @@ find_child(struct supervisor *s, enum role role)
 {
 	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
 		struct child *c = container_of(node, struct child, node);
-		if (c->role == role)
+		if (c->role == role && c->state != CHILD_DRAINING)
 			return c;
 	}
 	return NULL;
@@ -51,47 +51,63 @@ is_slot_used(const struct supervisor *s, unsigned slot)
 	return false;
 }
 
-/* Introductions: a worker and keeper (or ledger) get the two ends of a new channel */
+/* Introductions: one that asks and one that answers get the two ends of a new channel */
 
-static void
-introduce(struct child *worker, struct child *other)
+static const struct introduction {
+	enum role asks, answers;
+	enum control_message to_asker;
+} introductions[] = {
+	{ ROLE_WORKER, ROLE_KEEPER, CONTROL_KEEPER },
+	{ ROLE_WORKER, ROLE_LEDGER, CONTROL_LEDGER },
+	{ ROLE_WORKER, ROLE_FETCHER, CONTROL_FETCHER },
+	{ ROLE_KEEPER, ROLE_LEDGER, CONTROL_LEDGER },
+};
+
+static struct err
+send_ends(struct child *asker, struct child *answerer, enum control_message to_asker)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 	int pair[2];
 
-	if (other == NULL || worker->control == NULL || other->control == NULL)
-		return;
-	buf_put_u32le(&body, worker->local_issuer);
-	struct err e = buf_check(&body);
+	buf_put_u32le(&body, asker->local_issuer);
+	TRY(buf_check(&body));
+	TRY(channel_pair(pair));
+	struct err e = channel_send_fd(answerer->control, CONTROL_WORKER,
+	                               asker->role == ROLE_KEEPER ? SLOT_KEEPER : asker->slot,
+	                               buf_bytes(&body), pair[0]);
 	if (!failed(e))
-		e = channel_pair(pair);
-	if (!failed(e)) {
-		e = channel_send_fd(other->control, CONTROL_WORKER, worker->slot, buf_bytes(&body),
-		                    pair[0]);
-		if (!failed(e))
-			e = channel_send_fd(worker->control,
-			                    other->role == ROLE_KEEPER ? CONTROL_KEEPER
-			                                               : CONTROL_LEDGER,
-			                    0, (struct bytes){ 0 }, pair[1]);
-		close(pair[0]);
-		close(pair[1]);
+		e = channel_send_fd(asker->control, (uint16_t)to_asker, 0, (struct bytes){ 0 },
+		                    pair[1]);
+	close(pair[0]);
+	close(pair[1]);
+	return e;
+}
+
+/* No effect for two that do not talk to each other. */
+static void
+introduce(struct child *a, struct child *b)
+{
+	if (a->control == NULL || b->control == NULL)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(introductions); i++) {
+		const struct introduction *between = &introductions[i];
+
+		if (between->asks != a->role || between->answers != b->role)
+			continue;
+		struct err e = send_ends(a, b, between->to_asker);
+		if (failed(e))
+			log_err(LOG_ERROR, "two processes could not be connected", e);
 	}
-	if (failed(e))
-		log_err(LOG_ERROR, "two processes could not be connected", e);
 }
 
 static void
 introduce_all(struct supervisor *s, struct child *c)
 {
-	if (c->role == ROLE_WORKER) {
-		introduce(c, find_child(s, ROLE_KEEPER));
-		introduce(c, find_child(s, ROLE_LEDGER));
-		return;
-	}
 	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
-		struct child *worker = container_of(node, struct child, node);
-		if (worker->role == ROLE_WORKER && worker->state != CHILD_ENDED)
-			introduce(worker, c);
+		struct child *other = container_of(node, struct child, node);
+
+		introduce(c, other);
+		introduce(other, c);
 	}
 }
 
@@ -233,7 +249,10 @@ on_overdue(uv_timer_t *timer)
 void
 drain_child(struct child *c, const struct generation *g, bool has_successor)
 {
-	tell(c, CONTROL_DRAIN, has_successor);
+	if (c->role == ROLE_WORKER)
+		tell(c, CONTROL_DRAIN, has_successor);
+	else
+		tell(c, CONTROL_STOP, 0);
 	c->state = CHILD_DRAINING;
 	/* Never fails on a live handle. */
 	(void)uv_timer_start(&c->timer, on_overdue,

@@ -24,7 +24,7 @@ struct supervisor {
 	int status;
 };
 
-/* NULL: there is none. For the roles there is one of. */
+/* NULL: there is none. For the roles there is one of; not the one that is ending. */
 struct child *find_child(struct supervisor *s, enum role role);
 /* Workers of a generation in a state. */
 unsigned count_workers(const struct supervisor *s, const struct generation *g,
@@ -35,7 +35,7 @@ struct err add_child(struct supervisor *s, enum role role, const struct generati
                      unsigned index);
 /* Starts one that has ended again, after a wait that grows with its failures. */
 void retry_later(struct child *c);
-/* A worker: to finish what it does, and end; killed when it does not. `g` is its generation. */
+/* To finish what it does, and end; killed when it does not. `g` says how long it may take. */
 void drain_child(struct child *c, const struct generation *g, bool has_successor);
 /* One that has ended. */
 void free_child(struct child *c);

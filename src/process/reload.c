@@ -11,6 +11,14 @@
 enum { RELOAD_TIMEOUT_MS = 10000 };
 
 struct err
+need_fetcher(struct supervisor *s, const struct generation *g)
+{
+	if (!role_needs_fetcher(g->settings) || find_child(s, ROLE_FETCHER) != NULL)
+		return OK;
+	return add_child(s, ROLE_FETCHER, g, 0);
+}
+
+struct err
 start_workers(struct supervisor *s, const struct generation *g)
 {
 	for (unsigned i = 0; i < g->settings->workers; i++)
@@ -48,17 +56,33 @@ accept_generation(struct supervisor *s, unsigned number)
 }
 
 static void
-configure_keeper(struct supervisor *s, const struct generation *g)
+configure(struct supervisor *s, enum role role, const struct generation *g)
 {
-	struct child *keeper = find_child(s, ROLE_KEEPER);
+	struct child *c = find_child(s, role);
 
 	/* One that is being started again reads the configuration in use then. */
-	if (keeper == NULL || keeper->control == NULL)
+	if (c == NULL || c->control == NULL)
 		return;
 	struct err e =
-		channel_send_fd(keeper->control, CONTROL_CONFIG, 0, (struct bytes){ 0 }, g->config);
-	if (failed(e))
-		log_err(LOG_ERROR, "keeper did not get the new configuration", e);
+		channel_send_fd(c->control, CONTROL_CONFIG, 0, (struct bytes){ 0 }, g->config);
+	if (!failed(e))
+		return;
+	LOG(LOG_ERROR, "a process did not get the new configuration",
+	    { "process", bytes_text(role_name(role)) }, { "why", bytes_text(e.why) });
+}
+
+/* The configuration in use may have nothing to fetch any more. */
+static void
+end_needless_fetcher(struct supervisor *s)
+{
+	struct child *c = find_child(s, ROLE_FETCHER);
+
+	if (c == NULL || role_needs_fetcher(s->current->settings))
+		return;
+	if (c->state == CHILD_ENDED)
+		free_child(c);
+	else
+		drain_child(c, s->current, false);
 }
 
 /* All of the new generation stand ready: from here on it serves. */
@@ -70,9 +94,12 @@ finish_reload(struct supervisor *s)
 	s->current = s->next;
 	s->next = NULL;
 	(void)uv_timer_stop(&s->reload_timer); /* never fails */
+	/* Fetcher first: the first request may need a key that it has to fetch. */
+	configure(s, ROLE_FETCHER, s->current);
+	end_needless_fetcher(s);
 	accept_generation(s, s->current->number);
 	drain_generation(s, old);
-	configure_keeper(s, s->current);
+	configure(s, ROLE_KEEPER, s->current);
 	counter_set(&s->metrics->generation, s->current->number);
 	counter_add(&s->metrics->reloads, 1);
 	LOG(LOG_INFO, "the new configuration is in use");
@@ -102,6 +129,7 @@ end_reload(struct supervisor *s, const char *why)
 		c->state = CHILD_DRAINING;
 		(void)kill(c->pid, SIGKILL); /* it serves nobody yet */
 	}
+	end_needless_fetcher(s);
 	generation_free(g);
 	counter_add(&s->metrics->reloads_failed, 1);
 	LOG(LOG_ERROR, "the new configuration is not used", { "why", bytes_text(why) });
@@ -137,8 +165,10 @@ reload(struct supervisor *s)
 	 * minds that keeper has them early; otherwise it goes by the old configuration until the
 	 * new one is in use. */
 	if (role_local_issuer(s->current->settings) == ISSUER_NONE)
-		configure_keeper(s, s->next);
-	e = start_workers(s, s->next);
+		configure(s, ROLE_KEEPER, s->next);
+	e = need_fetcher(s, s->next);
+	if (!failed(e))
+		e = start_workers(s, s->next);
 	if (failed(e))
 		end_reload(s, e.why);
 }

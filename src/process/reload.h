@@ -12,6 +12,8 @@ void finish_reload(struct supervisor *s);
 /* Gives the next generation up. Without one: no effect. */
 void end_reload(struct supervisor *s, const char *why);
 
+/* Starts fetcher, where this configuration has something to fetch and none is there. */
+struct err need_fetcher(struct supervisor *s, const struct generation *g);
 struct err start_workers(struct supervisor *s, const struct generation *g);
 void drain_generation(struct supervisor *s, const struct generation *g);
 

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "identity/fetch.h"
 
 static const struct {
 	const char *name;
@@ -22,6 +23,7 @@ static const struct {
 	[ROLE_WORKER] = { "worker", worker_main },
 	[ROLE_KEEPER] = { "keeper", keeper_main },
 	[ROLE_LEDGER] = { "ledger", ledger_main },
+	[ROLE_FETCHER] = { "fetcher", fetcher_main },
 };
 
 const char *
@@ -55,6 +57,19 @@ role_local_issuer(const struct settings *settings)
 		if (settings->issuers[i].type == ISSUER_LOCAL)
 			return (unsigned)i;
 	return ISSUER_NONE;
+}
+
+bool
+role_needs_fetcher(const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->issuer_count; i++) {
+		const struct issuer_settings *s = &settings->issuers[i];
+
+		if (issuer_source(s).len != 0 || s->introspection_url != NULL ||
+		    s->graph_url != NULL)
+			return true;
+	}
+	return false;
 }
 
 /* "@worker 0 1 /etc/gatewarden.yaml" */

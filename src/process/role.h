@@ -1,7 +1,8 @@
 /* role.h - the processes of the program, and what each is started with.
  *
  * The supervisor starts this same program again as "gatewarden @worker SLOT GENERATION" (@keeper,
- * @ledger): a fresh address space, nothing inherited but the descriptors below and the environment.
+ * @ledger, @fetcher): a fresh address space, nothing inherited but the descriptors below and the
+ * environment.
  */
 #ifndef PROCESS_ROLE_H
 #define PROCESS_ROLE_H
@@ -10,7 +11,7 @@
 #include "frontend/metrics.h"
 #include "io/channel.h"
 
-enum role { ROLE_WORKER, ROLE_KEEPER, ROLE_LEDGER, ROLE_COUNT };
+enum role { ROLE_WORKER, ROLE_KEEPER, ROLE_LEDGER, ROLE_FETCHER, ROLE_COUNT };
 
 /* Descriptors a child finds open. */
 enum {
@@ -24,16 +25,18 @@ enum {
 /* Control messages. */
 enum control_message {
 	CONTROL_KEEPER = 1, /* to a worker: fd of its channel to keeper */
-	CONTROL_LEDGER,     /* to a worker: fd of its channel to the ledger */
-	CONTROL_WORKER, /* to keeper or ledger: fd of a channel to worker `id`; body: u32le, where
-	                 * its configuration has the local issuer (ISSUER_NONE: it has none) */
-	CONTROL_CONFIG, /* to keeper: fd of a new configuration */
-	CONTROL_ACCEPT, /* to a worker: begin to accept connections */
+	CONTROL_LEDGER,     /* to a worker or keeper: fd of its channel to the ledger */
+	CONTROL_FETCHER,    /* to a worker: fd of its channel to fetcher */
+	CONTROL_WORKER,     /* to keeper, ledger or fetcher: fd of a channel to worker `id` (to the
+	                     * ledger also SLOT_KEEPER); body: u32le, where its configuration has the
+	                     * local issuer (ISSUER_NONE: it has none) */
+	CONTROL_CONFIG,     /* to keeper and fetcher: fd of a new configuration */
+	CONTROL_ACCEPT,     /* to a worker: begin to accept connections */
 	CONTROL_DRAIN, /* to a worker: accept no more, finish, end. id 1: a new generation is there,
 	                * which idle connections are to be handed to */
 	CONTROL_ADOPT, /* from a draining worker, on to a new one: fd of an idle connection. id 1:
 	                * to the admin listener */
-	CONTROL_STOP,  /* to keeper, ledger: end */
+	CONTROL_STOP,  /* to keeper, ledger, fetcher: end */
 	CONTROL_READY, /* from a child: at work */
 	CONTROL_PING,  /* to a child: to be answered with */
 	CONTROL_PONG,
@@ -42,6 +45,11 @@ enum control_message {
 enum { ISSUER_NONE = UINT16_MAX };
 /* Index of the issuer of type local, or ISSUER_NONE. */
 unsigned role_local_issuer(const struct settings *settings);
+/* Is there anything to fetch: keys, groups, introspection, a browser login elsewhere? */
+bool role_needs_fetcher(const struct settings *settings);
+
+/* What the ledger calls keeper, which has records of its own: no worker's number. */
+enum { SLOT_KEEPER = METRICS_WORKERS_MAX };
 
 /* Everything a child starts with. */
 struct start {
@@ -66,6 +74,7 @@ int role_main(int argc, char **argv);
 int worker_main(struct start *s);
 int keeper_main(struct start *s);
 int ledger_main(struct start *s);
+int fetcher_main(struct start *s);
 
 /* A configuration out of a memfd. */
 struct err role_read_config(int fd, const char *file, struct arena *arena,

@@ -45,7 +45,13 @@ static const uint32_t our_arch = AUDIT_ARCH_AARCH64;
 #define SYS_time -1
 #endif
 
-enum { W = 1 << ROLE_WORKER, K = 1 << ROLE_KEEPER, L = 1 << ROLE_LEDGER, ALL = W | K | L };
+enum {
+	W = 1 << ROLE_WORKER,
+	K = 1 << ROLE_KEEPER,
+	L = 1 << ROLE_LEDGER,
+	F = 1 << ROLE_FETCHER,
+	ALL = W | K | L | F
+};
 
 /* Tables, read by the line. */
 /* clang-format off */

@@ -1,6 +1,7 @@
 /* supervisor.c - see supervisor.h.
  *
- * Children: one keeper, one ledger, and a generation of workers. A reload starts the next
+ * Children: one keeper, one ledger, one fetcher where the configuration needs it, and a generation
+ * of workers. A reload starts the next
  * generation beside the old one; when all of it is ready it accepts, and the old one drains. Until
  * then nothing has changed, so a configuration that does not work is simply given up. */
 #include "process/supervisor.h"
@@ -108,25 +109,32 @@ on_control(void *of, struct channel *channel, const struct message *m)
 
 /* Ending */
 
-/* Workers first, so that their last records find the ledger; then keeper and ledger; then we. */
+/* Who ends when: nobody before those that still ask it. The last records find the ledger. */
+static const unsigned stop_turn[ROLE_COUNT] = {
+	[ROLE_WORKER] = 0,
+	[ROLE_KEEPER] = 1,
+	[ROLE_FETCHER] = 1,
+	[ROLE_LEDGER] = 2,
+};
+
+/* Tells those whose turn it is; after the last of them, we end. */
 static void
 stop_step(struct supervisor *s)
 {
-	bool has_workers = false;
+	unsigned turn = ROLE_COUNT;
 
-	for (struct list *node = s->children.next; node != &s->children; node = node->next)
-		has_workers |= container_of(node, struct child, node)->role == ROLE_WORKER;
-	if (has_workers)
-		return;
-	if (list_is_empty(&s->children)) {
+	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
+		unsigned of = stop_turn[container_of(node, struct child, node)->role];
+		turn = of < turn ? of : turn;
+	}
+	if (turn == ROLE_COUNT) {
 		loop_stop(&s->loop);
 		return;
 	}
 	for (struct list *node = s->children.next; node != &s->children; node = node->next) {
 		struct child *c = container_of(node, struct child, node);
-		if (c->state != CHILD_DRAINING)
-			tell(c, CONTROL_STOP, 0);
-		c->state = CHILD_DRAINING;
+		if (stop_turn[c->role] == turn && c->state != CHILD_DRAINING)
+			drain_child(c, s->current, false);
 	}
 }
 
@@ -285,6 +293,7 @@ start(struct supervisor *s)
 
 	TRY(add_child(s, ROLE_LEDGER, s->current, 0));
 	TRY(add_child(s, ROLE_KEEPER, s->current, 0));
+	TRY(need_fetcher(s, s->current));
 	return start_workers(s, s->current);
 }
 

@@ -234,6 +234,9 @@ on_control(void *of, struct channel *c, const struct message *m)
 	case CONTROL_LEDGER:
 		e = gate_set_ledger(&w->gate, m->fd);
 		break;
+	case CONTROL_FETCHER:
+		close(m->fd); /* nothing here asks it yet */
+		break;
 	case CONTROL_ACCEPT:
 		e = accept_all(w);
 		break;
@@ -243,14 +246,15 @@ on_control(void *of, struct channel *c, const struct message *m)
 	case CONTROL_ADOPT:
 		adopt(w, m);
 		break;
-	case CONTROL_WORKER:
-	case CONTROL_CONFIG:
 	case CONTROL_PING:
 		e = channel_send(c, CONTROL_PONG, 0, (struct bytes){ 0 });
 		break;
-	case CONTROL_PONG:
+	/* Not for a worker. */
+	case CONTROL_WORKER:
+	case CONTROL_CONFIG:
 	case CONTROL_STOP:
 	case CONTROL_READY:
+	case CONTROL_PONG:
 		break;
 	}
 	if (failed(e))
