@@ -34,6 +34,25 @@ admin_health(struct request *r, enum step *step)
 	return OK;
 }
 
+/* ,"issuers_missing":{"corp":"why"}: callers with their tokens get 503, all others are served. */
+static void
+put_missing_issuers(struct request *r)
+{
+	struct buf *out = &r->reply.body;
+	struct bytes why;
+	bool is_first = true;
+
+	for (size_t i = 0; gate_issuer_missing(r->gate, &i, &why); i++) {
+		buf_put_text(out, is_first ? ",\"issuers_missing\":{" : ",");
+		is_first = false;
+		json_put_string(out, bytes_text(r->gate->settings->issuers[i].name));
+		buf_put_u8(out, ':');
+		json_put_string(out, why);
+	}
+	if (!is_first)
+		buf_put_u8(out, '}');
+}
+
 struct err
 admin_ready(struct request *r, enum step *step)
 {
@@ -47,6 +66,7 @@ admin_ready(struct request *r, enum step *step)
 	buf_put_text(&r->reply.body, ready ? "{\"ready\":true" : "{\"ready\":false,\"why\":");
 	if (!ready)
 		json_put_string(&r->reply.body, bytes_text(why));
+	put_missing_issuers(r);
 	buf_put_text(&r->reply.body, "}\n");
 	return OK;
 }

@@ -5,6 +5,7 @@
 #include "frontend/connection.h"
 #include "frontend/request.h"
 #include "http/http_reply.h"
+#include "jose/jwk.h"
 
 enum { RETRY_AFTER_S = 1 };
 
@@ -72,12 +73,17 @@ code_of(struct err e, unsigned status)
 	return row_of(e)->code;
 }
 
+/* `reason` may be NULL: which check refused a token. */
 static void
-put_error(struct buf *out, const char *code, struct bytes message, unsigned status,
-          struct bytes decision)
+put_error(struct buf *out, const char *code, const char *reason, struct bytes message,
+          unsigned status, struct bytes decision)
 {
 	buf_put_text(out, "{\"error\":{\"code\":");
 	json_put_string(out, bytes_text(code));
+	if (reason != NULL) {
+		buf_put_text(out, ",\"reason\":");
+		json_put_string(out, bytes_text(reason));
+	}
 	buf_put_text(out, ",\"message\":");
 	json_put_string(out, message);
 	buf_printf(out, ",\"status\":%u", status);
@@ -88,19 +94,56 @@ put_error(struct buf *out, const char *code, struct bytes message, unsigned stat
 	buf_put_text(out, "}}\n");
 }
 
-/* RFC 6750 section 3. `why` is a literal of ours: plain ASCII without quotes. */
+static bool
+takes_dpop(const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->issuer_count; i++)
+		if ((settings->issuers[i].bindings & BINDING_DPOP) != 0)
+			return true;
+	return false;
+}
+
+/* A proof may be signed with any algorithm we know. */
 static void
-put_challenge(struct request *r, unsigned status, const char *why)
+put_algorithms(struct buf *out)
+{
+	buf_put_text(out, ", algs=\"");
+	for (unsigned bit = ALG_RS256; bit <= ALG_EDDSA; bit <<= 1) {
+		if (bit != ALG_RS256)
+			buf_put_u8(out, ' ');
+		buf_put_text(out, jws_alg_name((enum jws_alg_bit)bit));
+	}
+	buf_put_u8(out, '"');
+}
+
+/* RFC 6750 section 3, RFC 9449 section 7.1. The scheme that was used says what was wrong; where
+ * nothing was shown, each that may be used is offered. `why` is a literal of ours: plain ASCII
+ * without quotes. */
+static void
+put_challenge(struct request *r, const char *scheme, unsigned status, const char *why)
 {
 	struct buf *out = &r->reply.fields;
+	const char *reason = request_refusal(r);
+	bool is_dpop = scheme[0] == 'D', is_used = is_dpop == r->is_dpop;
 
-	buf_put_text(out, "WWW-Authenticate: Bearer realm=\"gatewarden\"");
-	if (status == 403)
+	buf_printf(out, "WWW-Authenticate: %s realm=\"gatewarden\"", scheme);
+	if (is_used && status == 403)
 		buf_put_text(out, ", error=\"insufficient_scope\"");
-	else if (r->reply.challenge_error != NULL)
-		buf_printf(out, ", error=\"%s\", error_description=\"%s\"",
-		           r->reply.challenge_error, why);
+	else if (is_used && reason != NULL)
+		buf_printf(out, ", error=\"%s\", error_description=\"%s: %s\"",
+		           r->reply.challenge_error, reason, why);
+	if (is_dpop)
+		put_algorithms(out);
 	buf_put_text(out, "\r\n");
+}
+
+static void
+put_challenges(struct request *r, unsigned status, const char *why)
+{
+	if (r->is_dpop || (status == 401 && takes_dpop(r->gate->settings)))
+		put_challenge(r, "DPoP", status, why);
+	if (!r->is_dpop)
+		put_challenge(r, "Bearer", status, why);
 }
 
 /* Says more than the literal where it safely can: the column at fault, the place in a filter. */
@@ -129,7 +172,7 @@ answer_error(struct request *r)
 	reply->status = status;
 	reply->type = "application/json";
 	if (status == 401 || (status == 403 && r->who != NULL))
-		put_challenge(r, status, e.why);
+		put_challenges(r, status, e.why);
 	if (r->allow_field != NULL)
 		buf_put_text(&reply->fields, r->allow_field);
 	if (status == 429 || status == 503)
@@ -139,9 +182,9 @@ answer_error(struct request *r)
 		r->endpoint->put_error(r, &reply->body);
 		return;
 	}
-	bool is_recorded = r->endpoint != NULL && r->endpoint->is_recorded;
-	put_error(&reply->body, code_of(e, status), message_of(r, e), status,
-	          is_recorded ? (struct bytes){ r->decision_id, ULID_LEN } : (struct bytes){ 0 });
+	put_error(&reply->body, code_of(e, status), request_refusal(r), message_of(r, e), status,
+	          request_is_recorded(r) ? (struct bytes){ r->decision_id, ULID_LEN }
+	                                 : (struct bytes){ 0 });
 }
 
 void
@@ -150,7 +193,7 @@ answer_refusal(struct gate *g, struct buf *out, struct err e)
 	CLEANUP(buf_done) struct buf body = { 0 };
 	unsigned status = status_of(e);
 
-	put_error(&body, code_of(e, status), bytes_text(e.why), status, (struct bytes){ 0 });
+	put_error(&body, code_of(e, status), NULL, bytes_text(e.why), status, (struct bytes){ 0 });
 	http_reply_begin(out, status, gate_date(g));
 	http_reply_field(out, "Content-Type", BYTES("application/json"));
 	http_reply_length(out, body.len);

@@ -1,4 +1,4 @@
-/* gate.c - see gate.h: channels to keeper and ledger, and who waits for what. */
+/* gate.c - see gate.h: channels to keeper, ledger and fetcher, and who waits for what. */
 #include "frontend/gate.h"
 
 #include <openssl/crypto.h>
@@ -9,20 +9,26 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/random.h"
+#include "frontend/session_cache.h"
+#include "frontend/source.h"
 #include "http/http_reply.h"
 
 enum { WAITERS_MAX = 16384 };
 
 static void on_keeper_message(void *of, struct channel *c, const struct message *m);
 static void on_ledger_message(void *of, struct channel *c, const struct message *m);
+static void on_fetcher_message(void *of, struct channel *c, const struct message *m);
 
 struct err
 gate_init(struct gate *g)
 {
 	list_init(&g->keeper_waiters);
 	list_init(&g->ledger_waiters);
-	g->keeper_next = g->ledger_next = 1;
-	return OK;
+	list_init(&g->fetcher_waiters);
+	g->keeper_next = g->ledger_next = g->fetcher_next = 1;
+	if (g->settings->sessions.issuer >= 0)
+		TRY(session_cache_new(&g->sessions));
+	return sources_init(g);
 }
 
 void
@@ -30,6 +36,9 @@ gate_done(struct gate *g)
 {
 	channel_close(g->keeper);
 	channel_close(g->ledger);
+	channel_close(g->fetcher);
+	session_cache_free(g->sessions);
+	sources_done(g);
 	buf_done(&g->date);
 	buf_done(&g->jwks);
 	for (size_t i = 0; i < FINGERPRINTS; i++)
@@ -77,6 +86,15 @@ lose_ledger(struct gate *g)
 }
 
 static void
+lose_fetcher(struct gate *g)
+{
+	g->fetcher = NULL;
+	g->fetcher_count = 0;
+	sources_forget_parts(g);
+	wake_all(&g->fetcher_waiters, fail(ERR_UPSTREAM, "the fetcher process is being restarted"));
+}
+
+static void
 on_keeper_closed(void *of, struct channel *c)
 {
 	(void)c;
@@ -88,6 +106,13 @@ on_ledger_closed(void *of, struct channel *c)
 {
 	(void)c;
 	lose_ledger(of);
+}
+
+static void
+on_fetcher_closed(void *of, struct channel *c)
+{
+	(void)c;
+	lose_fetcher(of);
 }
 
 static struct err
@@ -120,6 +145,25 @@ gate_set_ledger(struct gate *g, int fd)
 	return open_channel(g, fd, on_ledger_message, on_ledger_closed, &g->ledger);
 }
 
+struct err
+gate_set_fetcher(struct gate *g, int fd)
+{
+	channel_close(g->fetcher);
+	lose_fetcher(g);
+	TRY(open_channel(g, fd, on_fetcher_message, on_fetcher_closed, &g->fetcher));
+	channel_wipe_sent(g->fetcher);
+	return OK;
+}
+
+static bool
+has_own_keys(const struct gate *g)
+{
+	for (size_t i = 0; i < g->settings->issuer_count; i++)
+		if (g->settings->issuers[i].type == ISSUER_LOCAL && g->jwks.len == 0)
+			return false;
+	return true;
+}
+
 bool
 gate_is_ready(struct gate *g, const char **why)
 {
@@ -127,8 +171,8 @@ gate_is_ready(struct gate *g, const char **why)
 		*why = "the audit ledger is not there";
 	else if (g->keeper == NULL || !g->has_shared_keys)
 		*why = "the keeper process is not there";
-	else if (!issuers_ready(g->issuers, why))
-		*why = "an issuer's keys are not there";
+	else if (!has_own_keys(g))
+		*why = "the keys of our own issuer are not there";
 	else {
 		for (size_t i = 0; i < g->settings->backend_count; i++) {
 			struct err e = backend_probe(g->backends[i]);
@@ -137,6 +181,22 @@ gate_is_ready(struct gate *g, const char **why)
 				return false;
 			}
 		}
+		return true;
+	}
+	return false;
+}
+
+bool
+gate_issuer_missing(struct gate *g, size_t *i, struct bytes *ret_why)
+{
+	int64_t now_s = clock_wall_us() / 1000000;
+
+	for (; *i < g->settings->issuer_count; ++*i) {
+		const struct source *s = source_of(g, (unsigned)*i);
+
+		if (s == NULL || source_has_keys(s, now_s))
+			continue;
+		*ret_why = source_why(s);
 		return true;
 	}
 	return false;
@@ -176,11 +236,22 @@ take_jwks(struct gate *g, const struct message *m)
 	return buf_check(&g->jwks);
 }
 
-static void
-wake_by_id(struct gate *g, const struct message *m)
+static struct err
+take_revocation(struct gate *g, struct bytes body)
 {
-	for (struct list *node = g->keeper_waiters.next; node != &g->keeper_waiters;
-	     node = node->next) {
+	struct revocation revocation;
+
+	TRY(revocation_read(body, &revocation));
+	issuers_revoke(g->issuers, &revocation, clock_wall_us() / 1000000);
+	session_cache_revoke(g->sessions, &revocation);
+	counter_add(&g->counters->revocations, 1);
+	return OK;
+}
+
+static void
+wake_by_id(struct list *waiters, const struct message *m)
+{
+	for (struct list *node = waiters->next; node != waiters; node = node->next) {
 		struct waiter *w = container_of(node, struct waiter, node);
 
 		if (w->id != m->id)
@@ -212,9 +283,11 @@ on_keeper_message(void *of, struct channel *c, const struct message *m)
 		 * keeper all the same. */
 		if (g->keeper_count > 0)
 			g->keeper_count--;
-		wake_by_id(g, m);
+		wake_by_id(&g->keeper_waiters, m);
 		break;
 	case KEEPER_REVOKED:
+		e = take_revocation(g, m->body);
+		break;
 	case KEEPER_ASK:
 		break;
 	}
@@ -237,6 +310,53 @@ gate_ask_keeper(struct gate *g, const struct ask *ask, struct waiter *w)
 	TRY(channel_send(g->keeper, KEEPER_ASK, w->id, buf_bytes(&body)));
 	list_append(&g->keeper_waiters, &w->node);
 	g->keeper_count++;
+	return OK;
+}
+
+/* Fetcher */
+
+static void
+on_fetcher_message(void *of, struct channel *c, const struct message *m)
+{
+	struct gate *g = of;
+	struct err e = OK;
+
+	(void)c;
+	if (m->fd >= 0)
+		close(m->fd); /* none is expected */
+	switch ((enum fetch_message)m->type) {
+	case FETCH_KEYS:
+		e = source_take_keys(g, m->body);
+		break;
+	case FETCH_STATE:
+		e = source_take_state(g, m->body);
+		break;
+	case FETCH_ANSWER:
+		if (g->fetcher_count > 0)
+			g->fetcher_count--;
+		wake_by_id(&g->fetcher_waiters, m);
+		break;
+	case FETCH_REFRESH:
+	case FETCH_INTROSPECT:
+	case FETCH_GROUPS:
+	case FETCH_CODE:
+		break;
+	}
+	if (failed(e))
+		log_err(LOG_ERROR, "fetcher sent what cannot be used", e);
+}
+
+struct err
+gate_ask_fetcher(struct gate *g, enum fetch_message type, struct bytes body, struct waiter *w)
+{
+	if (g->fetcher == NULL)
+		return fail(ERR_UPSTREAM, "the fetcher process is being restarted");
+	if (g->fetcher_count >= WAITERS_MAX)
+		return fail(ERR_UPSTREAM, "too many questions to identity providers are waiting");
+	w->id = g->fetcher_next++;
+	TRY(channel_send(g->fetcher, (uint16_t)type, w->id, body));
+	list_append(&g->fetcher_waiters, &w->node);
+	g->fetcher_count++;
 	return OK;
 }
 
@@ -302,6 +422,7 @@ gate_count(struct gate *g)
 	counter_set(&g->counters->token_entries, stats.entries);
 	counter_set(&g->counters->audit_waiting, g->ledger_count);
 	counter_set(&g->counters->keeper_waiting, g->keeper_count);
+	counter_set(&g->counters->fetcher_waiting, g->fetcher_count);
 }
 
 struct bytes

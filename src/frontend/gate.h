@@ -12,11 +12,13 @@
 #include "io/channel.h"
 
 struct request;
+struct session_cache;
+struct source;
 
 enum { FINGERPRINTS = 64 };
 
-/* Somebody waits for an answer of keeper or ledger. `answer` is NULL when the process was lost,
- * which is to be answered with 503. Off the list when called; zeroed: not waiting. */
+/* Somebody waits for an answer of keeper, ledger or fetcher. `answer` is NULL when the process was
+ * lost, which is to be answered with 503. Off the list when called; zeroed: not waiting. */
 struct waiter {
 	struct list node;
 	uint64_t id;
@@ -36,6 +38,9 @@ struct gate {
 	struct list keeper_waiters, ledger_waiters, fetcher_waiters;
 	uint64_t keeper_next, ledger_next, fetcher_next; /* next id */
 	size_t keeper_count, ledger_count, fetcher_count;
+	struct source *sources; /* owned; source.h */
+	size_t source_count;
+	struct session_cache *sessions; /* owned; NULL: no sessions are configured */
 	bool has_shared_keys;
 	uint8_t cursor_key[SHARED_KEY_LEN], fingerprint_key[SHARED_KEY_LEN];
 	struct buf jwks;      /* the local issuer's public keys, as keeper sent them */
@@ -60,9 +65,11 @@ struct err gate_set_keeper(struct gate *g, int fd);
 struct err gate_set_ledger(struct gate *g, int fd);
 /* Where no issuer needs it, there is no fetcher. */
 struct err gate_set_fetcher(struct gate *g, int fd);
-/* Keys for every issuer, keeper and ledger there, backends answering? *why names what is missing.
- */
+/* Our own keys, keeper and ledger there, backends answering? *why names what is missing. Not the
+ * keys of other issuers: an identity provider that is down must not keep everybody else out. */
 bool gate_is_ready(struct gate *g, const char **why);
+/* Index of the next issuer from *i on whose keys cannot be used now, and why; false: no more. */
+bool gate_issuer_missing(struct gate *g, size_t *i, struct bytes *ret_why);
 
 /* ERR_UPSTREAM when the process is not there; then `w` is not called. */
 struct err gate_ask_keeper(struct gate *g, const struct ask *ask, struct waiter *w);

@@ -136,6 +136,16 @@ static const struct {
 	{ "audit_unavailable_total", "counter",
 	  "Requests refused because their record could not be kept.", OF(audit_unavailable) },
 	{ "keeper_waiting", "gauge", "Logins and refreshes under way.", OF(keeper_waiting) },
+	{ "fetcher_waits_total", "counter",
+	  "Tokens that had to wait for an answer of their issuer.", OF(fetcher_waits) },
+	{ "fetcher_waiting", "gauge", "Questions to the fetcher under way.", OF(fetcher_waiting) },
+	{ "session_cache_hits_total", "counter", "Browser sessions found in the cache.",
+	  OF(session_hits) },
+	{ "session_cache_misses_total", "counter", "Browser sessions looked for at the keeper.",
+	  OF(session_asks) },
+	{ "revocations_total", "counter",
+	  "Revocations told to workers, once for each worker; again when one starts.",
+	  OF(revocations) },
 	{ "received_bytes_total", "counter", "Bytes of request heads.", OF(bytes_in) },
 	{ "sent_bytes_total", "counter", "Bytes of response bodies.", OF(bytes_out) },
 	{ "workers_ready", "gauge", "Workers that accept connections.", OF(is_ready) },
@@ -144,7 +154,8 @@ static const struct {
 void
 metrics_put(struct buf *out, const struct metrics *m, const struct settings *settings)
 {
-	static const char *const roles[METRICS_ROLE_COUNT] = { "worker", "keeper", "ledger", "fetcher" };
+	static const char *const roles[METRICS_ROLE_COUNT] = { "worker", "keeper", "ledger",
+		                                               "fetcher" };
 
 	put_requests(out, m);
 	put_denials(out, m, settings);

@@ -13,7 +13,13 @@
 
 enum { METRICS_WORKERS_MAX = 256, METRICS_RESOURCES_MAX = 64, METRICS_BUCKETS = 16 };
 
-enum metrics_role { METRICS_WORKER, METRICS_KEEPER, METRICS_LEDGER, METRICS_FETCHER, METRICS_ROLE_COUNT };
+enum metrics_role {
+	METRICS_WORKER,
+	METRICS_KEEPER,
+	METRICS_LEDGER,
+	METRICS_FETCHER,
+	METRICS_ROLE_COUNT
+};
 
 /* What kind of rule denied. */
 enum metrics_rule {
@@ -57,6 +63,9 @@ struct metrics_worker {
 	counter latency[METRICS_BUCKETS], latency_us;
 	counter token_hits, token_misses, token_entries;
 	counter connections, connections_open, connections_refused;
+	counter fetcher_waits, fetcher_waiting; /* tokens that wait for the fetcher */
+	counter session_hits, session_asks;     /* found here, looked for at keeper */
+	counter revocations;
 	counter audit_waiting, audit_unavailable, keeper_waiting;
 	counter bytes_in, bytes_out;
 	counter is_ready;

@@ -8,18 +8,16 @@
 #include "frontend/connection.h"
 #include "frontend/endpoint.h"
 
-enum { SPARE_MAX = 256, BEARER_LEN = 7 };
+enum { SPARE_MAX = 256 };
 
-typedef struct err stage_fn(struct request *r, enum step *step);
-
-static stage_fn stage_identify, stage_decide, stage_receive, stage_execute, stage_answer,
-	stage_record, stage_commit, stage_send;
+static stage_fn stage_decide, stage_receive, stage_execute, stage_answer, stage_record,
+	stage_commit, stage_send;
 
 static stage_fn *const stages[STAGE_COUNT] = {
-	[STAGE_IDENTIFY] = stage_identify, [STAGE_DECIDE] = stage_decide,
-	[STAGE_RECEIVE] = stage_receive,   [STAGE_EXECUTE] = stage_execute,
-	[STAGE_ANSWER] = stage_answer,     [STAGE_RECORD] = stage_record,
-	[STAGE_COMMIT] = stage_commit,     [STAGE_SEND] = stage_send,
+	[STAGE_IDENTIFY] = request_identify, [STAGE_DECIDE] = stage_decide,
+	[STAGE_RECEIVE] = stage_receive,     [STAGE_EXECUTE] = stage_execute,
+	[STAGE_ANSWER] = stage_answer,       [STAGE_RECORD] = stage_record,
+	[STAGE_COMMIT] = stage_commit,       [STAGE_SEND] = stage_send,
 };
 
 static void
@@ -93,56 +91,6 @@ request_run(struct request *r)
 
 /* Stages */
 
-/* The token of the one Authorization field; .at stays NULL when there is none. */
-static struct err
-bearer_token(const struct http_head *head, struct bytes *ret)
-{
-	struct bytes value = { 0 };
-
-	TRY(http_field_single(head, "authorization", &value));
-	*ret = value;
-	if (value.at == NULL)
-		return OK;
-	if (!bytes_equal_nocase(bytes_slice(value, 0, BEARER_LEN), BYTES("Bearer ")))
-		return fail(ERR_IDENTITY, "the authorization scheme is not Bearer");
-	value = bytes_slice(value, BEARER_LEN, value.len);
-	while (value.len > 0 && value.at[0] == ' ')
-		value = bytes_slice(value, 1, value.len);
-	*ret = value;
-	return OK;
-}
-
-static struct err
-stage_identify(struct request *r, enum step *step)
-{
-	struct bytes token;
-
-	(void)step;
-	if (r->endpoint == NULL) {
-		TRY(endpoint_match(connection_server(r->connection)->endpoints, r, &r->endpoint));
-		if (r->endpoint->describe != NULL)
-			r->endpoint->describe(r);
-	}
-	if (r->endpoint->auth == AUTH_NONE)
-		return OK;
-	r->report.failed = JWT_CHECK_COUNT;
-	TRY(bearer_token(&r->head, &token));
-	if (token.at == NULL)
-		return r->endpoint->auth == AUTH_OPTIONAL
-		               ? OK
-		               : fail(ERR_IDENTITY, "no bearer token was sent");
-	r->reply.challenge_error = "invalid_token";
-	struct err e = issuers_identify(r->gate->issuers, token, clock_wall_us() / 1000000, false,
-	                                &r->arena, &r->who, &r->report);
-	if (e.kind == ERR_IDENTITY && r->report.why != NULL)
-		e.why = r->report.why;
-	if (e.kind == ERR_IDENTITY && r->report.failed < JWT_CHECK_COUNT)
-		counter_add(&r->gate->counters->refusals[r->report.failed], 1);
-	TRY(e);
-	r->reply.challenge_error = NULL;
-	return OK;
-}
-
 static struct err
 stage_decide(struct request *r, enum step *step)
 {
@@ -211,13 +159,19 @@ count_denial(struct request *r)
 	counter_add(&r->gate->counters->denials[row][r->action_kind][rule], 1);
 }
 
+bool
+request_is_recorded(const struct request *r)
+{
+	return r->endpoint != NULL && (r->endpoint->is_recorded || request_refusal(r) != NULL);
+}
+
 static struct err
 stage_record(struct request *r, enum step *step)
 {
 	struct bytes roles[AUDIT_ROLES_MAX];
 	struct audit_record record;
 
-	if (r->endpoint == NULL || !r->endpoint->is_recorded)
+	if (!request_is_recorded(r))
 		return OK;
 	if (r->is_woken) {
 		r->is_woken = false;
@@ -299,6 +253,7 @@ request_begin(struct request *r)
 	r->started_us = clock_monotonic_us();
 	r->rows = -1;
 	r->reply.status = 200;
+	r->identified.issuer = -1;
 	gate_random(r->gate, random, sizeof random);
 
 	struct buf id = { .at = r->decision_id, .room = ULID_LEN, .limit = ULID_LEN };
@@ -312,6 +267,8 @@ request_reset(struct request *r)
 	gate_forget(&r->waiter);
 	if (r->who != NULL)
 		principal_release(r->who);
+	if (r->identified.who != NULL)
+		principal_release(r->identified.who);
 	arena_reset(&r->arena);
 
 	/* Keep what memory may serve again, wipe what was secret, forget the rest. */

@@ -15,9 +15,12 @@
 struct connection;
 struct request;
 struct rest;
+struct showing;
+
+typedef struct err stage_fn(struct request *r, enum step *step);
 
 enum stage {
-	STAGE_IDENTIFY, /* bearer token -> principal (401) */
+	STAGE_IDENTIFY, /* token or session -> principal (401) */
 	STAGE_DECIDE,   /* principal + action -> grant (403) */
 	STAGE_RECEIVE,  /* the body, whole */
 	STAGE_EXECUTE,  /* work; rows into the answer */
@@ -41,7 +44,9 @@ struct endpoint {
 	bool below;       /* also everything under it */
 	unsigned methods; /* bit = enum http_method; HEAD goes with GET */
 	enum endpoint_auth auth;
-	bool is_recorded; /* a decision is made here: one audit record */
+	bool is_recorded; /* a decision is made here: one audit record. (A token that is refused is
+	                     recorded wherever it is shown.) */
+	bool is_page;     /* for people: without a session they are sent to the login */
 	size_t body_max;  /* 0: no body is taken; SIZE_MAX: as configured */
 	/* Each may be NULL, but execute. */
 	void (*describe)(struct request *r); /* class, resource and action for the record, before
@@ -84,14 +89,20 @@ struct request {
 	struct buf body; /* owned: the decoded body; wiped */
 	bool has_body;   /* complete */
 	uint8_t stage;
-	struct err outcome;          /* why it failed; OK so far */
-	struct jwt_report report;    /* why the token failed */
+	struct err outcome;           /* why it failed; OK so far */
+	struct identified identified; /* of the token that was shown */
+	struct showing *showing;      /* identify.c: what was shown, while an answer is awaited */
+	stage_fn *identify_next;      /* how IDENTIFY goes on then; NULL: from its beginning */
+	struct bytes certificate;     /* SHA-256 of the caller's, which a proxy told; empty: none */
+	struct bytes session; /* SHA-256 of the secret in its cookie; empty: none was looked for */
+	bool is_dpop;         /* the token came with the scheme DPoP */
+	bool is_session;      /* `who` comes from a browser session */
 	const struct principal *who; /* one reference, or NULL */
 	const struct grant *grant;
 	struct decision decision;
 	uint8_t decision_id[ULID_LEN];
 	/* For the record */
-	struct bytes resource, action, backend, client, reason, subject, name, issuer;
+	struct bytes resource, action, backend, client, reason, subject, name, agent, issuer;
 	enum audit_class class;
 	enum action action_kind; /* `action`, for the counters */
 	int64_t rows;
@@ -135,6 +146,12 @@ void request_free(struct request *r);
 bool request_wants_body(const struct request *r);
 size_t request_body_max(const struct request *r);
 
+/* identify.c: the stage IDENTIFY. */
+struct err request_identify(struct request *r, enum step *step);
+/* The check that refused what the caller showed (jwt_check_name()); NULL: it showed nothing, or it
+ * is not refused. */
+const char *request_refusal(const struct request *r);
+
 /* answer.c: the one table from error kind to status, and the bodies of errors. */
 void answer_error(struct request *r);
 /* An error of the head itself, before there is a request. */
@@ -143,6 +160,8 @@ void answer_refusal(struct gate *g, struct buf *out, struct err e);
  * for. */
 struct err answer_next(struct request *r, struct buf *out, bool close, enum step *step);
 
+/* Is there, or will there be, a record of it? */
+bool request_is_recorded(const struct request *r);
 /* record.c: what the request became, as an audit record. Roles borrow `roles`. */
 void request_audit(const struct request *r, struct audit_record *ret,
                    struct bytes roles[AUDIT_ROLES_MAX]);

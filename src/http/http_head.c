@@ -21,6 +21,12 @@ static const struct bytes METHODS[] = {
 	[HTTP_OPTIONS] = BYTES("OPTIONS"),
 };
 
+struct bytes
+http_method_name(enum http_method m)
+{
+	return METHODS[m];
+}
+
 /* ---- the end of the head ---- */
 
 /* A CRLF in front of a request line is skipped, once (RFC 9112 section 2.2). */

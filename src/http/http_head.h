@@ -28,6 +28,9 @@ enum http_method {
 	HTTP_METHOD_COUNT,
 };
 
+/* "GET", ... Not for HTTP_METHOD_COUNT. */
+struct bytes http_method_name(enum http_method m);
+
 /* .code of a refusal: the status to answer with before closing. */
 enum http_refusal {
 	HTTP_BAD = 400,

@@ -6,6 +6,9 @@
 
 struct principal;
 
+/* One more reference; principal_release() (issuers.h) gives it back. */
+const struct principal *principal_hold(const struct principal *p);
+
 /* All borrowed from the principal, which outlives the request that identified it. */
 const char *principal_issuer(const struct principal *p); /* name in the configuration */
 struct bytes principal_subject(const struct principal *p);
