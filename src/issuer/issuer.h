@@ -31,8 +31,7 @@ struct user {
 	struct bytes roles;   /* space separated */
 	bool is_disabled;
 	int64_t created_s;  /* since 1970 */
-	int64_t generation; /* grows when the password is set or the user disabled or enabled; from
-	                       1 */
+	int64_t generation; /* from 1; grows with each change: what was given before is refused */
 };
 /* Names: 1 to USER_NAME_MAX bytes of UTF-8 without control characters, compared byte for byte.
  * Which roles make sense is the caller's to check. ERR_INVALID: name, roles or PHC string;
@@ -42,9 +41,12 @@ struct err user_add(struct issuer_store *s, struct bytes name, struct bytes role
 /* ERR_NOT_FOUND where there is no such user; so do the next two. */
 struct err user_find(struct issuer_store *s, struct bytes name, struct arena *arena,
                      struct user *ret);
-/* Both end all refresh families of the user. */
+/* These three take effect on every worker within a second (revocation.h), and are events for the
+ * audit log (event.h). The first two end all refresh families of the user; a refresh after the
+ * third gives the new roles. */
 struct err user_set_password(struct issuer_store *s, struct bytes name, struct bytes phc);
 struct err user_set_disabled(struct issuer_store *s, struct bytes name, bool disabled);
+struct err user_set_roles(struct issuer_store *s, struct bytes name, struct bytes roles);
 /* The same password, hashed anew after user_check_password() asked for it: revokes nothing, and
  * does nothing when the stored hash is no longer `u`'s. */
 struct err user_rehash(struct issuer_store *s, const struct user *u, struct bytes phc);

@@ -154,6 +154,19 @@ statement_column_exact(struct statement *q, int column, uint8_t *ret, size_t len
 	return OK;
 }
 
+struct err
+bytes_keep(struct arena *arena, struct bytes *const *each)
+{
+	for (; *each != NULL; each++) {
+		struct bytes copy = arena_copy(arena, **each);
+
+		if (copy.len != (*each)->len)
+			return fail(ERR_LIMIT, "out of memory for an entry of the state store");
+		**each = copy;
+	}
+	return OK;
+}
+
 int64_t
 store_changes(const struct issuer_store *s)
 {

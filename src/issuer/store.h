@@ -42,6 +42,9 @@ int64_t statement_column_int(struct statement *q, int column);
 /* A BLOB of exactly `len` bytes; otherwise the store is damaged. */
 struct err statement_column_exact(struct statement *q, int column, uint8_t *ret, size_t len);
 
+/* Copies what a row gave into the arena, each slice in its place; the list ends with NULL. */
+struct err bytes_keep(struct arena *arena, struct bytes *const *each);
+
 /* BEGIN IMMEDIATE: readers inside see what no other writer can change. Rolled back by CLEANUP
  * unless committed. */
 struct transaction {
@@ -50,6 +53,10 @@ struct transaction {
 struct err transaction_begin(struct transaction *t, struct issuer_store *s);
 struct err transaction_commit(struct transaction *t);
 void transaction_done(struct transaction *t);
+
+enum { ROLES_TEXT_MAX = 4096 };
+/* ERR_INVALID: too long, or no text. Which roles make sense is the caller's to say. */
+struct err roles_check(struct bytes roles);
 
 /* Rows the last statement changed. */
 int64_t store_changes(const struct issuer_store *s);

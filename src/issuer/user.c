@@ -2,10 +2,10 @@
 #include "issuer/store.h"
 
 #include "base/clock.h"
-#include "base/random.h"
+#include "issuer/event.h"
+#include "issuer/opaque.h"
 #include "issuer/phc.h"
-
-enum { UUID_LEN = 36, USER_ROLES_MAX = 4096 };
+#include "issuer/revoke.h"
 
 static struct err
 name_check(struct bytes name)
@@ -17,60 +17,59 @@ name_check(struct bytes name)
 	return OK;
 }
 
-static struct err
+struct err
 roles_check(struct bytes roles)
 {
-	if (roles.len > USER_ROLES_MAX)
+	if (roles.len > ROLES_TEXT_MAX)
 		return fail(ERR_INVALID, "too many roles");
 	if (!bytes_is_utf8(roles) || bytes_has_control(roles))
 		return fail(ERR_INVALID, "roles are UTF-8 without control characters");
 	return OK;
 }
 
-/* RFC 9562 section 5.4. */
-static void
-uuid_v4(char text[UUID_LEN])
+static struct err
+user_insert(struct issuer_store *s, const struct user *u)
 {
-	static const char digits[] = "0123456789abcdef";
-	uint8_t raw[16];
-	size_t at = 0;
+	CLEANUP(statement_done) struct statement q;
 
-	random_fill(raw, sizeof raw);
-	raw[6] = (uint8_t)((raw[6] & 0x0f) | 0x40);
-	raw[8] = (uint8_t)((raw[8] & 0x3f) | 0x80);
-	for (size_t i = 0; i < sizeof raw; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			text[at++] = '-';
-		text[at++] = digits[raw[i] >> 4];
-		text[at++] = digits[raw[i] & 15];
-	}
-}
-
-struct err
-user_add(struct issuer_store *s, struct bytes name, struct bytes roles, struct bytes phc)
-{
-	CLEANUP(statement_done) struct statement q = { 0 };
-	char subject[UUID_LEN];
-	struct phc parsed;
-
-	TRY(name_check(name));
-	TRY(roles_check(roles));
-	/* Refused here, so that no login ever meets a hash it cannot afford. */
-	TRY(phc_parse(phc, &parsed));
-	uuid_v4(subject);
 	statement_start(&q, s,
 	                "INSERT INTO user (name, subject, hash, roles, created_s) VALUES (?1, ?2, "
 	                "?3, ?4, ?5)");
-	statement_text(&q, 1, name);
-	statement_text(&q, 2, (struct bytes){ (const uint8_t *)subject, sizeof subject });
-	statement_text(&q, 3, phc);
-	statement_text(&q, 4, roles);
+	statement_text(&q, 1, u->name);
+	statement_text(&q, 2, u->subject);
+	statement_text(&q, 3, u->hash);
+	statement_text(&q, 4, u->roles);
 	statement_int(&q, 5, clock_wall_us() / 1000000);
 
 	struct err e = statement_run(&q);
 
 	return e.kind == ERR_CONFLICT ? fail(ERR_CONFLICT, "there is a user of this name already")
 	                              : e;
+}
+
+struct err
+user_add(struct issuer_store *s, struct bytes name, struct bytes roles, struct bytes phc)
+{
+	CLEANUP(transaction_done) struct transaction t = { 0 };
+	char subject[UUID_LEN];
+	const struct user u = { .name = name,
+		                .subject = { (const uint8_t *)subject, sizeof subject },
+		                .hash = phc,
+		                .roles = roles };
+	struct phc parsed;
+
+	TRY(name_check(name));
+	TRY(roles_check(roles));
+	/* Refused here, so that no login ever meets a hash it cannot afford. */
+	TRY(phc_parse(phc, &parsed));
+	uuid_make(subject);
+	TRY(transaction_begin(&t, s));
+	TRY(user_insert(s, &u));
+	TRY(event_add(s, &(struct event){ .action = BYTES("user.add"),
+	                                  .subject = u.subject,
+	                                  .name = name,
+	                                  .reason = roles }));
+	return transaction_commit(&t);
 }
 
 static const char find_sql[] = "SELECT name, subject, hash, roles, disabled, created_s, generation "
@@ -93,15 +92,6 @@ user_read(struct statement *q, struct user *ret)
 	};
 }
 
-static struct err
-bytes_keep(struct arena *arena, struct bytes *b)
-{
-	if (b->len == 0)
-		return OK;
-	*b = arena_copy(arena, *b);
-	return b->at == NULL ? fail(ERR_LIMIT, "out of memory for a user") : OK;
-}
-
 struct err
 user_find(struct issuer_store *s, struct bytes name, struct arena *arena, struct user *ret)
 {
@@ -115,10 +105,7 @@ user_find(struct issuer_store *s, struct bytes name, struct arena *arena, struct
 	if (!row)
 		return fail(ERR_NOT_FOUND, "there is no user of this name");
 	user_read(&q, &u);
-	TRY(bytes_keep(arena, &u.name));
-	TRY(bytes_keep(arena, &u.subject));
-	TRY(bytes_keep(arena, &u.hash));
-	TRY(bytes_keep(arena, &u.roles));
+	TRY(bytes_keep(arena, (struct bytes *[]){ &u.name, &u.subject, &u.hash, &u.roles, NULL }));
 	*ret = u;
 	return OK;
 }
@@ -134,23 +121,28 @@ families_revoke(struct issuer_store *s, struct bytes name)
 	return statement_run(&q);
 }
 
+/* What every change has in common: a new generation, and the old one's tokens are refused.
+ * `sql` sets it for the user ?1 with the value ?2, and gives subject and generation back. */
 static struct err
-user_changed(struct issuer_store *s)
-{
-	return store_changes(s) == 1 ? OK : fail(ERR_NOT_FOUND, "there is no user of this name");
-}
-
-static struct err
-password_store(struct issuer_store *s, struct bytes name, struct bytes phc)
+user_change(struct issuer_store *s, const char *sql, struct bytes name, struct bytes value,
+            const struct event *event)
 {
 	CLEANUP(statement_done) struct statement q;
+	struct event about = *event;
+	bool row = false;
 
-	statement_start(&q, s,
-	                "UPDATE user SET hash = ?2, generation = generation + 1 WHERE name = ?1");
+	statement_start(&q, s, sql);
 	statement_text(&q, 1, name);
-	statement_text(&q, 2, phc);
-	TRY(statement_run(&q));
-	return user_changed(s);
+	if (sqlite3_bind_parameter_count(q.at) > 1)
+		statement_text(&q, 2, value);
+	TRY(statement_row(&q, &row));
+	if (!row)
+		return fail(ERR_NOT_FOUND, "there is no user of this name");
+	about.subject = statement_column(&q, 0);
+	about.name = name;
+	TRY(revoke_generation(s, about.subject, statement_column_int(&q, 1)));
+	TRY(event_add(s, &about));
+	return statement_run(&q);
 }
 
 struct err
@@ -161,23 +153,12 @@ user_set_password(struct issuer_store *s, struct bytes name, struct bytes phc)
 
 	TRY(phc_parse(phc, &parsed));
 	TRY(transaction_begin(&t, s));
-	TRY(password_store(s, name, phc));
+	TRY(user_change(s,
+	                "UPDATE user SET hash = ?2, generation = generation + 1 WHERE name = ?1"
+	                " RETURNING subject, generation",
+	                name, phc, &(struct event){ .action = BYTES("user.password") }));
 	TRY(families_revoke(s, name));
 	return transaction_commit(&t);
-}
-
-static struct err
-disabled_store(struct issuer_store *s, struct bytes name, bool disabled)
-{
-	CLEANUP(statement_done) struct statement q;
-
-	statement_start(
-		&q, s,
-		"UPDATE user SET disabled = ?2, generation = generation + 1 WHERE name = ?1");
-	statement_text(&q, 1, name);
-	statement_int(&q, 2, disabled);
-	TRY(statement_run(&q));
-	return user_changed(s);
 }
 
 struct err
@@ -186,8 +167,32 @@ user_set_disabled(struct issuer_store *s, struct bytes name, bool disabled)
 	CLEANUP(transaction_done) struct transaction t = { 0 };
 
 	TRY(transaction_begin(&t, s));
-	TRY(disabled_store(s, name, disabled));
+	TRY(disabled ? user_change(s,
+	                           "UPDATE user SET disabled = 1, generation = generation + 1"
+	                           " WHERE name = ?1 RETURNING subject, generation",
+	                           name, BYTES(""),
+	                           &(struct event){ .action = BYTES("user.disable") })
+	             : user_change(s,
+	                           "UPDATE user SET disabled = 0, generation = generation + 1"
+	                           " WHERE name = ?1 RETURNING subject, generation",
+	                           name, BYTES(""),
+	                           &(struct event){ .action = BYTES("user.enable") }));
 	TRY(families_revoke(s, name));
+	return transaction_commit(&t);
+}
+
+struct err
+user_set_roles(struct issuer_store *s, struct bytes name, struct bytes roles)
+{
+	CLEANUP(transaction_done) struct transaction t = { 0 };
+
+	TRY(roles_check(roles));
+	TRY(transaction_begin(&t, s));
+	TRY(user_change(s,
+	                "UPDATE user SET roles = ?2, generation = generation + 1 WHERE name = ?1"
+	                " RETURNING subject, generation",
+	                name, roles,
+	                &(struct event){ .action = BYTES("user.roles"), .reason = roles }));
 	return transaction_commit(&t);
 }
 
