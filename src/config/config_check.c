@@ -1,5 +1,6 @@
 /* config_check.c - what no single row can say: settings that must differ or fit together, and those
  * that follow from others. */
+#include "config/config_host.h"
 #include "config/config_reader.h"
 
 #include <unistd.h>
@@ -48,43 +49,132 @@ derive_workers(struct settings *s)
 	s->workers = online < 1 ? 1 : online > WORKERS_MAX ? WORKERS_MAX : (unsigned)online;
 }
 
+/* RFC 9440's field is compared in lower case, like every other. */
+static void
+check_certificate_field(struct config_reader *r, const struct node *root)
+{
+	struct settings *s = r->settings;
+	const struct node *http = node_member(node_member(root, "listen"), "http");
+	const struct node *given = node_member(http, "client_certificate");
+
+	if (s->listen.certificate_field == NULL)
+		return;
+	if (s->listen.proxy_count == 0)
+		problem_add(&r->problems, given->key_place,
+		            "client_certificate without proxies; expected the addresses that may "
+		            "send it");
+	struct bytes name = arena_copy(r->arena, bytes_text(s->listen.certificate_field));
+	struct buf lower = { 0 };
+	for (size_t i = 0; i < name.len; i++)
+		buf_put_u8(&lower,
+		           name.at[i] >= 'A' && name.at[i] <= 'Z' ? name.at[i] | 0x20 : name.at[i]);
+	s->listen.certificate_field = reader_text(r, buf_bytes(&lower));
+	buf_done(&lower);
+}
+
 /* Our own tokens name our own address, and are signed with one algorithm. */
 static void
 derive_local(struct config_reader *r, struct issuer_settings *issuer)
 {
-	issuer->issuer = r->settings->public_url;
+	struct issuer_name *name = reader_array(r, 1, sizeof *name);
+
+	if (name == NULL)
+		return;
+	name->iss = r->settings->public_url;
+	issuer->issuer = name->iss;
+	issuer->names = name;
+	issuer->name_count = name->iss != NULL;
 	issuer->algorithms = issuer->signing_algorithm;
 	if (issuer->refresh_idle_ttl_s > issuer->refresh_token_ttl_s)
 		issuer->refresh_idle_ttl_s = issuer->refresh_token_ttl_s;
 }
 
-/* Two issuers with one `iss`: a token could be judged by the rules of either. */
+/* Would both take a token with the same `iss` (and `tid`)? It could be judged by the rules of
+ * either. */
+static bool
+is_shared(const struct issuer_settings *a, const struct issuer_settings *b)
+{
+	for (size_t i = 0; i < a->name_count; i++)
+		for (size_t j = 0; j < b->name_count; j++) {
+			const struct issuer_name *x = &a->names[i], *y = &b->names[j];
+			bool apart = x->tenant != NULL && y->tenant != NULL &&
+			             strcmp(x->tenant, y->tenant) != 0;
+			if (strcmp(x->iss, y->iss) == 0 && !apart)
+				return true;
+		}
+	return false;
+}
+
+static void
+check_issuer_pair(struct config_reader *r, const struct issuer_settings *first,
+                  const struct issuer_settings *s)
+{
+	if (first->type == ISSUER_LOCAL && s->type == ISSUER_LOCAL)
+		problem_add(&r->problems, s->place,
+		            "a second issuer of type local; expected at most one (the first is on "
+		            "line %u)",
+		            first->place.line);
+	else if (first->type == ISSUER_INTROSPECTION && s->type == ISSUER_INTROSPECTION &&
+	         first->name_count == 0 && s->name_count == 0)
+		problem_add(&r->problems, s->place,
+		            "a second issuer of type introspection without issuer; expected at "
+		            "most one (the first is on line %u)",
+		            first->place.line);
+	else if (is_shared(first, s))
+		problem_add(&r->problems, s->place,
+		            "the issuer of \"%s\" again; expected each once", first->name);
+}
+
 static void
 check_issuers(struct config_reader *r, struct issuer_settings *issuers, size_t count)
 {
-	const struct issuer_settings *local = NULL;
-
 	for (size_t i = 0; i < count; i++) {
-		if (issuers[i].audience == NULL)
-			continue; /* broken, and said so */
-		if (issuers[i].type == ISSUER_LOCAL && local != NULL)
-			problem_add(&r->problems, issuers[i].place,
-			            "a second issuer of type local; expected at most one (the "
-			            "first is on "
-			            "line %u)",
-			            local->place.line);
-		if (issuers[i].type == ISSUER_LOCAL) {
-			local = local == NULL ? &issuers[i] : local;
+		if (issuers[i].roles_claims == NULL)
+			continue; /* of no known type, which was said */
+		if (issuers[i].type == ISSUER_LOCAL)
 			derive_local(r, &issuers[i]);
-		}
-		for (size_t j = 0; j < i && issuers[i].issuer != NULL; j++)
-			if (issuers[j].issuer != NULL &&
-			    strcmp(issuers[i].issuer, issuers[j].issuer) == 0 &&
-			    (issuers[i].type != ISSUER_LOCAL || issuers[j].type != ISSUER_LOCAL))
-				problem_add(&r->problems, issuers[i].place,
-				            "the issuer of \"%s\" again; expected each once",
-				            issuers[j].name);
+		for (size_t j = 0; j < i; j++)
+			if (issuers[j].roles_claims != NULL)
+				check_issuer_pair(r, &issuers[j], &issuers[i]);
 	}
+}
+
+/* The cookie of a session is safe on https alone; on loopback nobody listens. */
+static void
+check_logins(struct config_reader *r, const struct node *root)
+{
+	const struct settings *s = r->settings;
+	const struct node *n = node_member(root, "issuers");
+	struct bytes url = bytes_text(s->public_url != NULL ? s->public_url : "");
+	bool safe = bytes_starts(url, BYTES("https://")) || url_is_loopback(url);
+
+	n = n != NULL ? n->first : NULL;
+	for (size_t i = 0; i < s->issuer_count && n != NULL; i++, n = n->next)
+		if (s->issuers[i].login_client_id != NULL && !safe)
+			problem_add(&r->problems, node_member(n, "login")->key_place,
+			            "login with a public_url that is not https; expected https, or "
+			            "a host on loopback");
+}
+
+/* Whom pages send people to: the issuer that is named, or the first that has a login. */
+static void
+check_sessions(struct config_reader *r, const struct node *root)
+{
+	struct settings *s = r->settings;
+	const struct node *named = node_member(node_member(root, "sessions"), "issuer");
+
+	if (named == NULL) {
+		s->sessions.issuer = -1;
+		for (size_t i = s->issuer_count; i-- > 0;)
+			if (s->issuers[i].login_client_id != NULL)
+				s->sessions.issuer = (int)i;
+		return;
+	}
+	if ((size_t)s->sessions.issuer < s->issuer_count &&
+	    s->issuers[s->sessions.issuer].login_client_id == NULL)
+		problem_add(&r->problems, named->place,
+		            "issuer \"%s\" has no login; expected one that has",
+		            s->issuers[s->sessions.issuer].name);
 }
 
 static void
@@ -122,6 +212,9 @@ settings_check(struct config_reader *r, const struct node *root)
 	derive_workers(s);
 	/* The table made these entries; nothing else can change them. */
 	check_issuers(r, (struct issuer_settings *)(uintptr_t)s->issuers, s->issuer_count);
+	check_certificate_field(r, root);
+	check_logins(r, root);
+	check_sessions(r, root);
 	check_pages(r);
 	check_folders(r, root);
 }

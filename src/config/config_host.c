@@ -54,25 +54,62 @@ is_loopback(const char *host)
 	       (inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
 }
 
-const char *
-url_fault(struct bytes text, bool origin)
+/* Behind the scheme; empty when it is another. */
+static struct bytes
+url_rest(struct bytes text, bool *secure)
 {
-	bool secure = bytes_starts(text, BYTES("https://"));
+	*secure = bytes_starts(text, BYTES("https://"));
+	if (!*secure && !bytes_starts(text, BYTES("http://")))
+		return (struct bytes){ 0 };
+	return bytes_slice(text, *secure ? 8 : 7, text.len);
+}
+
+static bool
+is_url_text(struct bytes text, unsigned bits)
+{
+	static const struct bytes tenant = BYTES("{tenantid}");
+
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.at[i];
+		if ((bits & URL_TENANT) != 0 &&
+		    bytes_starts(bytes_slice(text, i, text.len), tenant))
+			i += tenant.len - 1;
+		else if (c <= ' ' || c >= 0x7f || strchr("\"<>\\^`{|}@#", c) != NULL ||
+		         (c == '?' && (bits & URL_QUERY) == 0))
+			return false;
+	}
+	return true;
+}
+
+const char *
+url_fault(struct bytes text, unsigned bits)
+{
 	char host[HOST_BYTES_MAX + 1];
 	uint16_t port;
+	bool secure;
+	struct bytes rest = url_rest(text, &secure);
 
-	if (!secure && !bytes_starts(text, BYTES("http://")))
+	if (rest.at == NULL)
 		return "is no http(s) URL";
-	for (size_t i = 0; i < text.len; i++)
-		if (text.at[i] <= ' ' || text.at[i] >= 0x7f ||
-		    strchr("\"<>\\^`{|}@?#", text.at[i]) != NULL)
-			return "has a byte that may not stand here";
-
-	struct bytes rest = bytes_slice(text, secure ? 8 : 7, text.len);
-	size_t slash = bytes_find(rest, '/');
-	if (!host_split(bytes_slice(rest, 0, slash), false, host, &port))
+	if (!is_url_text(text, bits))
+		return "has a byte that may not stand here";
+	size_t end = bytes_find(rest, '/'), query = bytes_find(rest, '?');
+	end = query < end ? query : end;
+	if (!host_split(bytes_slice(rest, 0, end), false, host, &port))
 		return "has no proper host and port";
-	if (origin && slash != rest.len)
-		return "has a path";
-	return secure || origin || is_loopback(host) ? NULL : "is not https";
+	if ((bits & URL_ORIGIN) != 0)
+		return end != rest.len ? "has a path" : NULL;
+	return secure || is_loopback(host) ? NULL : "is not https";
+}
+
+bool
+url_is_loopback(struct bytes url)
+{
+	char host[HOST_BYTES_MAX + 1];
+	uint16_t port;
+	bool secure;
+	struct bytes rest = url_rest(url, &secure);
+
+	return host_split(bytes_slice(rest, 0, bytes_find(rest, '/')), false, host, &port) &&
+	       is_loopback(host);
 }

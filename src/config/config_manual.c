@@ -6,9 +6,9 @@
 static const char preamble[] =
 	"# Configuration\n"
 	"\n"
-	"This page is made from the tables that the loader reads (`src/config/config_tables.c`); "
-	"change it\n"
-	"there.\n"
+	"This page is made from the tables that the loader reads (`src/config/config_tables.c` "
+	"and\n"
+	"`config_issuers.c`); change it there.\n"
 	"\n"
 	"One YAML file, `gatewarden.yaml` unless `-c` says otherwise; JSON is accepted too.\n"
 	"`gatewarden check` shows every error at once, each with its place:\n"
@@ -24,9 +24,9 @@ static const char preamble[] =
 	"staging and\n"
 	"  production. A variable that is not set is an error. Keys take no variables. Inside "
 	"`{...}` and\n"
-	"  JSON, quote it: `\"${env:NAME}\"`. It is for plain values: secrets are never written "
-	"here, and\n"
-	"  no setting of this version needs one.\n"
+	"  JSON, quote it: `\"${env:NAME}\"`. It is for plain values: a secret is never "
+	"written here, but\n"
+	"  referred to as `{file: PATH}` or `{env: NAME}`, and read when it is used.\n"
 	"- **Paths** that do not begin with `/` are relative to the folder of the file.\n"
 	"- **Refused**, so that what is read is what is seen: aliases, anchors and merge keys "
 	"(`&a`, `*a`,\n"
@@ -47,13 +47,18 @@ static const char preamble[] =
 	"issuers:\n"
 	"  local: {type: local, audience: \"api://books\", access_token_ttl: 15m, "
 	"refresh_token_ttl: 30d}\n"
-	"  lab:   {type: oidc, issuer: \"https://idp.test.invalid/\", audience: \"api://books\", "
-	"jwks: {file: jwks.json}}\n"
+	"  lab:   {type: oidc, issuer: \"https://idp.test.invalid/\", audience: \"api://books\"}\n"
+	"  corp:\n"
+	"    type: entra\n"
+	"    tenant: 11111111-2222-3333-4444-555555555555\n"
+	"    audience: [\"api://books\", 6731de76-14a6-49ae-97bc-6eba6914391e]\n"
+	"    login: {client_id: 6731de76-14a6-49ae-97bc-6eba6914391e, client_secret: {file: "
+	"secrets/corp}}\n"
 	"backends:\n"
 	"  books: {type: sqlite, path: data/books.db}\n"
 	"roles:\n"
 	"  reader:      {granted_by: [\"local:reader\", \"lab:Books.Read\"]}\n"
-	"  books-admin: {granted_by: [\"local:books-admin\"]}\n"
+	"  books-admin: {granted_by: [\"local:books-admin\", \"corp:Books.Admin\"]}\n"
 	"resources:\n"
 	"  books:\n"
 	"    backend: books\n"
@@ -96,16 +101,29 @@ put_row(struct buf *out, const struct setting *s)
 }
 
 static void
-put_rows(struct buf *out, const struct setting *settings, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		put_row(out, &settings[i]);
-}
-
-static void
-put_head(struct buf *out)
+put_rows(struct buf *out, const struct rows *rows)
 {
 	buf_put_text(out, "\n| key | value | default | meaning |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < rows->count; i++)
+		put_row(out, rows->at[i]);
+}
+
+/* The rows of every type, then those of each. */
+static void
+put_tables(struct buf *out, const struct section *section)
+{
+	const struct rows common = section_rows(section, NULL);
+
+	if (section->variants != NULL && common.count > 0)
+		buf_put_text(out, "\nWith any `type`:\n");
+	if (common.count > 0)
+		put_rows(out, &common);
+	for (size_t i = 0; i < section->variant_count; i++) {
+		struct rows rows = section_rows(section, &section->variants[i]);
+		rows.count -= common.count; /* they come last */
+		buf_printf(out, "\nWith `type: %s`:\n", section->variants[i].name);
+		put_rows(out, &rows);
+	}
 }
 
 /* What stands between a section's name and its keys: `resources.NAME.allow.ROLE.ACTION`. */
@@ -115,8 +133,7 @@ path_end(enum setting_kind kind)
 	return kind == SETTING_MAP ? ".NAME" : kind == SETTING_RULES ? ".ROLE.ACTION" : "";
 }
 
-static void put_sections(struct buf *out, const char *path, const struct setting *settings,
-                         size_t count);
+static void put_sections(struct buf *out, const char *path, const struct section *section);
 
 static void
 put_section(struct buf *out, const char *path, const struct setting *s)
@@ -129,38 +146,49 @@ put_section(struct buf *out, const char *path, const struct setting *s)
 
 	const char *full = name.overflow ? "" : (const char *)name.at;
 	buf_printf(out, "\n## %s\n\n%s\n", full, s->help);
-	for (size_t i = 0; i < section->variant_count; i++) {
-		buf_printf(out, "\nWith `type: %s`:\n", section->variants[i].name);
-		put_head(out);
-		put_rows(out, section->settings, section->count);
-		put_rows(out, section->variants[i].settings, section->variants[i].count);
-	}
-	if (section->variants == NULL) {
-		put_head(out);
-		put_rows(out, section->settings, section->count);
-	}
-	for (size_t i = 0; i < section->variant_count; i++)
-		put_sections(out, full, section->variants[i].settings, section->variants[i].count);
-	put_sections(out, full, section->settings, section->count);
+	put_tables(out, section);
+	put_sections(out, full, section);
 	buf_done(&name);
 }
 
-static void
-put_sections(struct buf *out, const char *path, const struct setting *settings, size_t count)
+static bool
+rows_have(const struct rows *rows, const struct setting *s)
 {
-	for (size_t i = 0; i < count; i++)
-		if (settings[i].section != NULL)
-			put_section(out, path, &settings[i]);
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->at[i] == s)
+			return true;
+	return false;
+}
+
+/* What several types share is told once. */
+static void
+put_sections(struct buf *out, const char *path, const struct section *section)
+{
+	for (size_t v = 0; v == 0 || v < section->variant_count; v++) {
+		const struct rows rows = section_rows(
+			section, section->variants != NULL ? &section->variants[v] : NULL);
+		for (size_t i = 0; i < rows.count; i++) {
+			bool told = rows.at[i]->section == NULL;
+			for (size_t before = 0; before < v && !told; before++) {
+				const struct rows earlier =
+					section_rows(section, &section->variants[before]);
+				told = rows_have(&earlier, rows.at[i]);
+			}
+			if (!told)
+				put_section(out, path, rows.at[i]);
+		}
+	}
 }
 
 void
 config_put_manual(struct buf *out)
 {
+	const struct rows rows = section_rows(&config_root, NULL);
+
 	buf_put_text(out, preamble);
 	buf_put_text(out, "\n## The file\n");
-	put_head(out);
-	put_rows(out, config_root.settings, config_root.count);
-	put_sections(out, "", config_root.settings, config_root.count);
+	put_rows(out, &rows);
+	put_sections(out, "", &config_root);
 	buf_put_text(
 		out,
 		"\nActions are `read`, `create`, `update`, `delete` and `execute`; `all` stands "

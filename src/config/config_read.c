@@ -7,29 +7,11 @@
 #include "base/macros.h"
 #include "config/config_text.h"
 
-enum { ROWS_MAX = 32 };
-
-/* The rows that hold for one mapping: those of its section, `type`, and those of its type. */
-struct rows {
-	const struct setting *at[ROWS_MAX];
-	const char *names[ROWS_MAX + 1];
-	size_t count, name_count;
-};
-
-static void
-rows_add(struct rows *rows, const struct setting *settings, size_t count)
-{
-	for (size_t i = 0; i < count && rows->count < ROWS_MAX; i++) {
-		rows->at[rows->count++] = &settings[i];
-		rows->names[rows->name_count++] = settings[i].name;
-	}
-}
-
 static bool
-rows_have(const struct rows *rows, struct bytes key)
+is_among(struct bytes key, const char *const *names, size_t count)
 {
-	for (size_t i = 0; i < rows->name_count; i++)
-		if (bytes_is(key, rows->names[i]))
+	for (size_t i = 0; i < count; i++)
+		if (bytes_is(key, names[i]))
 			return true;
 	return false;
 }
@@ -39,13 +21,19 @@ check_keys(struct config_reader *r, const struct section *section, const struct 
            const struct node *n)
 {
 	struct problems *p = &r->problems;
+	const char *names[ROWS_MAX + 1];
+	size_t count = 0;
 
+	if (section->variants != NULL)
+		names[count++] = "type";
+	for (size_t i = 0; i < rows->count; i++)
+		names[count++] = rows->at[i]->name;
 	for (const struct node *i = n->first; i != NULL; i = i->next)
-		if (!rows_have(rows, i->key) && !bytes_is(i->key, "<<"))
+		if (!is_among(i->key, names, count) && !bytes_is(i->key, "<<"))
 			problem_add(p, i->key_place, "unknown key %s in %s%s; expected %s",
 			            problem_quote(p, i->key), section->title,
-			            problem_nearest(p, i->key, rows->names, rows->name_count),
-			            problem_list(p, rows->names, rows->name_count));
+			            problem_nearest(p, i->key, names, count),
+			            problem_list(p, names, count));
 }
 
 /* A missing key is reported where its mapping was named. */
@@ -106,16 +94,24 @@ static void
 entry_read(struct config_reader *r, const struct setting *s, const struct node *n, char *entry)
 {
 	const struct section *section = s->section;
+	char *draft =
+		section->draft_size == 0 ? entry : arena_alloc(&r->scratch, section->draft_size);
 
+	if (draft == NULL) {
+		r->problems.no_memory = true;
+		return;
+	}
 	if (!is_name(n->key, section->lower_names))
 		problem_add(&r->problems, n->key_place,
 		            "%s is no name for %s; expected 1 to %d of %s",
 		            problem_quote(&r->problems, n->key), section->title, NAME_BYTES_MAX,
 		            section->lower_names ? "a-z 0-9 _ -" : "A-Z a-z 0-9 _ -");
 	/* Set whatever follows: a reference to a broken entry is no second error. */
-	*(const char **)(void *)(entry + section->name_offset) = reader_text(r, n->key);
-	*(struct place *)(void *)(entry + section->place_offset) = n->key_place;
-	section_read(r, section, n, s, entry);
+	*(const char **)(void *)(draft + section->name_offset) = reader_text(r, n->key);
+	*(struct place *)(void *)(draft + section->place_offset) = n->key_place;
+	section_read(r, section, n, s, draft);
+	if (draft != entry)
+		memcpy(entry, draft, section->size);
 }
 
 static void
@@ -153,8 +149,10 @@ setting_read(struct config_reader *r, const struct setting *s, const struct node
 		section_read(r, s->section, n, s, field);
 	else if (s->kind == SETTING_MAP)
 		map_read(r, s, n, field, count);
-	else if (s->kind == SETTING_BACKEND)
-		backend_read(r, s, n, field);
+	else if (s->kind == SETTING_ENTRY)
+		entry_name_read(r, s, n, field);
+	else if (s->kind == SETTING_CLAIMS)
+		claims_read(r, s, n, field, count);
 	else if (s->kind == SETTING_GRANTS)
 		grants_read(r, s, n, field, count);
 	else if (s->kind == SETTING_RULES)
@@ -210,7 +208,7 @@ void
 section_read(struct config_reader *r, const struct section *section, const struct node *n,
              const struct setting *of, void *base)
 {
-	struct rows rows = { 0 };
+	const struct variant *v = NULL;
 	struct node wrapped = { .kind = NODE_MAP, .count = 1 }, only;
 
 	if (n != NULL && n->kind == NODE_REFUSED)
@@ -228,15 +226,15 @@ section_read(struct config_reader *r, const struct section *section, const struc
 		return;
 	}
 	if (section->variants != NULL) {
-		const struct variant *v = n != NULL ? variant_read(r, section, n, base) : NULL;
+		v = n != NULL ? variant_read(r, section, n, base) : NULL;
 		if (v == NULL)
 			return; /* without a type nobody knows which keys there are */
-		rows.names[rows.name_count++] = "type";
-		rows_add(&rows, v->settings, v->count);
 	}
-	rows_add(&rows, section->settings, section->count);
+	const struct rows rows = section_rows(section, v);
 	if (n != NULL)
 		check_keys(r, section, &rows, n);
 	for (size_t i = 0; i < rows.count; i++)
 		row_read(r, &rows, rows.at[i], n, base);
+	if (section->finish != NULL)
+		section->finish(r, n, base);
 }

@@ -32,12 +32,16 @@ void section_read(struct config_reader *r, const struct section *section, const 
                   const struct setting *of, void *base);
 
 /* References by name, and the rules of a resource. */
-void backend_read(struct config_reader *r, const struct setting *s, const struct node *n,
-                  unsigned *ret);
+void entry_name_read(struct config_reader *r, const struct setting *s, const struct node *n,
+                     unsigned *ret);
 void grants_read(struct config_reader *r, const struct setting *s, const struct node *n,
                  void *field, size_t *count);
 void rules_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
                 size_t *count);
+
+/* struct required_claim: a value, or a list of them, for each claim. */
+void claims_read(struct config_reader *r, const struct setting *s, const struct node *n,
+                 void *field, size_t *count);
 
 /* What no single row can say, and what follows from several: after everything was read. */
 void settings_check(struct config_reader *r, const struct node *root);

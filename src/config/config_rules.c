@@ -1,4 +1,5 @@
-/* config_rules.c - settings that refer to others by name: backend, granted_by, allow and deny. */
+/* config_rules.c - settings that refer to others by name: a backend or an issuer, granted_by, allow
+ * and deny. */
 #include "config/config_reader.h"
 
 #include "base/macros.h"
@@ -32,7 +33,7 @@ names_find(const struct names *names, struct bytes name)
 
 /* `map` is a key of the file whose entries were read already. */
 static struct names
-names_of(struct config_reader *r, const char *map, const char *what)
+names_of(struct config_reader *r, const char *map)
 {
 	const struct setting *s = config_root.settings;
 
@@ -47,20 +48,22 @@ names_of(struct config_reader *r, const char *map, const char *what)
 	for (size_t i = 0; i < count && at != NULL; i++)
 		at[i] = *(const char *const *)(const void *)(entries + i * s->section->size +
 		                                             s->section->name_offset);
-	return (struct names){ at, at != NULL ? count : 0, what };
+	/* Without the article. */
+	return (struct names){ at, at != NULL ? count : 0, strchr(s->section->title, ' ') + 1 };
 }
 
 void
-backend_read(struct config_reader *r, const struct setting *s, const struct node *n, unsigned *ret)
+entry_name_read(struct config_reader *r, const struct setting *s, const struct node *n,
+                unsigned *ret)
 {
-	struct names backends = names_of(r, "backends", "backend");
+	struct names names = names_of(r, s->of);
 	struct bytes text;
 
 	if (!value_text(r, s, n, &text))
 		return;
-	int found = names_find(&backends, text);
+	int found = names_find(&names, text);
 	if (found < 0)
-		refuse_unknown(r, &backends, n->text, n->place);
+		refuse_unknown(r, &names, n->text, n->place);
 	else
 		*ret = (unsigned)found;
 }
@@ -95,7 +98,7 @@ void
 grants_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
             size_t *count)
 {
-	struct names issuers = names_of(r, "issuers", "issuer");
+	struct names issuers = names_of(r, "issuers");
 
 	if (n->kind == NODE_REFUSED)
 		return;
@@ -214,7 +217,7 @@ void
 rules_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
            size_t *count)
 {
-	struct names roles = names_of(r, "roles", "role");
+	struct names roles = names_of(r, "roles");
 	struct rules rules = { .setting = s };
 
 	if (node_is_null(n) || n->kind == NODE_REFUSED)

@@ -76,26 +76,26 @@ put_row(struct buf *out, const struct setting *s)
 }
 
 static void
-put_required(struct buf *out, const struct setting *settings, size_t count, bool *first)
+put_required(struct buf *out, const struct rows *rows, bool first)
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < rows->count; i++) {
 		bool alternative = false;
-		for (size_t j = 0; j < count; j++)
-			alternative |= settings[j].instead_of != NULL &&
-			               strcmp(settings[j].instead_of, settings[i].name) == 0;
-		if (!settings[i].required || alternative)
+		for (size_t j = 0; j < rows->count; j++)
+			alternative |= rows->at[j]->instead_of != NULL &&
+			               strcmp(rows->at[j]->instead_of, rows->at[i]->name) == 0;
+		if (!rows->at[i]->required || alternative)
 			continue;
-		buf_put_text(out, *first ? "" : ",");
-		json_put_string(out, bytes_text(settings[i].name));
-		*first = false;
+		buf_put_text(out, first ? "" : ",");
+		json_put_string(out, bytes_text(rows->at[i]->name));
+		first = false;
 	}
 }
 
 static void
-put_alternatives(struct buf *out, const struct section *section)
+put_alternatives(struct buf *out, const struct rows *rows)
 {
-	for (size_t i = 0; i < section->count; i++) {
-		const struct setting *s = &section->settings[i];
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct setting *s = rows->at[i];
 		if (s->instead_of != NULL)
 			buf_printf(out,
 			           ",\"oneOf\":[{\"required\":[\"%s\"]},{\"required\":[\"%s\"]}]",
@@ -107,31 +107,24 @@ static void
 put_object(struct buf *out, const struct section *section, const struct variant *v,
            const char *without)
 {
-	bool first = true, first_required = true;
+	const struct rows rows = section_rows(section, v);
+	bool first = v == NULL;
 
 	buf_put_text(out, "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
-	if (v != NULL) {
+	if (v != NULL)
 		buf_printf(out, "\"type\":{\"const\":\"%s\"}", v->name);
-		first = false;
-	}
-	for (size_t i = 0; i < section->count + (v != NULL ? v->count : 0); i++) {
-		const struct setting *s = i < section->count ? &section->settings[i]
-		                                             : &v->settings[i - section->count];
-		if (without != NULL && strcmp(s->name, without) == 0)
+	for (size_t i = 0; i < rows.count; i++) {
+		if (without != NULL && strcmp(rows.at[i]->name, without) == 0)
 			continue;
 		buf_put_text(out, first ? "" : ",");
-		put_row(out, s);
+		put_row(out, rows.at[i]);
 		first = false;
 	}
 	buf_put_text(out, "},\"required\":[");
-	if (v != NULL) {
-		buf_put_text(out, "\"type\"");
-		first_required = false;
-		put_required(out, v->settings, v->count, &first_required);
-	}
-	put_required(out, section->settings, section->count, &first_required);
+	buf_put_text(out, v != NULL ? "\"type\"" : "");
+	put_required(out, &rows, v == NULL);
 	buf_put_u8(out, ']');
-	put_alternatives(out, section);
+	put_alternatives(out, &rows);
 }
 
 static void
@@ -202,13 +195,38 @@ put_number(struct buf *out, const struct setting *s)
 }
 
 static void
+put_text(struct buf *out, const struct setting *s, uint64_t min, uint64_t max)
+{
+	buf_printf(out, "\"type\":\"string\",\"minLength\":%ju,\"maxLength\":%ju", (uintmax_t)min,
+	           (uintmax_t)max);
+	if (s->form != NULL) {
+		buf_put_u8(out, ',');
+		put_pattern(out, s->form->pattern);
+	}
+}
+
+static void
 put_texts(struct buf *out, const struct setting *s)
 {
-	buf_printf(out,
-	           "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},{\"type\":\"array\","
-	           "\"minItems\":%ju,"
-	           "\"maxItems\":%ju,\"items\":{\"type\":\"string\",\"minLength\":1}}]",
+	buf_put_text(out, "\"anyOf\":[{");
+	put_text(out, s, 1, SETTING_TEXT_MAX);
+	buf_printf(out, "},{\"type\":\"array\",\"minItems\":%ju,\"maxItems\":%ju,\"items\":{",
 	           (uintmax_t)s->min, (uintmax_t)s->max);
+	put_text(out, s, 1, SETTING_TEXT_MAX);
+	buf_put_text(out, "}}]");
+}
+
+/* Values of claims are compared as they are written: numbers and booleans too. */
+static void
+put_claims(struct buf *out, const struct setting *s)
+{
+	static const char scalar[] = "\"type\":[\"string\",\"number\",\"boolean\"]";
+
+	buf_printf(out,
+	           "\"type\":\"object\",\"minProperties\":%ju,\"maxProperties\":%ju,"
+	           "\"additionalProperties\":{\"anyOf\":[{%s},"
+	           "{\"type\":\"array\",\"minItems\":1,\"items\":{%s}}]}",
+	           (uintmax_t)s->min, (uintmax_t)s->max, scalar, scalar);
 }
 
 static void
@@ -216,21 +234,17 @@ put_type(struct buf *out, const struct setting *s)
 {
 	switch (s->kind) {
 	case SETTING_TEXT:
-		buf_printf(out, "\"type\":\"string\",\"minLength\":%ju,\"maxLength\":%ju",
-		           (uintmax_t)s->min, (uintmax_t)s->max);
+		put_text(out, s, s->min, s->max);
 		return;
 	case SETTING_TEXTS:
 		put_texts(out, s);
 		return;
 	case SETTING_PATH:
-	case SETTING_BACKEND:
+	case SETTING_ENTRY:
 		buf_put_text(out, "\"type\":\"string\",\"minLength\":1");
 		return;
-	case SETTING_ISSUER:
-	case SETTING_ORIGIN:
-		buf_put_text(out, "\"type\":\"string\",");
-		put_pattern(out,
-		            s->kind == SETTING_ISSUER ? "https?://[^?#@]+" : "https?://[^/?#@]+");
+	case SETTING_CLAIMS:
+		put_claims(out, s);
 		return;
 	case SETTING_ADDRESS:
 		buf_put_text(out, "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},"

@@ -8,12 +8,6 @@ enum {
 	KIB = 1 << 10,
 	MIB = 1 << 20,
 	GIB = 1 << 30,
-	SECOND_MS = 1000,
-	MINUTE_MS = 60 * SECOND_MS,
-	HOUR_MS = 60 * MINUTE_MS,
-	MINUTE_S = 60,
-	HOUR_S = 60 * MINUTE_S,
-	DAY_S = 24 * HOUR_S,
 };
 
 /* listen */
@@ -21,17 +15,25 @@ enum {
 /* Tables, read by the row. */
 /* clang-format off */
 static const struct setting http_rows[] = {
-	{ .name = "address", .kind = SETTING_ADDRESS, .required = true,
+	{ .name = "address", .kind = SETTING_ADDRESS, .required = true, .offset = offsetof(struct settings, listen.http),
 	  .help = "Where data is served." },
+	{ .name = "proxies", .kind = SETTING_TEXTS, .form = &form_ip, .min = 1, .max = 64,
+	  .offset = offsetof(struct settings, listen.proxies),
+	  .count_offset = offsetof(struct settings, listen.proxy_count),
+	  .help = "Addresses of the reverse proxies in front of us. `client_certificate` is believed from these alone." },
+	{ .name = "client_certificate", .kind = SETTING_TEXT, .form = &form_field, .min = 1, .max = 64,
+	  .offset = offsetof(struct settings, listen.certificate_field),
+	  .help = "The request field in which such a proxy tells the certificate that the caller showed it: as in "
+	          "`Client-Cert` (RFC 9440), or a PEM, URL-encoded. From anyone else the field is ignored. Needs "
+	          "`proxies`, and a proxy that takes the field away from what callers send." },
 };
 static const struct section http_section = {
 	.title = "a listener", .settings = http_rows, .count = ARRAY_LEN(http_rows), .short_key = "address",
 };
 static const struct setting listen_rows[] = {
 	{ .name = "http", .kind = SETTING_SECTION, .section = &http_section,
-	  .offset = offsetof(struct settings, listen.http), .fallback = "127.0.0.1:8080",
-	  .help = "The data listener: the API, tokens, discovery documents. The address alone, or a mapping with "
-	          "the key `address`." },
+	  .fallback = "127.0.0.1:8080",
+	  .help = "The data listener: the API, tokens, discovery documents. The address alone, or a mapping." },
 	{ .name = "admin", .kind = SETTING_ADDRESS, .offset = offsetof(struct settings, listen.admin),
 	  .help = "`/healthz`, `/readyz` and `/metrics`; without it they are not served at all. Must differ from "
 	          "`http`. Nobody is asked who they are here, so keep it on loopback, or on an address that only "
@@ -39,83 +41,6 @@ static const struct setting listen_rows[] = {
 };
 static const struct section listen_section = {
 	.title = "listen", .settings = listen_rows, .count = ARRAY_LEN(listen_rows),
-};
-
-/* issuers */
-
-static const struct choice signing_algorithms[] = {
-	{ "ES256", ALG_ES256, NULL }, { "RS256", ALG_RS256, NULL }, { "EdDSA", ALG_EDDSA, NULL },
-};
-static const char symmetric[] = "whoever can check such a token can also make one";
-static const struct choice algorithms[] = {
-	{ "RS256", ALG_RS256, NULL }, { "RS384", ALG_RS384, NULL }, { "RS512", ALG_RS512, NULL },
-	{ "PS256", ALG_PS256, NULL }, { "PS384", ALG_PS384, NULL }, { "PS512", ALG_PS512, NULL },
-	{ "ES256", ALG_ES256, NULL }, { "ES384", ALG_ES384, NULL }, { "ES512", ALG_ES512, NULL },
-	{ "EdDSA", ALG_EDDSA, NULL },
-	{ "HS256", 0, symmetric }, { "HS384", 0, symmetric }, { "HS512", 0, symmetric },
-	{ "none", 0, "an unsigned token proves nothing" },
-};
-static const struct setting issuer_rows[] = {
-	{ .name = "audience", .kind = SETTING_TEXTS, .required = true, .min = 1, .max = 32,
-	  .offset = offsetof(struct issuer_settings, audience),
-	  .count_offset = offsetof(struct issuer_settings, audience_count),
-	  .help = "A token must name one of these in `aud`, byte for byte." },
-	{ .name = "roles_claim", .kind = SETTING_TEXT, .min = 1, .max = 256, .fallback = "roles",
-	  .offset = offsetof(struct issuer_settings, roles_claim),
-	  .help = "The claim that `granted_by` looks at: a name, or a dotted path such as `realm_access.roles`." },
-};
-static const struct setting local_rows[] = {
-	{ .name = "access_token_ttl", .kind = SETTING_SECONDS, .min = 1, .max = 15 * MINUTE_S, .fallback = "15m",
-	  .offset = offsetof(struct issuer_settings, access_token_ttl_s),
-	  .help = "How long an access token lives. There is no way to revoke one sooner, hence the bound." },
-	{ .name = "refresh_token_ttl", .kind = SETTING_SECONDS, .min = 1, .max = 365 * DAY_S, .fallback = "30d",
-	  .offset = offsetof(struct issuer_settings, refresh_token_ttl_s),
-	  .help = "How long after the login its refresh tokens end, however often they were used." },
-	{ .name = "refresh_idle_ttl", .kind = SETTING_SECONDS, .min = 1, .max = 365 * DAY_S, .fallback = "7d",
-	  .offset = offsetof(struct issuer_settings, refresh_idle_ttl_s),
-	  .help = "How long a refresh token may stay unused; never longer than `refresh_token_ttl`." },
-	{ .name = "signing_algorithm", .kind = SETTING_CHOICE, .fallback = "ES256",
-	  .offset = offsetof(struct issuer_settings, signing_algorithm),
-	  .choices = signing_algorithms, .choice_count = ARRAY_LEN(signing_algorithms),
-	  .help = "What our tokens are signed with." },
-	{ .name = "key_rotation", .kind = SETTING_SECONDS, .min = MINUTE_S, .max = 365 * DAY_S, .fallback = "30d",
-	  .offset = offsetof(struct issuer_settings, key_rotation_s),
-	  .help = "A new signing key this often. The old one is still accepted while its tokens live." },
-	{ .name = "leeway", .kind = SETTING_SECONDS, .max = MINUTE_S, .fallback = "5s",
-	  .offset = offsetof(struct issuer_settings, leeway_s),
-	  .help = "How far two of our clocks may differ." },
-};
-static const struct setting jwks_rows[] = {
-	{ .name = "file", .kind = SETTING_PATH, .required = true, .offset = offsetof(struct issuer_settings, jwks_file),
-	  .help = "A JSON Web Key Set (RFC 7517) with the issuer's public keys." },
-};
-static const struct section jwks_section = {
-	.title = "jwks", .settings = jwks_rows, .count = ARRAY_LEN(jwks_rows),
-};
-static const struct setting oidc_rows[] = {
-	{ .name = "tenant", .kind = SETTING_TEXT, .min = 1, .max = 256, .offset = offsetof(struct issuer_settings, tenant),
-	  .help = "Only tokens whose `tid` equals this. Without it, `tid` is not looked at." },
-	{ .name = "issuer", .kind = SETTING_ISSUER, .required = true, .offset = offsetof(struct issuer_settings, issuer),
-	  .help = "Must equal `iss` of a token byte for byte, a slash at the end included." },
-	{ .name = "jwks", .kind = SETTING_SECTION, .required = true, .section = &jwks_section,
-	  .help = "Where the issuer's keys are." },
-	{ .name = "algorithms", .kind = SETTING_CHOICES, .fallback = "[RS256, PS256, ES256, EdDSA]",
-	  .offset = offsetof(struct issuer_settings, algorithms),
-	  .choices = algorithms, .choice_count = ARRAY_LEN(algorithms),
-	  .help = "What its tokens may be signed with. Nothing in a token can widen this list." },
-	{ .name = "leeway", .kind = SETTING_SECONDS, .max = MINUTE_S, .fallback = "60s",
-	  .offset = offsetof(struct issuer_settings, leeway_s),
-	  .help = "How far the issuer's clock may differ from ours." },
-};
-static const struct variant issuer_types[] = {
-	{ "local", ISSUER_LOCAL, local_rows, ARRAY_LEN(local_rows) },
-	{ "oidc", ISSUER_OIDC, oidc_rows, ARRAY_LEN(oidc_rows) },
-};
-static const struct section issuer_section = {
-	.title = "an issuer", .settings = issuer_rows, .count = ARRAY_LEN(issuer_rows),
-	.variants = issuer_types, .variant_count = ARRAY_LEN(issuer_types),
-	.type_offset = offsetof(struct issuer_settings, type), .size = sizeof(struct issuer_settings),
-	.name_offset = offsetof(struct issuer_settings, name), .place_offset = offsetof(struct issuer_settings, place),
 };
 
 /* backends */
@@ -131,8 +56,9 @@ static const struct setting sqlite_rows[] = {
 	  .offset = offsetof(struct backend_settings, lock_timeout_ms),
 	  .help = "How long a write waits for another writer before it is refused." },
 };
+static const struct row_group sqlite_groups[] = { { sqlite_rows, ARRAY_LEN(sqlite_rows) } };
 static const struct variant backend_types[] = {
-	{ "sqlite", BACKEND_SQLITE, sqlite_rows, ARRAY_LEN(sqlite_rows) },
+	{ "sqlite", BACKEND_SQLITE, sqlite_groups, ARRAY_LEN(sqlite_groups) },
 };
 static const struct section backend_section = {
 	.title = "a backend", .variants = backend_types, .variant_count = ARRAY_LEN(backend_types),
@@ -197,7 +123,7 @@ static const struct section deny_section = {
 	.size = sizeof(struct rule_settings),
 };
 static const struct setting resource_rows[] = {
-	{ .name = "backend", .kind = SETTING_BACKEND, .required = true,
+	{ .name = "backend", .kind = SETTING_ENTRY, .of = "backends", .required = true,
 	  .offset = offsetof(struct resource_settings, backend),
 	  .help = "The name of a backend above." },
 	{ .name = "table", .kind = SETTING_TEXT, .required = true, .min = 1, .max = 256,
@@ -266,7 +192,7 @@ static const struct section state_section = {
 	.title = "state", .settings = state_rows, .count = ARRAY_LEN(state_rows),
 };
 
-/* limits, login, sandbox */
+/* limits, login, sessions, outbound, sandbox */
 
 static const struct setting limit_rows[] = {
 	{ .name = "connections", .kind = SETTING_NUMBER, .min = 1, .max = 1000000, .fallback = "10000",
@@ -310,6 +236,39 @@ static const struct setting login_rows[] = {
 static const struct section login_section = {
 	.title = "login", .settings = login_rows, .count = ARRAY_LEN(login_rows),
 };
+static const struct setting session_rows[] = {
+	{ .name = "ttl", .kind = SETTING_SECONDS, .min = MINUTE_S, .max = 12 * HOUR_S, .fallback = "1h",
+	  .offset = offsetof(struct session_settings, ttl_s),
+	  .help = "How long a session lives. Then the issuer is asked again, often without a question to the person." },
+	{ .name = "issuer", .kind = SETTING_ENTRY, .of = "issuers", .offset = offsetof(struct session_settings, issuer),
+	  .help = "The issuer that pages send people to; it must have `login`. Default: the first that has." },
+};
+static const struct section session_section = {
+	.title = "sessions", .settings = session_rows, .count = ARRAY_LEN(session_rows),
+};
+static const struct setting ca_rows[] = {
+	{ .name = "file", .kind = SETTING_PATH, .required = true, .offset = offsetof(struct outbound_settings, ca_file),
+	  .help = "Certificates in PEM form." },
+};
+static const struct section ca_section = {
+	.title = "ca", .settings = ca_rows, .count = ARRAY_LEN(ca_rows),
+};
+static const struct setting outbound_rows[] = {
+	{ .name = "ca", .kind = SETTING_SECTION, .section = &ca_section,
+	  .help = "The authorities whose certificates are trusted, instead of the system's." },
+	{ .name = "private_hosts", .kind = SETTING_TEXTS, .form = &form_host, .min = 1, .max = 64,
+	  .offset = offsetof(struct outbound_settings, private_hosts),
+	  .count_offset = offsetof(struct outbound_settings, private_host_count),
+	  .help = "Hosts that may have private, link-local or loopback addresses. Every other host that resolves to "
+	          "one is refused, unless the URL itself says loopback." },
+	{ .name = "timeout", .kind = SETTING_MILLISECONDS, .min = 100, .max = 5 * SECOND_MS, .fallback = "5s",
+	  .offset = offsetof(struct outbound_settings, timeout_ms),
+	  .help = "How long one request to an identity provider may take, from the look-up of its name to the last "
+	          "byte." },
+};
+static const struct section outbound_section = {
+	.title = "outbound", .settings = outbound_rows, .count = ARRAY_LEN(outbound_rows),
+};
 static const struct setting sandbox_rows[] = {
 	{ .name = "required", .kind = SETTING_BOOL, .fallback = "false",
 	  .offset = offsetof(struct settings, sandbox_required),
@@ -324,7 +283,8 @@ static const struct section sandbox_section = {
 static const struct choice worker_words[] = { { "auto", 0, NULL } };
 static const struct setting root_rows[] = {
 	{ .name = "listen", .kind = SETTING_SECTION, .section = &listen_section, .help = "Where callers connect." },
-	{ .name = "public_url", .kind = SETTING_ORIGIN, .offset = offsetof(struct settings, public_url),
+	{ .name = "public_url", .kind = SETTING_TEXT, .form = &form_origin, .min = 1, .max = 1024,
+	  .offset = offsetof(struct settings, public_url),
 	  .help = "How callers reach us: the issuer name in our own tokens, and the start of every link. Set it behind "
 	          "a proxy, and where `listen.http` is a wildcard address. Default: `http://` and `listen.http`." },
 	{ .name = "workers", .kind = SETTING_NUMBER, .min = 1, .max = 256, .fallback = "auto",
@@ -352,9 +312,30 @@ static const struct setting root_rows[] = {
 	  .offset = offsetof(struct settings, limits), .help = "What a client can make us spend." },
 	{ .name = "login", .kind = SETTING_SECTION, .section = &login_section, .offset = offsetof(struct settings, login),
 	  .help = "Password checks, which are costly on purpose." },
+	{ .name = "sessions", .kind = SETTING_SECTION, .section = &session_section,
+	  .offset = offsetof(struct settings, sessions),
+	  .help = "Sessions of people who open pages in a browser. There are some when an issuer has `login`." },
+	{ .name = "outbound", .kind = SETTING_SECTION, .section = &outbound_section,
+	  .offset = offsetof(struct settings, outbound), .help = "What we ask of identity providers." },
 	{ .name = "sandbox", .kind = SETTING_SECTION, .section = &sandbox_section,
 	  .help = "What the processes may ask of the kernel." },
 };
 const struct section config_root = {
 	.title = "the configuration", .settings = root_rows, .count = ARRAY_LEN(root_rows), .size = sizeof(struct settings),
 };
+/* clang-format on */
+
+struct rows
+section_rows(const struct section *section, const struct variant *v)
+{
+	const struct row_group own = { section->settings, section->count };
+	struct rows rows = { 0 };
+
+	for (size_t g = 0; g <= (v != NULL ? v->group_count : 0); g++) {
+		const struct row_group *group =
+			v != NULL && g < v->group_count ? &v->groups[g] : &own;
+		for (size_t i = 0; i < group->count && rows.count < ROWS_MAX; i++)
+			rows.at[rows.count++] = &group->settings[i];
+	}
+	return rows;
+}

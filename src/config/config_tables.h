@@ -3,14 +3,17 @@
 #ifndef CONFIG_TABLES_H
 #define CONFIG_TABLES_H
 
+#include "config/config_forms.h"
 #include "config/settings.h"
 
+struct config_reader;
+struct node;
+
 enum setting_kind {
-	SETTING_TEXT,    /* const char *; min and max: bytes */
-	SETTING_TEXTS,   /* const char *const *, and a count; one text stands for a list of one */
+	SETTING_TEXT,    /* const char *; min and max: bytes; `form` */
+	SETTING_TEXTS,   /* const char *const *, and a count; one text stands for a list of one;
+	                  * `form` of each */
 	SETTING_PATH,    /* const char *, absolute */
-	SETTING_ISSUER,  /* const char *: https URL, exact bytes */
-	SETTING_ORIGIN,  /* const char *: http(s)://host[:port] */
 	SETTING_ADDRESS, /* struct address */
 	SETTING_NUMBER,  /* unsigned; `choices` are words that may stand for one */
 	SETTING_BOOL,
@@ -20,7 +23,8 @@ enum setting_kind {
 	SETTING_RATE,         /* unsigned: bytes a second */
 	SETTING_CHOICE,       /* enum */
 	SETTING_CHOICES,      /* unsigned, the values or-ed */
-	SETTING_BACKEND,      /* unsigned: index of the backend named */
+	SETTING_ENTRY,        /* unsigned: index of the entry named, in the map `of` of the file */
+	SETTING_CLAIMS,       /* struct required_claim: map from claims to a value or a list */
 	SETTING_GRANTS,       /* list of ISSUER:VALUE */
 	SETTING_RULES,        /* map from roles to actions; `section` has the rows of one rule */
 	SETTING_SECTION,      /* mapping with the rows of `section` */
@@ -44,22 +48,29 @@ struct setting {
 	bool required;
 	const char *instead_of; /* the required row this one may stand for */
 	size_t offset;          /* in the struct of the section, or SETTING_UNKEPT */
-	size_t count_offset;    /* TEXTS, GRANTS, RULES, MAP */
+	size_t count_offset;    /* TEXTS, CLAIMS, GRANTS, RULES, MAP */
 	size_t place_offset;    /* 0: the place is not kept */
-	uint64_t min, max;      /* in the unit kept; TEXTS, MAP: entries */
+	uint64_t min, max;      /* in the unit kept; TEXTS, CLAIMS, MAP: entries */
 	const char *fallback;   /* as it would be written; NULL: none */
 	const struct choice *choices;
 	size_t choice_count;
+	const struct text_form *form; /* NULL: any text */
 	const struct section *section;
+	const char *of; /* ENTRY */
 	const char *help;
+};
+
+struct row_group {
+	const struct setting *settings;
+	size_t count;
 };
 
 /* One value of `type` and the rows that come with it. */
 struct variant {
 	const char *name;
 	unsigned value;
-	const struct setting *settings;
-	size_t count;
+	const struct row_group *groups;
+	size_t group_count;
 };
 
 struct section {
@@ -70,14 +81,36 @@ struct section {
 	const struct variant *variants; /* chosen by the key `type`; NULL: none */
 	size_t variant_count;
 	size_t type_offset;
+	const char *expected; /* NULL: "a mapping with" its keys */
 	/* As the entry of a map. */
 	size_t size, name_offset, place_offset;
+	/* The rows write into a draft that begins with the entry; when all were read, `finish` sets
+	 * in the entry what follows from several. NULL: there is no draft. */
+	size_t draft_size;
+	void (*finish)(struct config_reader *r, const struct node *n, void *draft);
 	bool lower_names; /* [a-z0-9_-], else also A-Z */
 };
 
-enum { NAME_BYTES_MAX = 64, SETTING_TEXT_MAX = 4096 };
+enum { NAME_BYTES_MAX = 64, SETTING_TEXT_MAX = 4096, ROWS_MAX = 32 };
+enum {
+	SECOND_MS = 1000,
+	MINUTE_MS = 60 * SECOND_MS,
+	HOUR_MS = 60 * MINUTE_MS,
+	MINUTE_S = 60,
+	HOUR_S = 60 * MINUTE_S,
+	DAY_S = 24 * HOUR_S,
+};
 
 extern const struct section config_root;
+extern const struct section issuer_section;
+
+/* The rows that hold for one mapping: those of its type (NULL: none), then those of its section. */
+struct rows {
+	const struct setting *at[ROWS_MAX];
+	size_t count;
+};
+struct rows section_rows(const struct section *section, const struct variant *v);
+
 extern const struct choice config_actions[ACTION_COUNT];
 /* What rules may say, by enum action: not every action has columns. */
 static inline bool

@@ -95,8 +95,29 @@ put_quantity(struct buf *out, const struct setting *s)
 }
 
 static void
+put_text(struct buf *out, const struct setting *s)
+{
+	if (s->form != NULL)
+		buf_put_text(out, s->form->expected);
+	else
+		buf_printf(out, "text of %ju to %ju bytes", (uintmax_t)s->min, (uintmax_t)s->max);
+}
+
+static void
+put_texts(struct buf *out, const struct setting *s)
+{
+	buf_printf(out, "%s, or a list of %ju to %ju %s",
+	           s->form != NULL ? s->form->expected : "text", (uintmax_t)s->min,
+	           (uintmax_t)s->max, s->form != NULL ? "of them" : "texts");
+}
+
+static void
 put_section(struct buf *out, const struct setting *s)
 {
+	if (s->section->expected != NULL) {
+		buf_put_text(out, s->section->expected);
+		return;
+	}
 	if (s->section->short_key != NULL) {
 		setting_put_expected(out, &s->section->settings[0]);
 		return;
@@ -116,20 +137,13 @@ setting_put_expected(struct buf *out, const struct setting *s)
 {
 	switch (s->kind) {
 	case SETTING_TEXT:
-		buf_printf(out, "text of %ju to %ju bytes", (uintmax_t)s->min, (uintmax_t)s->max);
+		put_text(out, s);
 		return;
 	case SETTING_TEXTS:
-		buf_printf(out, "text, or a list of %ju to %ju texts", (uintmax_t)s->min,
-		           (uintmax_t)s->max);
+		put_texts(out, s);
 		return;
 	case SETTING_PATH:
 		buf_put_text(out, "a path");
-		return;
-	case SETTING_ISSUER:
-		buf_put_text(out, "an https URL without query or fragment (http on loopback only)");
-		return;
-	case SETTING_ORIGIN:
-		buf_put_text(out, "http:// or https://, a host and perhaps a port, nothing more");
 		return;
 	case SETTING_ADDRESS:
 		buf_put_text(out, an_address);
@@ -154,8 +168,13 @@ setting_put_expected(struct buf *out, const struct setting *s)
 		buf_put_text(out, "a list of any of ");
 		put_choices(out, s);
 		return;
-	case SETTING_BACKEND:
-		buf_put_text(out, "the name of a backend");
+	case SETTING_ENTRY:
+		buf_printf(out, "a name in %s", s->of);
+		return;
+	case SETTING_CLAIMS:
+		buf_printf(out,
+		           "a mapping from %ju to %ju claims to a value each, or a list of values",
+		           (uintmax_t)s->min, (uintmax_t)s->max);
 		return;
 	case SETTING_GRANTS:
 		buf_put_text(out, "a list of ISSUER:VALUE");

@@ -12,14 +12,20 @@ value_bad(struct config_reader *r, const struct setting *s, const struct node *n
 	value_refuse(r, s, n->place, "%s: %s", why, problem_quote(&r->problems, n->text));
 }
 
+enum { CLAIM_BYTES_MAX = 256, CLAIM_VALUES_MAX = 32 };
+
 /* Each kind */
 
 static void
 read_text(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
           const char **ret)
 {
-	if (text.len < s->min || text.len > s->max)
-		value_refuse(r, s, n->place, "is %s", text.len < s->min ? "empty" : "too long");
+	const char *why = text.len < s->min ? "is empty" : text.len > s->max ? "is too long" : NULL;
+
+	if (why != NULL)
+		value_refuse(r, s, n->place, "%s", why);
+	else if (s->form != NULL && (why = s->form->fault(text)) != NULL)
+		value_bad(r, s, n, why);
 	else
 		*ret = reader_text(r, text);
 }
@@ -58,19 +64,6 @@ read_address(struct config_reader *r, const struct setting *s, const struct node
 		*ret = (struct address){ reader_text(r, bytes_text(host)), port, n->place };
 	else
 		value_bad(r, s, n, "is no address and port");
-}
-
-static void
-read_url(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-         const char **ret)
-{
-	const char *why = text.len > SETTING_TEXT_MAX ? "is too long"
-	                                              : url_fault(text, s->kind == SETTING_ORIGIN);
-
-	if (why != NULL)
-		value_bad(r, s, n, why);
-	else
-		*ret = reader_text(r, text);
 }
 
 static const struct choice *
@@ -165,10 +158,6 @@ read_scalar(struct config_reader *r, const struct setting *s, const struct node 
 	case SETTING_PATH:
 		read_path(r, s, n, text, field);
 		return;
-	case SETTING_ISSUER:
-	case SETTING_ORIGIN:
-		read_url(r, s, n, text, field);
-		return;
 	case SETTING_ADDRESS:
 		read_address(r, s, n, text, field);
 		return;
@@ -197,7 +186,8 @@ read_scalar(struct config_reader *r, const struct setting *s, const struct node 
 		*(unsigned *)field |= choice != NULL ? choice->value : 0;
 		return;
 	case SETTING_TEXTS:
-	case SETTING_BACKEND:
+	case SETTING_ENTRY:
+	case SETTING_CLAIMS:
 	case SETTING_GRANTS:
 	case SETTING_RULES:
 	case SETTING_SECTION:
@@ -260,4 +250,48 @@ value_read(struct config_reader *r, const struct setting *s, const struct node *
 		read_choices(r, s, n, field);
 	else if (value_text(r, s, n, &text))
 		read_scalar(r, s, n, text, field);
+}
+
+static void
+claim_read(struct config_reader *r, const struct setting *s, const struct node *n,
+           struct required_claim *ret)
+{
+	const struct setting one = {
+		.name = ret->path,
+		.kind = SETTING_TEXTS,
+		.min = 1,
+		.max = CLAIM_VALUES_MAX,
+		.offset = offsetof(struct required_claim, values),
+		.count_offset = offsetof(struct required_claim, count),
+	};
+
+	if (n->key.len == 0 || n->key.len > CLAIM_BYTES_MAX)
+		value_refuse(r, s, n->key_place, "has a claim whose name is %s",
+		             n->key.len == 0 ? "empty" : "too long");
+	else
+		value_read(r, &one, n, &ret->values, &ret->count);
+}
+
+void
+claims_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
+            size_t *count)
+{
+	if (n->kind == NODE_REFUSED)
+		return;
+	if (n->kind != NODE_MAP || node_is_null(n)) {
+		value_refuse(r, s, n->place, "is %s", n->kind == NODE_LIST ? "a list" : "text");
+		return;
+	}
+	if (n->count < s->min || n->count > s->max) {
+		value_refuse(r, s, n->place, "has %zu entries", n->count);
+		return;
+	}
+	struct required_claim *claims = reader_array(r, n->count, sizeof *claims);
+	size_t used = 0;
+	for (const struct node *i = n->first; i != NULL && claims != NULL; i = i->next) {
+		claims[used].path = reader_text(r, i->key);
+		claim_read(r, s, i, &claims[used++]);
+	}
+	*(const struct required_claim **)field = claims;
+	*count = used;
 }

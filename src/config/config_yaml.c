@@ -34,8 +34,8 @@ node_is_null(const struct node *n)
 const struct node *
 node_member(const struct node *map, const char *key)
 {
-	for (const struct node *n = map->kind == NODE_MAP ? map->first : NULL; n != NULL;
-	     n = n->next)
+	for (const struct node *n = map != NULL && map->kind == NODE_MAP ? map->first : NULL;
+	     n != NULL; n = n->next)
 		if (bytes_is(n->key, key))
 			return n;
 	return NULL;

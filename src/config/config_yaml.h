@@ -33,6 +33,7 @@ struct node {
 /* NULL when the text cannot be read as one document; the reasons are in `p`. Even with a tree
  * there may be problems. */
 const struct node *yaml_parse(struct bytes text, struct problems *p);
+/* NULL where there is none, or no map. */
 const struct node *node_member(const struct node *map, const char *key);
 /* Nothing, `~` or `null`, unquoted. */
 bool node_is_null(const struct node *n);

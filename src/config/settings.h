@@ -101,15 +101,17 @@ struct issuer_settings {
 	const char *jwks_url;    /* the key set itself, where no metadata is asked */
 	unsigned keys_stale_s;   /* how long keys serve after the last good answer */
 	unsigned keys_cooldown_s; /* at most one refresh for an unknown key in this time */
-	/* entra: groups that do not fit in a token; without a secret they are refused */
-	const char *graph_url, *graph_token_url; /* `{tenantid}` is put in */
+	/* entra: groups that do not fit in a token; all NULL: such a token is refused. graph_url is
+	 * without the version (https://graph.microsoft.com), and in graph_token_url `{tenantid}`
+	 * stands for the tenant */
+	const char *graph_url, *graph_token_url;
 	const char *graph_client_id;
 	struct secret_ref graph_secret;
 	/* introspection */
 	const char *introspection_url, *introspection_client_id;
 	struct secret_ref introspection_secret;
 	unsigned introspection_cache_s; /* at most 60 */
-	/* Browser login; NULL: none */
+	/* Browser login; NULL: none. local: `name` */
 	const char *login_client_id;
 	struct secret_ref login_secret; /* none: a public client */
 	const char *login_scope;        /* space separated, with openid */
