@@ -2,6 +2,7 @@
 #include "frontend/endpoint.h"
 
 #include "frontend/rest.h"
+#include "frontend/session.h"
 
 enum {
 	GET = 1u << HTTP_GET | 1u << HTTP_HEAD,
@@ -41,6 +42,41 @@ const struct endpoint data_endpoints[] = {
 	{ .path = "/.well-known/oauth-authorization-server",
 	  .methods = GET,
 	  .execute = oauth_metadata },
+	{ .path = "/login",
+	  .methods = GET,
+	  .execute = session_login,
+	  .put_error = session_put_error },
+	{ .path = "/login",
+	  .methods = POST,
+	  .is_recorded = true,
+	  .body_max = FORM_MAX,
+	  .describe = session_describe,
+	  .execute = session_login_form,
+	  .put_error = session_put_error },
+	{ .path = "/login/callback",
+	  .methods = GET,
+	  .is_recorded = true,
+	  .describe = session_describe,
+	  .execute = session_callback,
+	  .put_error = session_put_error },
+	{ .path = "/logout",
+	  .methods = GET,
+	  .auth = AUTH_OPTIONAL,
+	  .execute = session_logout_page,
+	  .put_error = session_put_error },
+	{ .path = "/logout",
+	  .methods = POST,
+	  .is_recorded = true,
+	  .body_max = FORM_MAX,
+	  .auth = AUTH_OPTIONAL,
+	  .describe = session_describe,
+	  .execute = session_logout,
+	  .put_error = session_put_error },
+	{ .path = "/account",
+	  .methods = GET,
+	  .auth = AUTH_REQUIRED,
+	  .is_page = true,
+	  .execute = session_account },
 	{ .path = NULL },
 };
 
@@ -76,6 +112,7 @@ static const struct {
 	{ REST, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE\r\n" },
 	{ POST, "Allow: POST\r\n" },
 	{ GET, "Allow: GET, HEAD\r\n" },
+	{ GET | POST, "Allow: GET, HEAD, POST\r\n" },
 };
 
 static const char *
@@ -87,23 +124,28 @@ allow_field(unsigned methods)
 	return "Allow:\r\n";
 }
 
+/* A path may have several rows, each with methods of its own. */
 struct err
 endpoint_match(const struct endpoint *table, struct request *r, const struct endpoint **ret)
 {
+	unsigned methods = 0;
+
 	TRY(url_path_split(r->head.path, &r->arena, r->segments, &r->segment_count));
 	for (; table->path != NULL; table++) {
 		if (!matches(table, r))
 			continue;
-		if ((table->methods >> r->head.method & 1) == 0) {
-			r->allow_field = allow_field(table->methods);
-			return (struct err){ .kind = ERR_PEER,
-				             .code = 405,
-				             .why = "the method is not for this path" };
-		}
+		methods |= table->methods;
+		if ((table->methods >> r->head.method & 1) == 0)
+			continue;
 		*ret = table;
 		return OK;
 	}
+	if (methods == 0)
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 404,
+			             .why = "there is nothing at this path" };
+	r->allow_field = allow_field(methods);
 	return (struct err){ .kind = ERR_PEER,
-		             .code = 404,
-		             .why = "there is nothing at this path" };
+		             .code = 405,
+		             .why = "the method is not for this path" };
 }

@@ -1,0 +1,417 @@
+/* session_login.c - see session.h: /login, by our own form or at a provider, and /login/callback
+ * (RFC 6749 section 4.1, 7636, 9207, OpenID Connect Core section 3.1). */
+#include <openssl/sha.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/random.h"
+#include "format/base64.h"
+#include "format/json.h"
+#include "frontend/login_page.h"
+#include "frontend/login_ticket.h"
+#include "frontend/session_work.h"
+#include "frontend/source.h"
+
+enum { RANDOM_LEN = 32, NAME_MAX_LEN = 255, PASSWORD_MAX_LEN = 1024 };
+
+static const char callback_path[] = "/login/callback";
+
+void
+session_describe(struct request *r)
+{
+	r->class = AUDIT_AUTHENTICATION;
+	r->action = r->segment_count > 0 && bytes_is(r->segments[0], "logout") ? BYTES("logout")
+	                                                                       : BYTES("login");
+	r->resource = BYTES("session");
+}
+
+static const struct issuer_settings *
+issuer_of(const struct request *r)
+{
+	return &r->gate->settings->issuers[session_work(r)->issuer];
+}
+
+/* GET /login */
+
+static struct err
+choose_issuer(struct request *r, struct bytes name)
+{
+	const struct settings *settings = r->gate->settings;
+	struct session_work *w = session_work(r);
+
+	w->issuer = (unsigned)settings->sessions.issuer;
+	if (name.at == NULL)
+		return OK;
+	for (unsigned i = 0; i < settings->issuer_count; i++) {
+		if (settings->issuers[i].login_client_id == NULL ||
+		    !bytes_is(name, settings->issuers[i].name))
+			continue;
+		w->issuer = i;
+		return OK;
+	}
+	return fail(ERR_PEER, "there is no login at such an issuer");
+}
+
+static struct err
+random_text(struct request *r, struct bytes *ret)
+{
+	CLEANUP(buf_wipe) struct buf text = { 0 };
+	uint8_t random[RANDOM_LEN];
+
+	random_fill(random, sizeof random);
+	base64url_put(&text, (struct bytes){ random, sizeof random });
+	*ret = arena_copy(&r->arena, buf_bytes(&text));
+	return ret->at == NULL ? fail(ERR_SYSTEM, "out of memory") : OK;
+}
+
+static void
+put_callback(struct buf *out, const struct request *r)
+{
+	buf_put_text(out, r->gate->settings->public_url);
+	buf_put_text(out, callback_path);
+}
+
+/* The name of the state is known: to the provider. */
+static struct err
+to_provider(struct request *r, enum step *step)
+{
+	CLEANUP(buf_done) struct buf callback = { 0 }, challenge = { 0 };
+	struct session_work *w = session_work(r);
+	const struct issuer_settings *issuer = issuer_of(r);
+	struct bytes endpoint = source_of(r->gate, w->issuer)->state.authorization_endpoint;
+	struct buf *out = &r->reply.fields;
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+
+	(void)step;
+	if (w->answer.result != ANSWER_GRANTED || w->answer.fields[ANSWER_SECRET].len == 0)
+		return fail(ERR_UPSTREAM, "no login can be begun right now");
+	SHA256(w->verifier.at, w->verifier.len, digest);
+	base64url_put(&challenge, (struct bytes){ digest, sizeof digest });
+	put_callback(&callback, r);
+	r->reply.status = 303;
+	buf_put_text(out, "Location: ");
+	buf_put(out, endpoint);
+	buf_put_text(out, bytes_find(endpoint, '?') < endpoint.len ? "&" : "?");
+	buf_put_text(out, "response_type=code");
+	session_put_parameter(out, "client_id", bytes_text(issuer->login_client_id));
+	session_put_parameter(out, "redirect_uri", buf_bytes(&callback));
+	session_put_parameter(out, "scope", bytes_text(issuer->login_scope));
+	session_put_parameter(out, "state", w->answer.fields[ANSWER_SECRET]);
+	session_put_parameter(out, "nonce", w->nonce);
+	session_put_parameter(out, "code_challenge", buf_bytes(&challenge));
+	buf_put_text(out, "&code_challenge_method=S256\r\n");
+	return OK;
+}
+
+/* What must be known when the browser comes back stays with keeper, under a name that nobody can
+ * guess and that serves once, in the browser it was given to. */
+static struct err
+keep_state(struct request *r, enum step *step)
+{
+	CLEANUP(buf_wipe) struct buf data = { .limit = ASK_TEXT_MAX };
+	struct session_work *w = session_work(r);
+	const struct source *source = source_of(r->gate, w->issuer);
+	struct ask ask = { .kind = ASK_STATE_PUT };
+	struct bytes browser;
+
+	if (source == NULL || !session_is_redirect_target(source->state.authorization_endpoint)) {
+		r->retry_after_s = source == NULL ? 0 : source->state.retry_s;
+		return fail(ERR_UPSTREAM, "the identity provider is not there right now");
+	}
+	TRY(login_browser(r, &browser));
+	TRY(random_text(r, &w->nonce));
+	TRY(random_text(r, &w->verifier));
+	const struct {
+		const char *name;
+		struct bytes value;
+	} members[] = { { "issuer", bytes_text(issuer_of(r)->name) },
+		        { "browser", browser },
+		        { "nonce", w->nonce },
+		        { "verifier", w->verifier },
+		        { "return_to", w->return_to } };
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		buf_put_u8(&data, i == 0 ? '{' : ',');
+		json_put_name(&data, members[i].name);
+		json_put_string(&data, members[i].value);
+	}
+	buf_put_u8(&data, '}');
+	TRY(buf_check(&data));
+	ask.fields[ASK_DATA] = buf_bytes(&data);
+	return session_ask_keeper(r, &ask, to_provider, step);
+}
+
+static struct err
+parse_query(struct request *r, struct session_form *f)
+{
+	f->count = 0;
+	return r->head.has_query ? url_form_split(r->head.query, &r->arena, f->all, &f->count) : OK;
+}
+
+static struct err
+begin_login(struct request *r, enum step *step)
+{
+	struct session_work *w = session_work(r);
+	struct session_form form;
+	struct bytes issuer;
+
+	TRY(parse_query(r, &form));
+	TRY(session_parameter(&form, "issuer", &issuer));
+	TRY(session_parameter(&form, "return_to", &w->return_to));
+	TRY(choose_issuer(r, issuer));
+	if (w->return_to.at == NULL)
+		w->return_to = BYTES("/account");
+	if (!session_is_return_path(w->return_to))
+		return fail(ERR_PEER, "return_to is no path of this service");
+	return issuer_of(r)->type == ISSUER_LOCAL ? session_put_form(r, NULL) : keep_state(r, step);
+}
+
+struct err
+session_login(struct request *r, enum step *step)
+{
+	return session_run(r, begin_login, step);
+}
+
+/* POST /login */
+
+static struct err
+local_proven(struct request *r, enum step *step)
+{
+	struct session_work *w = session_work(r);
+
+	if (w->answer.result != ANSWER_GRANTED) {
+		r->subject = w->answer.fields[ANSWER_SUBJECT];
+		r->name = w->answer.fields[ANSWER_NAME];
+		w->is_form_again = true;
+		return fail(ERR_IDENTITY, "incorrect username or password");
+	}
+	return session_begin(r, w->answer.fields[ANSWER_CLAIMS], step);
+}
+
+static struct err
+check_form(struct request *r)
+{
+	struct bytes type = { 0 };
+
+	TRY(http_field_single(&r->head, "content-type", &type));
+	if (!bytes_equal_nocase(bytes_slice(type, 0, bytes_find(type, ';')),
+	                        BYTES("application/x-www-form-urlencoded")))
+		return (struct err){ .kind = ERR_PEER,
+			             .code = 415,
+			             .why = "the body must be application/x-www-form-urlencoded" };
+	return login_check_site(r);
+}
+
+static struct err
+find_local(struct request *r)
+{
+	const struct settings *settings = r->gate->settings;
+
+	for (unsigned i = 0; i < settings->issuer_count; i++) {
+		if (settings->issuers[i].type != ISSUER_LOCAL ||
+		    settings->issuers[i].login_client_id == NULL)
+			continue;
+		session_work(r)->issuer = i;
+		r->issuer = bytes_text(settings->issuers[i].name);
+		return OK;
+	}
+	return fail(ERR_PEER, "there is no login at such an issuer");
+}
+
+/* The page that was sent: ours, of this browser, and not too old. */
+static struct err
+read_ticket(struct request *r, struct bytes ticket)
+{
+	struct session_work *w = session_work(r);
+	struct ticket_seal seal = { .key = { r->gate->cursor_key, SHARED_KEY_LEN },
+		                    .purpose = "session" };
+
+	if (!r->gate->has_shared_keys)
+		return fail(ERR_UPSTREAM, "the keeper process is not there");
+	TRY(login_browser_known(r, &seal.browser));
+	return ticket_read(&seal, ticket, clock_wall_us() / 1000000, &r->arena, &w->return_to);
+}
+
+static struct err
+begin_local(struct request *r, enum step *step)
+{
+	struct session_work *w = session_work(r);
+	struct ask ask = { .kind = ASK_SESSION_LOGIN };
+	struct session_form form;
+	struct bytes ticket;
+
+	TRY(check_form(r));
+	TRY(find_local(r));
+	TRY(url_form_split(buf_bytes(&r->body), &r->arena, form.all, &form.count));
+	TRY(session_parameter(&form, "ticket", &ticket));
+	TRY(session_parameter(&form, "username", &w->username));
+	TRY(session_parameter(&form, "password", &ask.fields[ASK_PASSWORD_TEXT]));
+	TRY(read_ticket(r, ticket));
+	if (w->username.len > NAME_MAX_LEN || ask.fields[ASK_PASSWORD_TEXT].len > PASSWORD_MAX_LEN)
+		return fail(ERR_PEER, "a parameter is too long");
+	if (w->username.len == 0 || ask.fields[ASK_PASSWORD_TEXT].len == 0)
+		return fail(ERR_PEER, "username or password is missing");
+	ask.fields[ASK_USER] = w->username;
+	ask.fields[ASK_ADDRESS] = r->client;
+	return session_ask_keeper(r, &ask, local_proven, step);
+}
+
+struct err
+session_login_form(struct request *r, enum step *step)
+{
+	return session_run(r, begin_local, step);
+}
+
+/* GET /login/callback */
+
+static struct err
+refuse(struct request *r, const struct jwt_report *report)
+{
+	CLEANUP(buf_done) struct buf reason = { 0 };
+
+	buf_printf(&reason, "ID token: %s: %s",
+	           report->failed < JWT_CHECK_COUNT ? jwt_check_name(report->failed) : "form",
+	           report->why != NULL ? report->why : "it is not good");
+	r->reason = arena_copy(&r->arena, buf_bytes(&reason));
+	return fail(ERR_IDENTITY, "the identity provider's answer is not good");
+}
+
+/* With keys as new as they can be, where those that are here do not do. */
+static struct err
+check_id_token(struct request *r, enum step *step)
+{
+	struct session_work *w = session_work(r);
+	struct source *source = source_of(r->gate, w->issuer);
+	CLEANUP(buf_wipe) struct buf claims = { .limit = (size_t)ASK_TEXT_MAX * 2 };
+	struct jwt_report report = { .failed = JWT_CHECK_COUNT };
+	const struct json *parsed;
+
+	struct err e =
+		issuers_check_id_token(r->gate->issuers, w->issuer, w->id_token, w->nonce,
+	                               clock_wall_us() / 1000000, &r->arena, &parsed, &report);
+	bool is_key_missing =
+		e.kind == ERR_UPSTREAM || (e.kind == ERR_IDENTITY && report.failed == JWT_KEY);
+	if (is_key_missing && source != NULL && !w->has_refreshed) {
+		w->has_refreshed = true;
+		w->next = check_id_token;
+		r->waiter.wake = session_woken;
+		TRY(source_refresh(source, &r->waiter, step));
+		return *step == STEP_MORE ? OK : check_id_token(r, step);
+	}
+	if (e.kind == ERR_IDENTITY)
+		return refuse(r, &report);
+	TRY(e);
+	json_put_value(&claims, parsed);
+	TRY(buf_check(&claims));
+	return session_begin(r, buf_bytes(&claims), step);
+}
+
+static struct err
+code_exchanged(struct request *r, enum step *step)
+{
+	struct session_work *w = session_work(r);
+
+	if (w->fetched.result != FETCH_DONE || w->fetched.id_token.len == 0)
+		return fail(ERR_IDENTITY, "the identity provider refused the login");
+	w->id_token = w->fetched.id_token;
+	return check_id_token(r, step);
+}
+
+/* RFC 9207: an answer of another provider must not be taken for one of this. */
+static struct err
+check_provider(struct request *r, struct bytes iss)
+{
+	const struct issuer_settings *issuer = issuer_of(r);
+
+	if (iss.at == NULL)
+		return OK;
+	for (size_t i = 0; i < issuer->name_count; i++)
+		if (bytes_is(iss, issuer->names[i].iss))
+			return OK;
+	return fail(ERR_IDENTITY, "this answer is not of the provider that was asked");
+}
+
+/* What was kept, and that it is this browser's. */
+static struct err
+read_state(struct request *r)
+{
+	struct session_work *w = session_work(r);
+	struct bytes browser, known, issuer;
+	const struct json *data;
+
+	if (w->answer.result != ANSWER_GRANTED)
+		return fail(ERR_PEER, "this login took too long, or was used before");
+	TRY(json_parse(w->answer.fields[ANSWER_DATA], &r->arena, &data, NULL));
+	if (!json_string(json_member(data, "issuer"), &issuer) ||
+	    !json_string(json_member(data, "browser"), &known) ||
+	    !json_string(json_member(data, "nonce"), &w->nonce) ||
+	    !json_string(json_member(data, "verifier"), &w->verifier) ||
+	    !json_string(json_member(data, "return_to"), &w->return_to))
+		return fail(ERR_UPSTREAM, "what was kept of this login cannot be read");
+	TRY(login_browser_known(r, &browser));
+	if (!bytes_equal_secret(browser, known))
+		return fail(ERR_PEER, "this login was begun in another browser");
+	r->issuer = arena_copy(&r->arena, issuer);
+	return choose_issuer(r, issuer);
+}
+
+static struct err
+state_taken(struct request *r, enum step *step)
+{
+	CLEANUP(buf_done) struct buf callback = { 0 };
+	struct session_work *w = session_work(r);
+	struct session_form form;
+	struct bytes code, error, iss;
+
+	TRY(read_state(r));
+	TRY(parse_query(r, &form));
+	TRY(session_parameter(&form, "code", &code));
+	TRY(session_parameter(&form, "error", &error));
+	TRY(session_parameter(&form, "iss", &iss));
+	TRY(check_provider(r, iss));
+	if (error.at != NULL || code.len == 0) /* what it says there anybody can write: not shown */
+		return fail(ERR_IDENTITY, "the identity provider refused the login");
+	put_callback(&callback, r);
+	struct fetch_ask ask = { .issuer = bytes_text(issuer_of(r)->name),
+		                 .code = code,
+		                 .verifier = w->verifier,
+		                 .redirect_uri = buf_bytes(&callback) };
+	return session_ask_fetcher(r, &ask, code_exchanged, step);
+}
+
+static struct err
+begin_callback(struct request *r, enum step *step)
+{
+	struct ask ask = { .kind = ASK_STATE_TAKE };
+	struct session_form form;
+
+	TRY(parse_query(r, &form));
+	TRY(session_parameter(&form, "state", &ask.fields[ASK_SECRET]));
+	if (ask.fields[ASK_SECRET].len == 0)
+		return fail(ERR_PEER, "this is no answer of an identity provider");
+	return session_ask_keeper(r, &ask, state_taken, step);
+}
+
+struct err
+session_callback(struct request *r, enum step *step)
+{
+	return session_run(r, begin_callback, step);
+}
+
+/* Errors */
+
+void
+session_put_error(struct request *r, struct buf *body)
+{
+	struct session_work *w = session_work(r);
+
+	/* No challenge: it is not a token that is missing here. */
+	if (r->outcome.kind == ERR_IDENTITY && request_refusal(r) == NULL) {
+		r->reply.status = 403;
+		buf_clear(&r->reply.fields);
+	}
+	if (w != NULL && w->is_form_again && !failed(session_put_form(r, r->outcome.why)))
+		return;
+	r->reply.type = PAGE_TYPE;
+	page_put_fields(&r->reply.fields, (struct bytes){ 0 });
+	login_page_put_refusal(body, r->outcome.why);
+}
