@@ -1,35 +1,6 @@
 /* claims.c - see claims.h. */
 #include "identity/claims.h"
 
-static const struct json *
-member_named(const struct json *object, struct bytes name)
-{
-	if (object == NULL || object->type != JSON_OBJECT)
-		return NULL;
-	for (const struct json *i = json_first(object); i != NULL; i = json_next(object, i))
-		if (bytes_equal(i->text, name))
-			return i + 1;
-	return NULL;
-}
-
-const struct json *
-claim_find(const struct json *claims, struct bytes path)
-{
-	const struct json *at = member_named(claims, path);
-	size_t dot = bytes_find(path, '.');
-
-	if (at != NULL || dot == path.len)
-		return at;
-	at = claims;
-	for (;;) {
-		at = member_named(at, bytes_slice(path, 0, dot));
-		if (at == NULL || dot == path.len)
-			return at;
-		path = bytes_slice(path, dot + 1, path.len);
-		dot = bytes_find(path, '.');
-	}
-}
-
 static bool
 is_whole(struct bytes number)
 {

@@ -1,43 +1,56 @@
-/* issuers.c - see issuers.h. The order of the checks is that of enum jwt_check. */
+/* issuers.c - see issuers.h: what is kept of issuers, and how it changes. The checks are in
+ * examine.c.
+ */
 #include "identity/issuers.h"
 
 #include <stdlib.h>
 
 #include "base/macros.h"
-#include "identity/principal_make.h"
-#include "identity/role_map.h"
-#include "identity/token_cache.h"
+#include "identity/examine.h"
 
-struct issuer {
-	const struct issuer_settings *settings; /* borrowed */
-	struct jwt_rules rules;
-	struct role_map *roles; /* owned */
-	struct jwks *keys;      /* owned; NULL until they are here */
-};
-
-struct issuers {
-	const struct settings *settings; /* borrowed */
-	size_t count;
-	struct issuer *issuers;    /* owned */
-	uint64_t *generations;     /* owned; one more with each key set */
-	struct token_cache *cache; /* owned */
-};
-
-static struct err
-issuer_init(struct issuer *i, const struct settings *settings, unsigned index)
+/* Entra, Okta and Cognito name the client in every access token, and not in ID tokens: where one
+ * registration is both client and API, nothing else tells them apart for certain. */
+static bool
+always_names_client(enum issuer_type type)
 {
-	const struct issuer_settings *from = &settings->issuers[index];
+	return type == ISSUER_ENTRA || type == ISSUER_OKTA || type == ISSUER_COGNITO;
+}
 
-	i->settings = from;
-	i->rules = (struct jwt_rules){
+static struct jwt_rules
+rules_of(const struct issuer_settings *from)
+{
+	return (struct jwt_rules){
 		.issuer = from->issuer,
 		.tenant = from->tenant,
+		.names = from->names,
+		.name_count = from->name_count,
 		.audience = from->audience,
 		.audience_count = from->audience_count,
+		.clients = from->clients,
+		.client_count = from->client_count,
+		.client_claim = from->client_claim,
+		.client_required = always_names_client(from->type),
+		.required = from->required,
+		.required_count = from->required_count,
+		.callers = from->callers,
+		.guests_refused = from->guests_refused,
+		.bindings = from->bindings,
 		.algorithms = from->algorithms,
 		.leeway_s = from->leeway_s,
 	};
-	return role_map_new(settings, index, &i->roles);
+}
+
+/* The source of that URL, where an issuer before this one has it, else one of its own. */
+static struct key_source *
+source_for(struct issuers *s, unsigned index)
+{
+	struct bytes url = issuer_source(&s->settings->issuers[index]);
+
+	for (unsigned i = 0; url.len != 0 && i < index; i++)
+		if (bytes_equal(s->sources[i].url, url))
+			return &s->sources[i];
+	s->sources[index].url = url;
+	return &s->sources[index];
 }
 
 static struct err
@@ -45,12 +58,18 @@ issuers_init(struct issuers *s, const struct settings *settings)
 {
 	s->settings = settings;
 	s->issuers = calloc(settings->issuer_count + 1, sizeof *s->issuers);
+	s->sources = calloc(settings->issuer_count + 1, sizeof *s->sources);
 	s->generations = calloc(settings->issuer_count + 1, sizeof *s->generations);
-	if (s->issuers == NULL || s->generations == NULL)
+	if (s->issuers == NULL || s->sources == NULL || s->generations == NULL)
 		return fail(ERR_SYSTEM, "out of memory for the issuers");
 	s->count = settings->issuer_count;
-	for (unsigned i = 0; i < s->count; i++)
-		TRY(issuer_init(&s->issuers[i], settings, i));
+	for (unsigned i = 0; i < s->count; i++) {
+		s->issuers[i].settings = &settings->issuers[i];
+		s->issuers[i].rules = rules_of(&settings->issuers[i]);
+		s->issuers[i].source = source_for(s, i);
+		TRY(role_map_new(settings, i, &s->issuers[i].roles));
+	}
+	TRY(revocations_new(&s->revocations));
 	return token_cache_new(&s->cache);
 }
 
@@ -78,10 +97,12 @@ issuers_free(struct issuers *s)
 		return;
 	for (size_t i = 0; i < s->count; i++) {
 		role_map_free(s->issuers[i].roles);
-		jwks_free(s->issuers[i].keys);
+		jwks_free(s->sources[i].keys);
 	}
+	revocations_free(s->revocations);
 	token_cache_free(s->cache);
 	free(s->generations);
+	free(s->sources);
 	free(s->issuers);
 	free(s);
 }
@@ -92,23 +113,70 @@ issuers_settings(const struct issuers *s)
 	return s->settings;
 }
 
+/* Keys */
+
+/* Entries of the cache know the number they were made under. */
+static void
+replace_keys(struct issuers *s, struct key_source *source, struct jwks *keys, int64_t stale_until_s)
+{
+	jwks_free(source->keys);
+	source->keys = keys;
+	source->stale_until_s = stale_until_s;
+	for (size_t i = 0; i < s->count; i++)
+		if (s->issuers[i].source == source)
+			s->generations[i]++;
+}
+
 void
 issuers_set_keys(struct issuers *s, unsigned issuer, struct jwks *keys)
 {
-	if (issuer >= s->count) {
+	if (issuer < s->count)
+		replace_keys(s, s->issuers[issuer].source, keys, INT64_MAX);
+	else
 		jwks_free(keys);
-		return;
-	}
-	jwks_free(s->issuers[issuer].keys);
-	s->issuers[issuer].keys = keys;
-	s->generations[issuer]++; /* entries of the cache know the number they were made under */
+}
+
+static struct key_source *
+find_source(struct issuers *s, struct bytes url)
+{
+	for (size_t i = 0; url.len != 0 && i < s->count; i++)
+		if (bytes_equal(s->sources[i].url, url))
+			return &s->sources[i];
+	return NULL;
+}
+
+void
+issuers_set_source(struct issuers *s, struct bytes source, struct jwks *keys, int64_t stale_until_s)
+{
+	struct key_source *found = find_source(s, source);
+
+	if (found != NULL)
+		replace_keys(s, found, keys, stale_until_s);
+	else
+		jwks_free(keys);
+}
+
+void
+issuers_set_retry(struct issuers *s, struct bytes source, int64_t retry_at_s)
+{
+	struct key_source *found = find_source(s, source);
+
+	if (found != NULL)
+		found->retry_at_s = retry_at_s;
+}
+
+const struct jwks *
+key_source_keys(const struct key_source *source, int64_t now_s)
+{
+	return now_s < source->stale_until_s ? source->keys : NULL;
 }
 
 bool
 issuers_ready(const struct issuers *s, const char **missing)
 {
 	for (size_t i = 0; i < s->count; i++) {
-		if (s->issuers[i].keys != NULL)
+		if (s->issuers[i].source->keys != NULL ||
+		    s->issuers[i].settings->introspection_url != NULL)
 			continue;
 		*missing = s->issuers[i].settings->name;
 		return false;
@@ -116,181 +184,45 @@ issuers_ready(const struct issuers *s, const char **missing)
 	return true;
 }
 
-/* Where two issuers share one `iss` the first is meant; config warns of the second. */
-static struct issuer *
-find_issuer(const struct issuers *s, const struct jws *j)
-{
-	struct bytes iss;
+/* What was proven before */
 
-	if (!json_string(json_member(j->payload, "iss"), &iss))
-		return NULL;
+void
+issuers_revoke(struct issuers *s, const struct revocation *r, int64_t now_s)
+{
+	revocations_add(s->revocations, r, now_s);
+}
+
+static const struct issuer *
+find_named(const struct issuers *s, struct bytes name)
+{
 	for (size_t i = 0; i < s->count; i++)
-		if (bytes_is(iss, s->issuers[i].rules.issuer))
+		if (bytes_is(name, s->issuers[i].settings->name))
 			return &s->issuers[i];
 	return NULL;
 }
 
-/* The checks that jws_parse() made, for the report. Nothing of the token itself is shown. */
-static void
-report_parse(struct jwt_report *r, const struct jws *j, struct err parsed)
-{
-	static const struct bytes form = {
-		(const uint8_t *)"three base64url parts, at most 16384 bytes", 42
-	};
-	static const struct bytes header = { (const uint8_t *)"a JSON object without crit and b64",
-		                             34 };
-	struct bytes why = parsed.why == NULL ? BYTES("that") : bytes_text(parsed.why),
-		     name = BYTES("none");
-	enum jwt_check check = failed(parsed) ? (enum jwt_check)parsed.code : JWT_CHECK_COUNT;
-
-	(void)json_string(json_member(j->header, "alg"), &name); /* else "none" */
-	jwt_report_check(r, JWT_FORM, check != JWT_FORM, parsed.why);
-	jwt_report_text(r, JWT_FORM, form, check == JWT_FORM ? why : BYTES("that"));
-	if (check == JWT_FORM)
-		return;
-	jwt_report_check(r, JWT_HEADER, check != JWT_HEADER, parsed.why);
-	jwt_report_text(r, JWT_HEADER, header, check == JWT_HEADER ? why : BYTES("that"));
-	if (check != JWT_ALGORITHM)
-		return;
-	jwt_report_check(r, JWT_ALGORITHM, false, parsed.why);
-	jwt_report_text(r, JWT_ALGORITHM, BYTES("RS, PS or ES with 256, 384 or 512, or EdDSA"),
-	                name);
-}
-
-static void
-report_unknown_issuer(struct jwt_report *r, const struct jws *j)
-{
-	struct bytes iss = BYTES("no text");
-
-	if (j->payload == NULL) {
-		jwt_report_check(r, JWT_ISSUER, false,
-		                 "the payload of the token is no JSON object");
-		jwt_report_text(r, JWT_ISSUER, BYTES("claims in a JSON object"),
-		                BYTES("something else"));
-		return;
-	}
-	(void)json_string(json_member(j->payload, "iss"), &iss); /* else "no text" */
-	jwt_report_check(r, JWT_ISSUER, false, "the issuer of the token is not known");
-	jwt_report_text(r, JWT_ISSUER, BYTES("one of the configured issuers"), iss);
-}
-
-static struct err
-check_signature(const struct issuer *i, const struct jws *j, struct jwt_report *r)
-{
-	const struct jwk *key = jwks_find(i->keys, j->kid, j->alg);
-	bool passed = key != NULL && !failed(jws_verify(j, key));
-
-	jwt_report_check(r, JWT_KEY, key != NULL, "the key of the token is not known");
-	jwt_report_text(r, JWT_KEY, BYTES("one key of the issuer that fits the algorithm"),
-	                j->kid.len != 0 ? j->kid : BYTES("no kid"));
-	if (key == NULL)
-		return jwt_report_result(r);
-	jwt_report_check(r, JWT_SIGNATURE, passed, "the signature of the token is wrong");
-	jwt_report_text(r, JWT_SIGNATURE, BYTES("made with the issuer's key"),
-	                passed ? BYTES("that") : BYTES("something else"));
-	return jwt_report_result(r);
-}
-
-static struct err
-check_known_issuer(const struct issuer *i, const struct jws *j, int64_t now_s, struct jwt_report *r)
-{
-	struct err e = jwt_check_header(j, &i->rules, r);
-
-	if (failed(e) && !r->full)
-		return e;
-	e = jwt_check_issuer(j, &i->rules, r);
-	if (failed(e) && !r->full)
-		return e;
-	if (i->keys == NULL) {
-		if (r->full)
-			(void)jwt_check_claims(j, &i->rules, now_s,
-			                       r); /* the report has the result */
-		return fail(ERR_UPSTREAM, "the keys of the issuer are not here yet");
-	}
-	e = check_signature(i, j, r);
-	if (failed(e) && !r->full)
-		return e;
-	return jwt_check_claims(j, &i->rules, now_s, r);
-}
-
-static struct err
-check_token(const struct issuers *s, struct bytes token, int64_t now_s, struct jws *j,
-            struct jwt_report *r, struct issuer **ret)
-{
-	struct err e = jws_parse(token, r->arena, j);
-
-	report_parse(r, j, e);
-	if (failed(e) && !(r->full && e.code == JWT_ALGORITHM))
-		return jwt_report_result(r);
-	*ret = find_issuer(s, j);
-	if (*ret == NULL) {
-		report_unknown_issuer(r, j);
-		return jwt_report_result(r);
-	}
-	if (!failed(e))
-		return check_known_issuer(*ret, j, now_s, r);
-	/* An unknown algorithm: no key, no signature, but the claims may be looked at. */
-	(void)jwt_check_issuer(j, &(*ret)->rules, r);
-	return jwt_check_claims(j, &(*ret)->rules, now_s, r);
-}
-
-static struct err
-make_principal(const struct issuer *i, const struct jws *j, const struct principal **ret)
-{
-	struct principal_parts parts = { .issuer = i->settings->name,
-		                         .claims = j->payload,
-		                         .roles = role_map_roles(i->roles, j->payload) };
-
-	if (!json_string(json_member(j->payload, "sub"), &parts.subject) ||
-	    !jwt_date(j->payload, "exp", &parts.expires_s))
-		return fail(ERR_IDENTITY, "the token names no subject"); /* checked before; never a
-		                                                            principal without */
-	return principal_new(&parts, ret);
-}
-
-/* Never served for longer, or earlier, than the full check would accept. */
-static void
-remember(struct issuers *s, const struct issuer *i, struct bytes token, const struct jws *j,
-         int64_t now_s, const struct principal *p)
-{
-	int64_t leeway = (int64_t)i->rules.leeway_s, start = INT64_MIN + leeway, date;
-	unsigned index = (unsigned)(i - s->issuers);
-
-	if (jwt_date(j->payload, "nbf", &date))
-		start = date;
-	if (jwt_date(j->payload, "iat", &date) && date > start)
-		start = date;
-	token_cache_add(s->cache, token,
-	                &(struct cached_token){ .principal = p,
-	                                        .issuer = index,
-	                                        .generation = s->generations[index],
-	                                        .not_before_s = start - leeway,
-	                                        .ends_s = principal_expires(p) + leeway },
-	                now_s, s->generations);
-}
-
 struct err
-issuers_identify(struct issuers *s, struct bytes token, int64_t now_s, bool full,
-                 struct arena *arena, const struct principal **ret, struct jwt_report *report)
+issuers_adopt(struct issuers *s, struct bytes issuer, struct bytes claims, int64_t expires_s,
+              int64_t now_s, struct arena *arena, const struct principal **ret)
 {
-	const struct principal *p = NULL;
-	struct issuer *issuer = NULL;
-	struct jws j;
+	const struct issuer *i = find_named(s, issuer);
+	struct principal_parts parts = { .expires_s = expires_s };
 
-	jwt_report_init(report, full, arena);
-	/* Longer ones are never in the cache: not even their hash is worth the time. */
-	if (!full && token.len <= JWS_BYTES_MAX)
-		p = token_cache_find(s->cache, token, now_s, s->generations);
-	if (p != NULL) {
-		*ret = principal_hold(p);
-		return OK;
-	}
-	TRY(check_token(s, token, now_s, &j, report, &issuer));
-	TRY(make_principal(issuer, &j, &p));
-	if (!full)
-		remember(s, issuer, token, &j, now_s, p);
-	*ret = p;
-	return OK;
+	if (i == NULL)
+		return fail(ERR_IDENTITY, "the issuer of the session is not known any more");
+	TRY(json_parse(claims, arena, &parts.claims, NULL));
+	if (expires_s <= now_s)
+		return fail(ERR_IDENTITY, "the session has ended");
+	if (!json_string(json_member(parts.claims, "sub"), &parts.subject) ||
+	    !jwt_is_subject(parts.subject))
+		return fail(ERR_IDENTITY, "the session names no subject");
+	parts.issuer = i->settings->name;
+	parts.is_local = i->settings->type == ISSUER_LOCAL;
+	parts.roles = role_map_roles(i->roles, parts.claims);
+	parts.revocable = revocable_of(s->revocations, parts.issuer, parts.is_local, parts.claims);
+	if (revocations_have(s->revocations, &parts.revocable, now_s))
+		return fail(ERR_IDENTITY, "the session was revoked");
+	return principal_new(&parts, ret);
 }
 
 struct issuers_stats

@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "identity/ask.h"
+#include "identity/fetch.h"
 #include "identity/principal.h"
 #include "jose/jwt.h"
 
@@ -48,7 +49,8 @@ struct presented {
 	struct bytes proof;       /* the DPoP field; empty: none */
 	struct bytes method, url; /* of the request: "GET", and the URL as callers know it, without
 	                           * query and fragment */
-	struct bytes certificate; /* SHA-256 of the caller's certificate; empty: none */
+	struct bytes certificate; /* SHA-256 of the caller's certificate, 32 bytes; empty:
+	                           * none */
 	bool has_asked;           /* what was missing has been asked for: without it, refused */
 	struct bytes learned;     /* JSON object that answered MISSING_INTROSPECTION or _GROUPS */
 };
@@ -82,6 +84,8 @@ struct err issuers_examine(struct issuers *s, const struct presented *p, int64_t
  * takes them away. Not used after `stale_until_s`. */
 void issuers_set_source(struct issuers *s, struct bytes source, struct jwks *keys,
                         int64_t stale_until_s);
+/* When fetcher tries a source again that failed (FETCH_STATE); for `retry_s` of its issuers. */
+void issuers_set_retry(struct issuers *s, struct bytes source, int64_t retry_at_s);
 /* From now on refused, cached or not (see ask.h). Kept until its `until_s`. */
 void issuers_revoke(struct issuers *s, const struct revocation *r, int64_t now_s);
 /* A principal from claims that were proven before: a browser session. `issuer` is its name in the

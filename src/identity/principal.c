@@ -12,9 +12,12 @@ struct principal {
 	unsigned references;
 	size_t size;
 	char *issuer; /* behind the claims, as are all texts */
+	bool is_local;
 	struct bytes subject;
 	uint64_t roles;
 	int64_t expires_s;
+	struct jwt_binding binding; /* borrowed from the claims */
+	struct revocable revocable;
 	size_t claim_count;   /* values in claims; 0: none */
 	struct json claims[]; /* the tree as json.h lays it out, its texts copied */
 };
@@ -46,6 +49,8 @@ principal_new(const struct principal_parts *parts, const struct principal **ret)
 		return fail(ERR_LIMIT, "out of memory for a principal");
 	*p = (struct principal){ .references = 1,
 		                 .size = size,
+		                 .is_local = parts->is_local,
+		                 .revocable = parts->revocable,
 		                 .roles = parts->roles,
 		                 .expires_s = parts->expires_s,
 		                 .claim_count = count };
@@ -59,6 +64,8 @@ principal_new(const struct principal_parts *parts, const struct principal **ret)
 		p->claims[i] = parts->claims[i];
 		p->claims[i].text = copy(&text, parts->claims[i].text);
 	}
+	if (count != 0)
+		p->binding = jwt_binding_of(p->claims);
 	*ret = p;
 	return OK;
 }
@@ -132,7 +139,19 @@ principal_agent(const struct principal *p)
 struct bytes
 principal_resource(const struct principal *p)
 {
-	return text_claim(p, "resource");
+	return p->is_local ? text_claim(p, "resource") : (struct bytes){ 0 };
+}
+
+const struct jwt_binding *
+principal_binding(const struct principal *p)
+{
+	return &p->binding;
+}
+
+const struct revocable *
+principal_revocable(const struct principal *p)
+{
+	return &p->revocable;
 }
 
 uint64_t

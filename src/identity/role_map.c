@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "identity/claims.h"
+#include "jose/claim.h"
 
 struct grant {
 	struct bytes value;
@@ -11,8 +11,7 @@ struct grant {
 };
 
 struct role_map {
-	struct bytes claim;
-	bool is_scope;
+	const struct issuer_settings *settings; /* borrowed: the claims that are looked at */
 	size_t count;
 	struct grant grants[]; /* sorted by value; a value may stand here more than once */
 };
@@ -55,8 +54,7 @@ role_map_new(const struct settings *settings, unsigned issuer, struct role_map *
 	m = calloc(1, sizeof *m + count_sources(settings) * sizeof m->grants[0]);
 	if (m == NULL)
 		return fail(ERR_SYSTEM, "out of memory for the roles");
-	m->claim = bytes_text(settings->issuers[issuer].roles_claim);
-	m->is_scope = bytes_is(m->claim, "scp") || bytes_is(m->claim, "scope");
+	m->settings = &settings->issuers[issuer];
 	for (size_t i = 0; i < settings->role_count; i++)
 		add_role(m, &settings->roles[i], i, issuer);
 	qsort(m->grants, m->count, sizeof m->grants[0], compare_grants);
@@ -90,27 +88,25 @@ roles_of_value(const struct role_map *m, struct bytes value)
 }
 
 static uint64_t
-roles_of_words(const struct role_map *m, struct bytes text)
+roles_of_words(const struct role_map *m, struct bytes words)
 {
+	struct bytes word;
 	uint64_t roles = 0;
 
-	while (text.len != 0) {
-		size_t space = bytes_find(text, ' ');
-
-		roles |= roles_of_value(m, bytes_slice(text, 0, space));
-		text = bytes_slice(text, space + 1, text.len);
-	}
+	while (claim_word(&words, &word))
+		roles |= roles_of_value(m, word);
 	return roles;
 }
 
-uint64_t
-role_map_roles(const struct role_map *m, const struct json *claims)
+static uint64_t
+roles_of_claim(const struct role_map *m, struct bytes path, const struct json *claims)
 {
-	const struct json *claim = claim_find(claims, m->claim);
+	const struct json *claim = claim_find(claims, path);
+	bool is_scope = bytes_is(path, "scp") || bytes_is(path, "scope");
 	struct bytes text;
 	uint64_t roles = 0;
 
-	if (m->is_scope && json_string(claim, &text))
+	if (is_scope && json_string(claim, &text))
 		return roles_of_words(m, text);
 	if (claim == NULL || claim->type != JSON_ARRAY)
 		return 0;
@@ -119,5 +115,17 @@ role_map_roles(const struct role_map *m, const struct json *claims)
 			return 0;
 		roles |= roles_of_value(m, text);
 	}
+	return roles;
+}
+
+uint64_t
+role_map_roles(const struct role_map *m, const struct json *claims)
+{
+	uint64_t roles = 0;
+
+	for (size_t i = 0; i < m->settings->roles_claim_count; i++)
+		roles |= roles_of_claim(m, bytes_text(m->settings->roles_claims[i]), claims);
+	if (m->settings->roles_claim_count == 0 && m->settings->roles_claim != NULL)
+		roles = roles_of_claim(m, bytes_text(m->settings->roles_claim), claims);
 	return roles;
 }

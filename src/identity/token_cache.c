@@ -79,7 +79,7 @@ is_current(const struct slot *s, int64_t now_s, const uint64_t *generations)
 
 /* The bytes are compared only after 64 keyed bits agreed, so the time of the comparison tells
  * nothing to someone who does not already hold the token. */
-const struct principal *
+const struct cached_token *
 token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s,
                  const uint64_t *generations)
 {
@@ -101,7 +101,7 @@ token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s,
 			break;
 		s->used = true;
 		c->stats.hits++;
-		return s->cached.principal;
+		return &s->cached;
 	}
 	c->missed = hash;
 	c->stats.misses++;

@@ -26,9 +26,11 @@ struct cached_token {
 	uint64_t generation;          /* of the issuer's keys when the token was verified */
 	int64_t not_before_s, ends_s; /* served in [not_before_s, ends_s) only */
 };
-/* Borrowed, or NULL. `generations` are the present ones, by issuer. */
-const struct principal *token_cache_find(struct token_cache *c, struct bytes token, int64_t now_s,
-                                         const uint64_t *generations);
+/* Borrowed until the next token_cache_add(), or NULL. `generations` are the present ones, by
+ * issuer.
+ */
+const struct cached_token *token_cache_find(struct token_cache *c, struct bytes token,
+                                            int64_t now_s, const uint64_t *generations);
 /* Takes one reference to the principal and copies the token; may also decline to. Only for the
  * token that token_cache_find() was last asked for and did not find. */
 void token_cache_add(struct token_cache *c, struct bytes token, const struct cached_token *cached,

@@ -9,7 +9,7 @@
 /* Largest date: whole seconds that a double holds exactly. */
 static const int64_t DATE_MAX = (int64_t)1 << 53;
 
-static const char *const names[JWT_CHECK_COUNT] = {
+static const char *const check_names[JWT_CHECK_COUNT] = {
 	[JWT_FORM] = "form",           [JWT_HEADER] = "header",   [JWT_ALGORITHM] = "algorithm",
 	[JWT_TYPE] = "type",           [JWT_ISSUER] = "issuer",   [JWT_KEY] = "key",
 	[JWT_SIGNATURE] = "signature", [JWT_EXPIRES] = "expires", [JWT_NOT_BEFORE] = "not_before",
@@ -20,7 +20,7 @@ static const char *const names[JWT_CHECK_COUNT] = {
 const char *
 jwt_check_name(enum jwt_check c)
 {
-	return (unsigned)c < JWT_CHECK_COUNT ? names[c] : "none";
+	return (unsigned)c < JWT_CHECK_COUNT ? check_names[c] : "none";
 }
 
 /* The report */
@@ -82,10 +82,9 @@ jwt_report_result(const struct jwt_report *r)
 		             .why = r->why };
 }
 
-/* A member as JSON text, so that a report tells the string "1" from the number 1. */
-static void
-report_member(struct jwt_report *r, enum jwt_check check, struct bytes expected,
-              const struct json *got)
+void
+jwt_report_member(struct jwt_report *r, enum jwt_check check, struct bytes expected,
+                  const struct json *got)
 {
 	struct buf text CLEANUP(buf_done) = { .limit = JWS_BYTES_MAX };
 
@@ -114,7 +113,7 @@ check_algorithm(const struct jws *j, const struct jwt_rules *rules, struct jwt_r
 		if ((rules->algorithms & bit) != 0)
 			buf_printf(&allowed, "%s%s", allowed.len == 0 ? "" : " ",
 			           jws_alg_name((enum jws_alg_bit)bit));
-	report_member(r, JWT_ALGORITHM, buf_bytes(&allowed), json_member(j->header, "alg"));
+	jwt_report_member(r, JWT_ALGORITHM, buf_bytes(&allowed), json_member(j->header, "alg"));
 }
 
 /* RFC 9068 section 2.1, RFC 8725 section 3.11. "JWT" and nothing at all say little, but most
@@ -154,16 +153,21 @@ find_foreign_claim(const struct jws *j)
 	return NULL;
 }
 
+/* Entra marks what it makes for Microsoft Graph with a nonce in the header and signs something
+ * else: such tokens cannot be checked by anybody but Graph. Nobody else has a use for it here. */
 static void
 check_type(const struct jws *j, struct jwt_report *r)
 {
-	const char *foreign = find_foreign_claim(j);
+	bool is_graph = json_member(j->header, "nonce") != NULL;
+	const char *foreign = is_graph ? "nonce in the header" : find_foreign_claim(j);
 	bool typed = is_access_type(j->typ);
 	struct bytes got = foreign != NULL   ? bytes_text(foreign)
 	                   : j->typ.len != 0 ? j->typ
 	                                     : BYTES("no typ");
 
-	jwt_report_check(r, JWT_TYPE, typed && foreign == NULL, "the token is no access token");
+	jwt_report_check(r, JWT_TYPE, typed && foreign == NULL,
+	                 is_graph ? "the token is for Microsoft Graph, which alone can check it"
+	                          : "the token is no access token");
 	jwt_report_text(r, JWT_TYPE, BYTES("at+jwt, JWT or no typ, and no claims of other tokens"),
 	                typed ? got : j->typ);
 }
@@ -178,25 +182,112 @@ jwt_check_header(const struct jws *j, const struct jwt_rules *rules, struct jwt_
 
 /* Issuer and tenant */
 
+static bool
+is_tenant(const struct json *claims, const char *tenant)
+{
+	struct bytes tid;
+
+	return tenant == NULL ||
+	       (json_string(json_member(claims, "tid"), &tid) && bytes_is(tid, tenant));
+}
+
+/* The name is the issuer's, and the token is of the tenant that belongs to it. *ret_tenant: which
+ * that is, where the name alone is right. */
+static bool
+is_name(struct bytes iss, const struct json *claims, const struct jwt_rules *rules,
+        const char **ret_tenant)
+{
+	const struct issuer_name own = { rules->issuer, rules->tenant },
+				 *names = rules->name_count == 0 ? &own : rules->names;
+	size_t count = rules->name_count == 0 ? 1 : rules->name_count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (names[i].iss == NULL || !bytes_is(iss, names[i].iss))
+			continue;
+		*ret_tenant = names[i].tenant != NULL ? names[i].tenant : rules->tenant;
+		if (is_tenant(claims, names[i].tenant) && is_tenant(claims, rules->tenant))
+			return true;
+	}
+	return false;
+}
+
+bool
+jwt_is_issuer(const struct json *claims, const struct jwt_rules *rules, const char **ret_tenant)
+{
+	struct bytes iss;
+
+	return json_string(json_member(claims, "iss"), &iss) &&
+	       is_name(iss, claims, rules, ret_tenant);
+}
+
+static void
+report_names(struct jwt_report *r, const struct jwt_rules *rules, const struct json *iss)
+{
+	struct buf names CLEANUP(buf_done) = { .limit = JWS_BYTES_MAX };
+
+	if (!wants_text(r, JWT_ISSUER))
+		return;
+	if (rules->name_count == 0 && rules->issuer != NULL)
+		buf_put_text(&names, rules->issuer);
+	for (size_t i = 0; i < rules->name_count; i++)
+		buf_printf(&names, "%s%s", i == 0 ? "" : " or ", rules->names[i].iss);
+	jwt_report_member(r, JWT_ISSUER, buf_bytes(&names), iss);
+}
+
 struct err
 jwt_check_issuer(const struct jws *j, const struct jwt_rules *rules, struct jwt_report *report)
 {
-	const struct json *iss = json_member(j->payload, "iss"),
-			  *tid = json_member(j->payload, "tid");
-	struct bytes text;
+	const struct json *iss = json_member(j->payload, "iss");
+	const char *tenant = NULL;
+	bool passed = jwt_is_issuer(j->payload, rules, &tenant);
 
-	if (!json_string(iss, &text) || !bytes_is(text, rules->issuer)) {
-		jwt_report_check(report, JWT_ISSUER, false, "the issuer of the token is not known");
-		report_member(report, JWT_ISSUER, bytes_text(rules->issuer), iss);
-	} else if (rules->tenant != NULL &&
-	           (!json_string(tid, &text) || !bytes_is(text, rules->tenant))) {
+	if (!passed && tenant != NULL) {
 		jwt_report_check(report, JWT_ISSUER, false, "the token belongs to another tenant");
-		report_member(report, JWT_ISSUER, bytes_text(rules->tenant), tid);
+		jwt_report_member(report, JWT_ISSUER, bytes_text(tenant),
+		                  json_member(j->payload, "tid"));
 	} else {
-		jwt_report_check(report, JWT_ISSUER, true, NULL);
-		report_member(report, JWT_ISSUER, bytes_text(rules->issuer), iss);
+		jwt_report_check(report, JWT_ISSUER, passed,
+		                 "the issuer of the token is not known");
+		report_names(report, rules, iss);
 	}
 	return jwt_report_result(report);
+}
+
+/* The template with the token's tid put in. */
+static struct bytes
+fill_template(struct bytes text, const struct json *claims, struct buf *out)
+{
+	static const struct bytes mark = { (const uint8_t *)"{tenantid}", 10 };
+	struct bytes tid = { 0 };
+
+	(void)json_string(json_member(claims, "tid"), &tid); /* else nothing is put in */
+	while (text.len != 0) {
+		size_t at = bytes_find(text, '{');
+
+		buf_put(out, bytes_slice(text, 0, at));
+		text = bytes_slice(text, at, text.len);
+		if (bytes_starts(text, mark)) {
+			buf_put(out, tid);
+			text = bytes_slice(text, mark.len, text.len);
+		} else if (text.len != 0) {
+			buf_put_u8(out, '{');
+			text = bytes_slice(text, 1, text.len);
+		}
+	}
+	return buf_bytes(out);
+}
+
+bool
+jwt_key_is_of(const struct jwk *key, const struct jws *j, const struct jwt_rules *rules)
+{
+	struct buf name CLEANUP(buf_done) = { .limit = JWS_BYTES_MAX };
+	struct bytes issuer = jwk_issuer(key);
+	const char *tenant;
+
+	if (issuer.len == 0)
+		return true;
+	issuer = fill_template(issuer, j->payload, &name);
+	return !failed(buf_check(&name)) && is_name(issuer, j->payload, rules, &tenant);
 }
 
 /* Dates */
@@ -234,7 +325,7 @@ report_date(struct jwt_report *r, enum jwt_check check, const struct jws *j, con
 		return;
 	buf_printf(&want, "%s %s %lld", name, expected, (long long)now_s);
 	if (!jwt_date(j->payload, name, &date)) {
-		report_member(r, check, buf_bytes(&want), json_member(j->payload, name));
+		jwt_report_member(r, check, buf_bytes(&want), json_member(j->payload, name));
 		return;
 	}
 	buf_printf(&got, "%lld", (long long)date);
@@ -320,18 +411,19 @@ check_audience(const struct jws *j, const struct jwt_rules *rules, struct jwt_re
 	const struct json *aud = json_member(j->payload, "aud");
 	struct buf wanted CLEANUP(buf_done) = { .limit = JWS_BYTES_MAX };
 
-	jwt_report_check(r, JWT_AUDIENCE, names_us(aud, rules),
+	jwt_report_check(r, JWT_AUDIENCE, rules->audience_count == 0 || names_us(aud, rules),
 	                 "the token is for another audience");
 	if (!wants_text(r, JWT_AUDIENCE))
 		return;
 	for (size_t i = 0; i < rules->audience_count; i++)
 		buf_printf(&wanted, "%s%s", i == 0 ? "" : " or ", rules->audience[i]);
-	report_member(r, JWT_AUDIENCE, buf_bytes(&wanted), aud);
+	if (rules->audience_count == 0)
+		buf_put_text(&wanted, "not looked at: the client is");
+	jwt_report_member(r, JWT_AUDIENCE, buf_bytes(&wanted), aud);
 }
 
-/* The subject goes into session variables, upstream headers and logs: no control characters. */
-static bool
-is_subject(struct bytes text)
+bool
+jwt_is_subject(struct bytes text)
 {
 	if (text.len == 0 || text.len > JWT_SUBJECT_MAX)
 		return false;
@@ -347,10 +439,10 @@ check_subject(const struct jws *j, struct jwt_report *r)
 	const struct json *sub = json_member(j->payload, "sub");
 	struct bytes text;
 
-	jwt_report_check(r, JWT_SUBJECT, json_string(sub, &text) && is_subject(text),
+	jwt_report_check(r, JWT_SUBJECT, json_string(sub, &text) && jwt_is_subject(text),
 	                 "the token names no subject");
-	report_member(r, JWT_SUBJECT, BYTES("a text of 1 to 1024 bytes without control characters"),
-	              sub);
+	jwt_report_member(r, JWT_SUBJECT,
+	                  BYTES("a text of 1 to 1024 bytes without control characters"), sub);
 }
 
 struct err
@@ -361,5 +453,6 @@ jwt_check_claims(const struct jws *j, const struct jwt_rules *rules, int64_t now
 	check_not_before(j, rules, now_s, report);
 	check_audience(j, rules, report);
 	check_subject(j, report);
+	jwt_check_caller(j, rules, report);
 	return jwt_report_result(report);
 }
