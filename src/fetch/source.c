@@ -1,0 +1,127 @@
+/* source.c - see source.h. */
+#include "fetch/source.h"
+
+static uint64_t
+us(uint64_t seconds)
+{
+	return seconds * 1000000;
+}
+
+void
+source_init(struct source *s, struct source_limits limits, struct moment now)
+{
+	*s = (struct source){ .limits = limits, .seen = now, .due_us = now.mono_us };
+}
+
+void
+source_limit(struct source *s, struct source_limits limits)
+{
+	int64_t more_s = (int64_t)limits.stale_s - (int64_t)s->limits.stale_s;
+
+	if (s->has_keys) {
+		s->stale_us += (uint64_t)(more_s * 1000000); /* wraps to what it should be */
+		s->stale_wall_s += more_s;
+	}
+	/* A cool-down that runs is not made longer. */
+	if (limits.cooldown_s < s->limits.cooldown_s)
+		s->cool_us = 0;
+	s->limits = limits;
+}
+
+static bool
+has_jumped(const struct source *s, struct moment now)
+{
+	int64_t mono_s = (int64_t)((now.mono_us - s->seen.mono_us) / 1000000);
+	int64_t parted_s = now.wall_s - s->seen.wall_s - mono_s;
+
+	return parted_s > SOURCE_JUMP_S || parted_s < -SOURCE_JUMP_S;
+}
+
+static bool
+is_stale(const struct source *s, struct moment now)
+{
+	return s->has_keys && (now.mono_us >= s->stale_us || now.wall_s >= s->stale_wall_s);
+}
+
+enum source_step
+source_pass(struct source *s, struct moment now, bool *ret_jumped)
+{
+	*ret_jumped = has_jumped(s, now);
+	s->seen = now;
+	if (*ret_jumped && s->failures == 0)
+		s->due_us = now.mono_us;
+	if (is_stale(s, now)) {
+		s->has_keys = false;
+		return SOURCE_DROP;
+	}
+	if (s->is_asking || now.mono_us < s->due_us)
+		return SOURCE_REST;
+	s->is_asking = true;
+	return SOURCE_FETCH;
+}
+
+enum source_asked
+source_ask(struct source *s, struct moment now)
+{
+	if (s->is_asking)
+		return SOURCE_WAIT;
+	if (now.mono_us < s->cool_us || (s->failures > 0 && now.mono_us < s->due_us))
+		return SOURCE_NOTHING_NEWER;
+	s->cool_us = now.mono_us + us(s->limits.cooldown_s);
+	s->is_asking = true;
+	return SOURCE_BEGIN;
+}
+
+void
+source_succeed(struct source *s, unsigned fresh_s, struct moment now)
+{
+	s->is_asking = false;
+	s->failures = 0;
+	s->has_keys = true;
+	s->seen = now;
+	s->due_us = now.mono_us + us(fresh_s);
+	s->stale_us = now.mono_us + us(s->limits.stale_s);
+	s->stale_wall_s = now.wall_s + s->limits.stale_s;
+}
+
+void
+source_fail(struct source *s, unsigned retry_after_s, uint32_t random, struct moment now)
+{
+	uint64_t wait_s = SOURCE_RETRY_FIRST_S;
+
+	for (unsigned i = 0; i < s->failures && wait_s < SOURCE_RETRY_MAX_S; i++)
+		wait_s *= 2;
+	if (wait_s > SOURCE_RETRY_MAX_S)
+		wait_s = SOURCE_RETRY_MAX_S;
+	s->is_asking = false;
+	s->failures++;
+	if (retry_after_s > wait_s)
+		wait_s = retry_after_s;
+	/* Between the whole and one and a half times of it. */
+	s->due_us = now.mono_us + us(wait_s) + us(wait_s) / 2 * (random % 1024) / 1024;
+}
+
+uint64_t
+source_next_us(const struct source *s)
+{
+	uint64_t next = s->is_asking ? UINT64_MAX : s->due_us;
+
+	return s->has_keys && s->stale_us < next ? s->stale_us : next;
+}
+
+uint32_t
+source_retry_s(const struct source *s, struct moment now)
+{
+	if (s->is_asking || s->due_us <= now.mono_us + us(1))
+		return 1;
+	return (uint32_t)((s->due_us - now.mono_us + us(1) - 1) / us(1));
+}
+
+int64_t
+source_stale_s(const struct source *s, struct moment now)
+{
+	int64_t left_s =
+		s->stale_us > now.mono_us ? (int64_t)((s->stale_us - now.mono_us) / us(1)) : 0;
+
+	return now.wall_s + left_s < s->stale_wall_s ? now.wall_s + left_s : s->stale_wall_s;
+}
