@@ -74,6 +74,7 @@ config_parse(struct bytes text, const char *file, struct arena *arena, const str
 	r.settings = arena_alloc(arena, sizeof *r.settings);
 	if (r.settings == NULL)
 		return fail(ERR_LIMIT, "no memory for the settings");
+	r.settings->sessions.issuer = -1; /* until one is named */
 	r.settings->file = reader_text(&r, bytes_text(file));
 	r.settings->directory = directory_of(&r, file);
 

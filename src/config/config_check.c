@@ -145,9 +145,11 @@ check_logins(struct config_reader *r, const struct node *root)
 {
 	const struct settings *s = r->settings;
 	const struct node *n = node_member(root, "issuers");
-	struct bytes url = bytes_text(s->public_url != NULL ? s->public_url : "");
-	bool safe = bytes_starts(url, BYTES("https://")) || url_is_loopback(url);
+	if (s->public_url == NULL)
+		return; /* it is wrong, which was said */
 
+	struct bytes url = bytes_text(s->public_url);
+	bool safe = bytes_starts(url, BYTES("https://")) || url_is_loopback(url);
 	n = n != NULL ? n->first : NULL;
 	for (size_t i = 0; i < s->issuer_count && n != NULL; i++, n = n->next)
 		if (s->issuers[i].login_client_id != NULL && !safe)
@@ -163,14 +165,10 @@ check_sessions(struct config_reader *r, const struct node *root)
 	struct settings *s = r->settings;
 	const struct node *named = node_member(node_member(root, "sessions"), "issuer");
 
-	if (named == NULL) {
-		s->sessions.issuer = -1;
-		for (size_t i = s->issuer_count; i-- > 0;)
-			if (s->issuers[i].login_client_id != NULL)
-				s->sessions.issuer = (int)i;
-		return;
-	}
-	if ((size_t)s->sessions.issuer < s->issuer_count &&
+	for (size_t i = s->issuer_count; i-- > 0 && named == NULL;)
+		if (s->issuers[i].login_client_id != NULL)
+			s->sessions.issuer = (int)i;
+	if (named != NULL && s->sessions.issuer >= 0 &&
 	    s->issuers[s->sessions.issuer].login_client_id == NULL)
 		problem_add(&r->problems, named->place,
 		            "issuer \"%s\" has no login; expected one that has",

@@ -79,18 +79,21 @@ guid_fault(struct bytes text)
 	return upper ? "has upper case, but tokens are compared byte for byte" : NULL;
 }
 
+/* In the one form that the kernel's answers are written in, as it is compared with them. */
 static const char *
 ip_fault(struct bytes text)
 {
-	char copy[INET6_ADDRSTRLEN] = { 0 };
-	struct in6_addr to;
+	char copy[INET6_ADDRSTRLEN] = { 0 }, canonical[INET6_ADDRSTRLEN];
+	int family = bytes_find(text, ':') < text.len ? AF_INET6 : AF_INET;
+	struct in6_addr address;
 
 	if (text.len >= sizeof copy || text.len == 0)
 		return "is no address";
 	memcpy(copy, text.at, text.len);
-	return inet_pton(AF_INET, copy, &to) == 1 || inet_pton(AF_INET6, copy, &to) == 1
-	               ? NULL
-	               : "is no address";
+	if (inet_pton(family, copy, &address) != 1 ||
+	    inet_ntop(family, &address, canonical, sizeof canonical) == NULL)
+		return "is no address";
+	return strcmp(copy, canonical) == 0 ? NULL : "is not in its canonical form (RFC 5952)";
 }
 
 static const char *

@@ -194,7 +194,7 @@ row_read(struct config_reader *r, const struct rows *rows, const struct setting 
 	const struct setting *other = n != NULL ? row_instead(rows, s, n) : NULL;
 
 	if (value != NULL && other != NULL)
-		value_refuse(r, s, value->key_place, "stands beside %s, which means the same",
+		value_refuse(r, s, value->key_place, "stands beside %s, but only one may",
 		             other->name);
 	else if (value != NULL)
 		setting_read(r, s, value, base);

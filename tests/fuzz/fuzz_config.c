@@ -3,6 +3,21 @@
 
 #include "config/config.h"
 
+/* Nobody is believed without a name, an algorithm and a place for keys; or without being asked. */
+static bool
+is_whole(const struct issuer_settings *s)
+{
+	bool has_keys = s->jwks_file != NULL || s->jwks_url != NULL || s->metadata_url != NULL;
+
+	if (s->roles_claim_count == 0 || s->client_claim == NULL)
+		return false;
+	if (s->type == ISSUER_INTROSPECTION)
+		return s->introspection_url != NULL && !has_keys;
+	return s->name_count > 0 && s->algorithms != 0 && s->issuer == s->names[0].iss &&
+	       has_keys == (s->type != ISSUER_LOCAL) &&
+	       (s->audience_count > 0 || s->client_count > 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -19,7 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                         settings->audit.path == NULL))
 		abort();
 	for (size_t i = 0; settings != NULL && i < settings->issuer_count; i++)
-		if (settings->issuers[i].algorithms == 0 || settings->issuers[i].issuer == NULL)
+		if (!is_whole(&settings->issuers[i]))
 			abort();
 	config_errors_done(&errors);
 	arena_done(&arena);

@@ -111,7 +111,7 @@ test_unknown_and_missing_keys_name_the_known_ones(void)
 		  G ":2:3: address is missing; expected an address such as 127.0.0.1:8080, "
 		    "[::1]:8080, localhost:8080, or "
 		    "8080 for loopback\n" G ":2:10: unknown key \"tls\" in a listener; expected "
-		                            "one of address, proxies, client_certificate\n" },
+		    "one of address, proxies, client_certificate\n" },
 		{ "issuers:\n  a: {}\n",
 		  G ":2:3: type is missing in an issuer; expected " TYPES "\n" },
 		{ "issuers:\n  a:\n",
@@ -351,7 +351,7 @@ test_references_name_what_there_is(void)
 		{ BASE "resources:\n  x: {backend: b}\n",
 		  G ":5:3: table is missing; expected text of 1 to 256 bytes\n" },
 		{ BASE "resources:\n  x: {backend: b, table: t, view: v}\n",
-		  G ":5:19: table stands beside view, which means the same; expected text of 1 to "
+		  G ":5:19: table stands beside view, but only one may; expected text of 1 to "
 		    "256 bytes\n" },
 		{ BASE "resources:\n  x: {backend: b, table: ''}\n",
 		  G ":5:26: table is empty; expected text of 1 to 256 bytes\n" },

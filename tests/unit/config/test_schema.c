@@ -243,6 +243,32 @@ test_schema_and_loader_accept_what_is_good(void)
 		"\",\"when_full\":\"refuse\",\"segment_size\":\"64MiB\"}}",
 		"{\"public_url\":\"https://"
 		"x.example\",\"limits\":{\"head_timeout\":\"500ms\",\"body_rate\":\"1KB\"}}",
+		"{\"public_url\":\"https://"
+		"x\",\"issuers\":{\"a\":{\"type\":\"entra\",\"tenant\":\"11111111-2222-3333-4444-"
+		"555555555555\",\"audience\":\"x\",\"cloud\":\"usgov\",\"guests\":\"refuse\","
+		"\"callers\":\"apps\",\"clients\":[\"c\"],\"required_claims\":{\"amr\":\"mfa\","
+		"\"n\":1,\"b\":true,\"l\":[\"x\",2]},\"bindings\":[\"dpop\"],\"graph\":{\"client_"
+		"id\":\"g\",\"client_secret\":{\"file\":\"s\"},\"token_endpoint\":\"https://g/"
+		"{tenantid}\"},\"login\":{\"client_id\":\"c\",\"client_secret\":{\"env\":\"S\"},"
+		"\"scope\":\"openid email\"}}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"okta\",\"issuer\":\"https://d.okta.com/oauth2/"
+		"default\",\"audience\":\"x\",\"keys_stale\":\"7d\",\"keys_cooldown\":\"1s\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"cognito\",\"region\":\"eu-west-1\",\"user_pool\":"
+		"\"eu-west-1_aB\",\"client_id\":[\"c\"],\"roles_claim\":[\"cognito:groups\","
+		"\"scope\"]}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"metadata\":\"https://m/?a=b\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"jwks\":{\"url\":\"https://m/?a=b\"}}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"introspection\",\"endpoint\":\"https://i/"
+		"\",\"client_id\":\"c\",\"client_secret\":{\"env\":\"S\"},\"audience\":\"x\","
+		"\"cache\":\"0s\"}}}",
+		"{\"public_url\":\"http://"
+		"localhost:1\",\"issuers\":{\"a\":{\"type\":\"local\",\"audience\":\"x\",\"login\":"
+		"true}},\"sessions\":{\"ttl\":\"1m\",\"issuer\":\"a\"}}",
+		"{\"outbound\":{\"ca\":{\"file\":\"c\"},\"private_hosts\":[\"a.b\",\"::1\"],"
+		"\"timeout\":\"5s\"},\"listen\":{\"http\":{\"address\":1,\"proxies\":\"127.0.0.1\","
+		"\"client_certificate\":\"Client-Cert\"}}}",
 		RESOURCE("\"table\":\"books\",\"allow\":{\"books-admin\":\"all\",\"reader\":["
 		         "\"read\","
 		         "\"create\"]}"),
@@ -287,6 +313,48 @@ test_schema_and_loader_refuse_what_is_bad(void)
 		"{\"sandbox\":{\"required\":\"maybe\"}}",
 		"{\"issuers\":{\"a\":{\"audience\":\"x\"}}}",
 		"{\"issuers\":{\"a\":{\"type\":\"entra\",\"audience\":\"x\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"entra\",\"tenant\":\"11111111-2222-3333-4444-"
+		"55555555555A\",\"audience\":\"x\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"entra\",\"tenant\":\"contoso\",\"audience\":\"x\"}"
+		"}}",
+		"{\"issuers\":{\"a\":{\"type\":\"entra\",\"tenant\":[\"11111111-2222-3333-4444-"
+		"555555555555\"],\"audience\":\"x\",\"cloud\":\"mars\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"okta\",\"issuer\":\"https://"
+		"d.okta.com\",\"audience\":\"x\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"okta\",\"issuer\":\"https://d.okta.com/oauth2/"
+		"default/\",\"audience\":\"x\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"cognito\",\"region\":\"eu-west-1\",\"user_pool\":"
+		"\"eu-west-1_aB\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"cognito\",\"region\":\"eu-west-1\",\"user_pool\":"
+		"\"aB\",\"client_id\":\"c\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"jwks\":{\"url\":\"https://m/\",\"file\":\"f\"}}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"jwks\":{}}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"login\":{\"scope\":\"openid\"}}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"login\":{\"client_id\":\"c\",\"client_secret\":\"abc\"}}}"
+		"}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"required_claims\":{\"a\":[]}}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"required_claims\":{\"a\":null}}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"oidc\",\"issuer\":\"https://i/"
+		"\",\"audience\":\"x\",\"required_claims\":{}}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"introspection\",\"endpoint\":\"https://i/"
+		"\",\"client_id\":\"c\",\"client_secret\":{\"file\":\"a\",\"env\":\"S\"},"
+		"\"audience\":\"x\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"introspection\",\"endpoint\":\"https://i/"
+		"\",\"client_id\":\"c\",\"audience\":\"x\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"introspection\",\"endpoint\":\"https://i/"
+		"\",\"client_id\":\"c\",\"client_secret\":{\"env\":\"1S\"},\"audience\":\"x\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"local\",\"audience\":\"x\",\"login\":\"maybe\"}}}",
+		"{\"issuers\":{\"a\":{\"type\":\"local\",\"audience\":\"x\",\"callers\":\"robots\"}"
+		"}}",
+		"{\"outbound\":{\"ca\":\"c\"}}",
+		"{\"outbound\":{\"private_hosts\":[\"https://a\"]}}",
+		"{\"listen\":{\"http\":{\"address\":1,\"proxies\":[\"proxy\"]}}}",
 		"{\"issuers\":{\"a\":{\"type\":\"local\"}}}",
 		"{\"issuers\":{\"a\":{" OIDC ",\"algorithms\":[\"HS256\"]}}}",
 		"{\"issuers\":{\"a\":{" OIDC ",\"access_token_ttl\":\"15m\"}}}",
