@@ -9,10 +9,10 @@
 #include "config/settings.h"
 #include "query/fingerprint.h"
 
-/* ACCOUNT: a user or a client, its roles or its secret: `subject`, `name` and `roles` are those of
- * the account, `agent` is who changed it, `resource` is "user" or "client", and `action` one of
- * create, enable, disable, delete, password, secret, roles. API: also what concerns no account:
- * "rotate" of a key, "revoke" of a token. */
+/* ACCOUNT: a user or a client, its roles or its secret. `subject`, `name` and `roles` are those of
+ * the account, `agent` is who changed it where that is known, and `action` names both: user.add,
+ * client.secret (src/issuer/event.h). API also has what concerns no account: key.rotate,
+ * token.revoke. */
 enum audit_class {
 	AUDIT_DATASTORE = 6005,
 	AUDIT_API = 6003,

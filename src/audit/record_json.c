@@ -32,12 +32,12 @@ static const struct activity activities[] = {
 	{ AUDIT_API, 4, "delete", "Delete" },
 	{ AUDIT_AUTHENTICATION, 1, "login", "Logon" },
 	{ AUDIT_AUTHENTICATION, 2, "logout", "Logoff" },
-	{ AUDIT_ACCOUNT, 1, "create", "Create" },
+	{ AUDIT_ACCOUNT, 1, "add", "Create" },
 	{ AUDIT_ACCOUNT, 2, "enable", "Enable" },
 	{ AUDIT_ACCOUNT, 3, "password", "Password Change" },
 	{ AUDIT_ACCOUNT, 4, "secret", "Password Reset" },
 	{ AUDIT_ACCOUNT, 5, "disable", "Disable" },
-	{ AUDIT_ACCOUNT, 6, "delete", "Delete" },
+	{ AUDIT_ACCOUNT, 6, "remove", "Delete" },
 };
 
 /* The strict reader takes no \u0000, and a line it cannot read would look like damage: a NUL is
@@ -72,11 +72,16 @@ put_number(struct buf *out, struct bytes name, uint64_t value)
 	buf_put_unsigned(out, value);
 }
 
+/* Of an account the action says what kind it is: user.add. */
 static const struct activity *
 find_activity(const struct audit_record *r)
 {
+	struct bytes verb = r->action;
+
+	if (r->class == AUDIT_ACCOUNT)
+		verb = bytes_slice(verb, bytes_find(verb, '.') + 1, verb.len);
 	for (size_t i = 0; i < ARRAY_LEN(activities); i++)
-		if (activities[i].class == r->class && bytes_is(r->action, activities[i].action))
+		if (activities[i].class == r->class && bytes_is(verb, activities[i].action))
 			return &activities[i];
 	return NULL;
 }

@@ -266,14 +266,15 @@ test_class_action_and_outcome_choose_the_ocsf_numbers(void)
 		{ AUDIT_API, "recover", AUDIT_ALLOWED, 6, 600399, 1, 1 },
 		{ AUDIT_AUTHENTICATION, "login", AUDIT_DENIED, 3, 300201, 2, 2 },
 		{ AUDIT_AUTHENTICATION, "logout", AUDIT_ALLOWED, 3, 300202, 1, 1 },
-		{ AUDIT_ACCOUNT, "create", AUDIT_ALLOWED, 3, 300101, 1, 1 },
-		{ AUDIT_ACCOUNT, "enable", AUDIT_ALLOWED, 3, 300102, 1, 1 },
-		{ AUDIT_ACCOUNT, "password", AUDIT_ALLOWED, 3, 300103, 1, 1 },
-		{ AUDIT_ACCOUNT, "secret", AUDIT_ALLOWED, 3, 300104, 1, 1 },
-		{ AUDIT_ACCOUNT, "disable", AUDIT_ALLOWED, 3, 300105, 1, 1 },
-		{ AUDIT_ACCOUNT, "delete", AUDIT_FAILED, 3, 300106, 3, 2 },
-		{ AUDIT_ACCOUNT, "roles", AUDIT_ALLOWED, 3, 300199, 1, 1 },
-		{ AUDIT_API, "rotate", AUDIT_ALLOWED, 6, 600399, 1, 1 },
+		{ AUDIT_ACCOUNT, "user.add", AUDIT_ALLOWED, 3, 300101, 1, 1 },
+		{ AUDIT_ACCOUNT, "user.enable", AUDIT_ALLOWED, 3, 300102, 1, 1 },
+		{ AUDIT_ACCOUNT, "user.password", AUDIT_ALLOWED, 3, 300103, 1, 1 },
+		{ AUDIT_ACCOUNT, "client.secret", AUDIT_ALLOWED, 3, 300104, 1, 1 },
+		{ AUDIT_ACCOUNT, "client.disable", AUDIT_ALLOWED, 3, 300105, 1, 1 },
+		{ AUDIT_ACCOUNT, "client.remove", AUDIT_FAILED, 3, 300106, 3, 2 },
+		{ AUDIT_ACCOUNT, "user.roles", AUDIT_ALLOWED, 3, 300199, 1, 1 },
+		{ AUDIT_ACCOUNT, "add", AUDIT_ALLOWED, 3, 300199, 1, 1 },
+		{ AUDIT_API, "key.rotate", AUDIT_ALLOWED, 6, 600399, 1, 1 },
 	};
 	struct arena arena = { 0 };
 	struct buf text = { 0 };
@@ -333,8 +334,8 @@ test_an_account_change_has_who_did_it_as_actor_and_the_account_as_user(void)
 	const struct json *j, *actor, *groups;
 
 	r.class = AUDIT_ACCOUNT;
-	r.action = BYTES("roles");
-	r.resource = BYTES("user");
+	r.action = BYTES("user.roles");
+	r.resource = (struct bytes){ 0 };
 	r.agent = BYTES("uid 1000");
 	j = to_json(&r, &text, &arena);
 	actor = json_member(j, "actor");
@@ -345,8 +346,8 @@ test_an_account_change_has_who_did_it_as_actor_and_the_account_as_user(void)
 	groups = json_member(json_member(j, "user"), "groups");
 	CHECK(groups != NULL && groups->count == 2);
 	CHECK(bytes_is(audit_field(j, NULL, "class_name"), "Account Change") &&
-	      bytes_is(audit_field(j, NULL, "activity_name"), "roles"));
-	CHECK(bytes_is(audit_field(j, "unmapped", "resource"), "user"));
+	      bytes_is(audit_field(j, NULL, "activity_name"), "user.roles"));
+	CHECK(bytes_is(audit_field(j, "unmapped", "action"), "user.roles"));
 	buf_done(&text);
 	arena_done(&arena);
 }
