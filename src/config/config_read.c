@@ -174,15 +174,14 @@ default_read(struct config_reader *r, const struct setting *s, char *base)
 		section_read(r, s->section, NULL, s, base + s->offset);
 }
 
+/* The row that may stand for `s`, or NULL. */
 static const struct setting *
-row_instead(const struct rows *rows, const struct setting *s, const struct node *n)
+row_instead(const struct rows *rows, const struct setting *s)
 {
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct setting *other = rows->at[i];
-		if (other->instead_of != NULL && strcmp(other->instead_of, s->name) == 0 &&
-		    node_member(n, other->name) != NULL)
-			return other;
-	}
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->at[i]->instead_of != NULL &&
+		    strcmp(rows->at[i]->instead_of, s->name) == 0)
+			return rows->at[i];
 	return NULL;
 }
 
@@ -191,15 +190,17 @@ row_read(struct config_reader *r, const struct rows *rows, const struct setting 
          const struct node *n, char *base)
 {
 	const struct node *value = n != NULL ? node_member(n, s->name) : NULL;
-	const struct setting *other = n != NULL ? row_instead(rows, s, n) : NULL;
+	const struct setting *other = row_instead(rows, s);
+	bool has_other = n != NULL && other != NULL && node_member(n, other->name) != NULL;
 
-	if (value != NULL && other != NULL)
+	if (value != NULL && has_other)
 		value_refuse(r, s, value->key_place, "stands beside %s, but only one may",
 		             other->name);
 	else if (value != NULL)
 		setting_read(r, s, value, base);
-	else if (s->required && other == NULL && n != NULL)
-		value_refuse(r, s, place_of(n), "is missing");
+	else if (s->required && !has_other && n != NULL)
+		value_refuse(r, s, place_of(n), "is missing%s%s",
+		             other != NULL ? ", and so is " : "", other != NULL ? other->name : "");
 	else if (!s->required)
 		default_read(r, s, base);
 }

@@ -12,6 +12,16 @@ value_bad(struct config_reader *r, const struct setting *s, const struct node *n
 	value_refuse(r, s, n->place, "%s: %s", why, problem_quote(&r->problems, n->text));
 }
 
+/* Before an @ in a URL a password may stand. */
+static void
+text_bad(struct config_reader *r, const struct setting *s, const struct node *n, const char *why)
+{
+	if (bytes_find(n->text, '@') < n->text.len)
+		value_refuse(r, s, n->place, "%s: a user or an @", why);
+	else
+		value_bad(r, s, n, why);
+}
+
 enum { CLAIM_BYTES_MAX = 256, CLAIM_VALUES_MAX = 32 };
 
 /* Each kind */
@@ -25,7 +35,7 @@ read_text(struct config_reader *r, const struct setting *s, const struct node *n
 	if (why != NULL)
 		value_refuse(r, s, n->place, "%s", why);
 	else if (s->form != NULL && (why = s->form->fault(text)) != NULL)
-		value_bad(r, s, n, why);
+		text_bad(r, s, n, why);
 	else
 		*ret = reader_text(r, text);
 }

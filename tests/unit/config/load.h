@@ -52,6 +52,21 @@ load_says(const struct load *l, const char *expected)
 	return same;
 }
 
+/* A file, and all that is said of it. */
+struct mistake {
+	const char *text, *errors;
+};
+
+static inline void
+check_mistakes(const struct mistake *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct load l = load_text(rows[i].text);
+		CHECK_ROW(load_says(&l, rows[i].errors), rows[i].text);
+		load_done(&l);
+	}
+}
+
 /* A file of the source tree, or NULL. Freed by the caller. */
 static inline char *
 source_file(const char *name)
