@@ -16,10 +16,23 @@ struct err endpoint_match(const struct endpoint *table, struct request *r,
 /* oauth.c */
 void oauth_describe(struct request *r);
 struct err oauth_token_decide(struct request *r);
-struct err oauth_token(struct request *r, enum step *step);
+struct err oauth_revoke_decide(struct request *r);
+struct err oauth_introspect_decide(struct request *r);
+struct err oauth_ask(struct request *r, enum step *step);
+void oauth_done(struct request *r);
 void oauth_put_error(struct request *r, struct buf *body);
+/* oauth_authorize.c */
+void authorize_describe(struct request *r);
+struct err authorize_decide(struct request *r);
+struct err authorize_show(struct request *r, enum step *step);
+struct err authorize_login(struct request *r, enum step *step);
+void authorize_done(struct request *r);
+void authorize_put_error(struct request *r, struct buf *body);
+/* oauth_metadata.c, oauth_userinfo.c */
 struct err oauth_metadata(struct request *r, enum step *step);
+struct err oauth_resource(struct request *r, enum step *step);
 struct err oauth_jwks(struct request *r, enum step *step);
+struct err oauth_userinfo(struct request *r, enum step *step);
 /* docs.c, openapi.c */
 struct err docs_asset(struct request *r, enum step *step);
 struct err openapi_document(struct request *r, enum step *step);

@@ -30,8 +30,12 @@ put_purpose(struct buf *out, const struct login_page *p)
 static void
 put_problem(struct buf *out, const char *problem)
 {
+	uint8_t first = (uint8_t)problem[0];
+
 	buf_put_text(out, "<p class=\"problem\" role=\"alert\" id=\"problem\">");
-	html_put(out, bytes_text(problem));
+	if (first >= 'a' && first <= 'z') /* errors are no sentences, but this is one */
+		buf_put_u8(out, (uint8_t)(first - 'a' + 'A'));
+	html_put(out, bytes_text(first >= 'a' && first <= 'z' ? problem + 1 : problem));
 	buf_put_text(out, ".</p>\n");
 }
 

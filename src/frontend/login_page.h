@@ -15,13 +15,14 @@ struct login_page {
 	struct bytes value;    /* and its value */
 	struct bytes client;   /* name of who asks for the login; empty: this service */
 	struct bytes host;     /* where the browser goes back to; empty: it stays here */
-	const char *problem;   /* why the page is shown again; NULL: it is not */
+	const char *problem;   /* why the page is shown again, as an error says it: "wrong name";
+	                        * NULL:   it is not */
 	struct bytes username; /* as it was given before; may be empty */
 	bool can_cancel;
 };
 void login_page_put(struct buf *out, const struct login_page *p);
 
-/* "why" is a sentence of ours, without its full stop. */
+/* `why` as an error says it. */
 void login_page_put_refusal(struct buf *out, const char *why);
 
 #endif

@@ -1,120 +1,71 @@
-/* oauth.c - /token (RFC 6749: password and refresh_token grants), and what clients discover. */
+/* oauth.c - /token (RFC 6749, 8693), /revoke (RFC 7009), /introspect (RFC 7662): a client's form
+ * becomes a question to keeper, and keeper's answer the client's. */
+#include "frontend/oauth.h"
+
+#include "base/clock.h"
 #include "base/macros.h"
 #include "format/base64.h"
 #include "format/json.h"
 #include "frontend/endpoint.h"
-#include "jose/jwk.h"
+#include "frontend/oauth_form.h"
+#include "jose/dpop.h"
 
-enum { BASIC_MAX = 2048, PARAMETER_MAX = 1024 };
-
-struct token_form {
-	struct bytes grant_type;
+/* Of one request, in its arena. */
+struct oauth {
+	const struct oauth_grant *grant; /* NULL: not known yet */
+	struct oauth_form form;
 	struct ask ask;
+	const char *error; /* as it is sent; NULL: as the kind of error says */
+	struct err (*take)(struct request *r, struct bytes message); /* what is waited for */
+	bool is_answered;
 };
 
-/* Its own form of errors: RFC 6749 section 5.2, and `detail` for clients written for FastAPI. */
+/* How keeper's refusals are told. */
 static const struct {
 	enum err_kind kind;
-	const char *error;
-} oauth_errors[] = {
-	{ ERR_PEER, "invalid_request" },
-	{ ERR_IDENTITY, "invalid_grant" },
-	{ ERR_LIMIT, "slow_down" },
+	const char *why; /* NULL: the grant says it */
+} refusals[OAUTH_ERROR_COUNT] = {
+	[OAUTH_NONE] = { ERR_IDENTITY, NULL },
+	[OAUTH_INVALID_REQUEST] = { ERR_PEER, "a parameter is not as it must be" },
+	[OAUTH_INVALID_CLIENT] = { ERR_IDENTITY,
+	                           "the client is not known, or did not prove who it is" },
+	[OAUTH_INVALID_GRANT] = { ERR_IDENTITY, NULL },
+	[OAUTH_UNAUTHORIZED_CLIENT] = { ERR_IDENTITY, "the client may not do this" },
+	[OAUTH_UNSUPPORTED_GRANT_TYPE] = { ERR_PEER, "grant_type is not supported" },
+	[OAUTH_INVALID_SCOPE] = { ERR_IDENTITY, "scope asks for more than there is" },
+	[OAUTH_INVALID_TARGET] = { ERR_IDENTITY, "resource is not one that tokens are given for" },
+	[OAUTH_ACCESS_DENIED] = { ERR_IDENTITY, "access is denied" },
 };
 
-void
-oauth_put_error(struct request *r, struct buf *body)
+const struct issuer_settings *
+oauth_issuer(const struct request *r)
 {
-	const char *error = "temporarily_unavailable";
-	struct bytes why = bytes_text(r->outcome.why);
+	const struct settings *s = r->gate->settings;
 
-	for (size_t i = 0; i < ARRAY_LEN(oauth_errors); i++)
-		if (oauth_errors[i].kind == r->outcome.kind)
-			error = oauth_errors[i].error;
-	/* A refused login is an error of the request (400), not a missing bearer token. */
-	if (r->outcome.kind == ERR_IDENTITY) {
-		r->reply.status = 400;
-		buf_clear(&r->reply.fields);
-	}
-	if (r->is_grant_unknown)
-		error = "unsupported_grant_type";
-	buf_printf(body, "{\"error\":\"%s\",\"error_description\":", error);
-	json_put_string(body, why);
-	buf_put_text(body, ",\"detail\":");
-	json_put_string(body, why);
-	buf_put_text(body, "}\n");
+	for (size_t i = 0; i < s->issuer_count; i++)
+		if (s->issuers[i].type == ISSUER_LOCAL)
+			return &s->issuers[i];
+	return NULL;
 }
 
-/* The form */
-
-static struct err
-take_once(struct bytes *to, struct bytes value)
+struct err
+oauth_begin(struct request *r)
 {
-	if (to->at != NULL)
-		return fail(ERR_PEER, "a parameter stands twice");
-	*to = value;
+	const struct issuer_settings *local = oauth_issuer(r);
+
+	if (local == NULL)
+		return fail(ERR_NOT_FOUND, "this service issues no tokens");
+	r->issuer = bytes_text(local->name);
 	return OK;
 }
 
-/* Clients that authenticate do so as RFC 6749 section 2.3.1 says; here it only names the client. */
-static struct err
-take_basic(struct request *r, struct bytes *client_id)
-{
-	struct bytes value = { 0 };
-	size_t len;
-
-	TRY(http_field_single(&r->head, "authorization", &value));
-	if (value.at == NULL || !bytes_equal_nocase(bytes_slice(value, 0, 6), BYTES("Basic ")) ||
-	    value.len > BASIC_MAX)
-		return OK;
-	uint8_t *plain = arena_alloc(&r->arena, BASIC_MAX);
-	if (plain == NULL ||
-	    failed(base64_decode(bytes_slice(value, 6, value.len), true, plain, BASIC_MAX, &len)))
-		return fail(ERR_PEER, "the client's credentials are malformed");
-	struct bytes pair = { plain, len };
-	if (client_id->at == NULL)
-		*client_id = bytes_slice(pair, 0, bytes_find(pair, ':'));
-	return bytes_is_utf8(*client_id) ? OK
-	                                 : fail(ERR_PEER, "the client's credentials are malformed");
-}
-
-static struct err
-parse_form(struct request *r, struct token_form *form)
-{
-	struct url_parameter params[URL_PARAMETERS_MAX];
-	size_t count;
-	struct bytes ignored[2] = { 0 };
-	const struct {
-		const char *name;
-		struct bytes *to;
-	} fields[] = {
-		{ "grant_type", &form->grant_type },
-		{ "username", &form->ask.fields[ASK_USER] },
-		{ "password", &form->ask.fields[ASK_PASSWORD_TEXT] },
-		{ "refresh_token", &form->ask.fields[ASK_REFRESH_TOKEN] },
-		{ "client_id", &form->ask.fields[ASK_CLIENT_ID] },
-		{ "client_secret", &ignored[0] },
-		{ "scope", &ignored[1] },
-	};
-
-	TRY(url_form_split(buf_bytes(&r->body), &r->arena, params, &count));
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < ARRAY_LEN(fields); k++)
-			if (bytes_is(params[i].name, fields[k].name))
-				TRY(take_once(fields[k].to, params[i].value));
-	for (size_t k = 0; k < ARRAY_LEN(fields); k++)
-		if (fields[k].to->len > PARAMETER_MAX)
-			return fail(ERR_PEER, "a parameter is too long");
-	return take_basic(r, &form->ask.fields[ASK_CLIENT_ID]);
-}
-
-static struct err
-check_media_type(struct request *r)
+struct err
+oauth_check_media_type(const struct request *r)
 {
 	struct bytes type = { 0 };
 
 	TRY(http_field_single(&r->head, "content-type", &type));
-	if (!bytes_equal_nocase(bytes_slice(type, 0, bytes_find(type, ';')),
+	if (!bytes_equal_nocase(http_trim(bytes_slice(type, 0, bytes_find(type, ';'))),
 	                        BYTES("application/x-www-form-urlencoded")))
 		return (struct err){ .kind = ERR_PEER,
 			             .code = 415,
@@ -122,41 +73,21 @@ check_media_type(struct request *r)
 	return OK;
 }
 
-/* Keeper's answer */
-
-static void
-put_tokens(struct request *r, const struct answer *a)
+struct err
+oauth_take_answer(struct request *r, const struct answer *a, const char *refusal)
 {
-	struct buf *body = &r->reply.body;
-
-	r->reply.type = "application/json";
-	buf_put_text(body, "{\"access_token\":");
-	json_put_string(body, a->fields[ANSWER_ACCESS_TOKEN]);
-	buf_printf(body, ",\"token_type\":\"bearer\",\"expires_in\":%u,\"refresh_token\":",
-	           a->expires_in_s);
-	json_put_string(body, a->fields[ANSWER_REFRESH_TOKEN]);
-	buf_put_text(body, "}\n");
-	buf_put_text(&r->reply.fields, "Pragma: no-cache\r\n");
-}
-
-static struct err
-take_answer(struct request *r, struct bytes message)
-{
-	struct answer a;
-
-	TRY(answer_read(message, &a));
-	r->subject = arena_copy(&r->arena, a.fields[ANSWER_SUBJECT]);
-	r->name = arena_copy(&r->arena, a.fields[ANSWER_NAME]);
-	r->reason = arena_copy(&r->arena, a.fields[ANSWER_REASON]);
-	r->retry_after_s = a.wait_s;
-	switch (a.result) {
+	r->subject = arena_copy(&r->arena, a->fields[ANSWER_SUBJECT]);
+	r->name = arena_copy(&r->arena, a->fields[ANSWER_NAME]);
+	r->agent = arena_copy(&r->arena, a->fields[ANSWER_AGENT]);
+	r->reason = arena_copy(&r->arena, a->fields[ANSWER_REASON]);
+	r->detail = arena_copy(&r->arena, a->fields[ANSWER_DETAIL]);
+	r->retry_after_s = a->wait_s;
+	switch (a->result) {
 	case ANSWER_GRANTED:
-		put_tokens(r, &a);
 		return OK;
 	case ANSWER_REFUSED:
-		return fail(ERR_IDENTITY, bytes_is(r->action, "refresh")
-		                                  ? "the refresh token is not valid"
-		                                  : "incorrect username or password");
+		return fail(refusals[a->error].kind,
+		            refusals[a->error].why == NULL ? refusal : refusals[a->error].why);
 	case ANSWER_WAIT:
 		return fail(ERR_LIMIT, "too many logins: try again later");
 	case ANSWER_FAILED:
@@ -166,133 +97,331 @@ take_answer(struct request *r, struct bytes message)
 	return fail(ERR_UPSTREAM, "logins are not possible right now");
 }
 
+/* Errors: RFC 6749 section 5.2, and `detail` for clients written for FastAPI. */
+
+static const char *
+error_name(const struct request *r)
+{
+	static const struct {
+		enum err_kind kind;
+		const char *error;
+	} errors[] = {
+		{ ERR_PEER, "invalid_request" },
+		{ ERR_IDENTITY, "invalid_grant" },
+		{ ERR_LIMIT, "slow_down" },
+	};
+	const struct oauth *o = r->state;
+
+	if (o != NULL && o->error != NULL)
+		return o->error;
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++)
+		if (errors[i].kind == r->outcome.kind)
+			return errors[i].error;
+	return "temporarily_unavailable";
+}
+
+void
+oauth_put_error(struct request *r, struct buf *body)
+{
+	const struct oauth *o = r->state;
+	const char *error = error_name(r);
+	struct bytes why = r->detail.len != 0 ? r->detail : bytes_text(r->outcome.why);
+
+	/* A refused login is an error of the request, not a missing bearer token. */
+	if (r->outcome.kind == ERR_IDENTITY) {
+		bool is_client = bytes_is(bytes_text(error), "invalid_client");
+		r->reply.status = is_client ? 401 : 400;
+		buf_clear(&r->reply.fields);
+		if (is_client && o->form.has_basic)
+			buf_put_text(&r->reply.fields,
+			             "WWW-Authenticate: Basic realm=\"gatewarden\"\r\n");
+	}
+	buf_printf(body, "{\"error\":\"%s\",\"error_description\":", error);
+	json_put_string(body, why);
+	buf_put_text(body, ",\"detail\":");
+	json_put_string(body, why);
+	buf_put_text(body, "}\n");
+}
+
+/* Answers */
+
+static void
+put_text(struct buf *out, const char *name, struct bytes text)
+{
+	if (text.len == 0)
+		return;
+	buf_put_u8(out, ',');
+	json_put_name(out, name);
+	json_put_string(out, text);
+}
+
+static void
+put_tokens(struct request *r, const struct answer *a)
+{
+	static const struct {
+		const char *name;
+		enum answer_field field;
+	} members[] = {
+		{ "access_token", ANSWER_ACCESS_TOKEN },
+		{ "token_type", ANSWER_TOKEN_TYPE },
+		{ "refresh_token", ANSWER_REFRESH_TOKEN },
+		{ "id_token", ANSWER_ID_TOKEN },
+		{ "scope", ANSWER_SCOPE },
+	};
+	struct buf *out = &r->reply.body;
+
+	buf_printf(out, "{\"expires_in\":%u", a->expires_in_s);
+	for (size_t i = 0; i < ARRAY_LEN(members); i++)
+		put_text(out, members[i].name, a->fields[members[i].field]);
+	if (a->fields[ANSWER_TOKEN_TYPE].len == 0)
+		put_text(out, "token_type", BYTES("bearer"));
+	/* RFC 8693 section 2.2.1. */
+	const struct oauth *o = r->state;
+	if (o->ask.kind == ASK_EXCHANGE)
+		put_text(out, "issued_token_type",
+		         BYTES("urn:ietf:params:oauth:token-type:access_token"));
+	buf_put_text(out, "}\n");
+	buf_put_text(&r->reply.fields, "Pragma: no-cache\r\n");
+}
+
+static void
+put_granted(struct request *r, const struct answer *a)
+{
+	const struct oauth *o = r->state;
+
+	if (o->ask.kind == ASK_REVOKE)
+		return; /* RFC 7009 section 2.2: the status is all there is to say */
+	r->reply.type = "application/json";
+	if (o->ask.kind == ASK_INTROSPECT)
+		buf_put(&r->reply.body, a->fields[ANSWER_CLAIMS]);
+	else
+		put_tokens(r, a);
+}
+
+/* Questions */
+
+static struct err
+take_answer(struct request *r, struct bytes message)
+{
+	struct oauth *o = r->state;
+	struct answer a;
+
+	TRY(answer_read(message, &a));
+	if (a.result == ANSWER_REFUSED && a.error != OAUTH_NONE)
+		o->error = oauth_error_name(a.error);
+	TRY(oauth_take_answer(r, &a, o->grant->refusal));
+	put_granted(r, &a);
+	o->is_answered = true;
+	return OK;
+}
+
+static struct err
+refuse_proof(struct request *r, const char *why)
+{
+	struct oauth *o = r->state;
+
+	o->error = "invalid_dpop_proof";
+	return fail(ERR_IDENTITY, why);
+}
+
+static struct err
+take_proof_answer(struct request *r, struct bytes message)
+{
+	struct answer a;
+
+	TRY(answer_read(message, &a));
+	if (a.result == ANSWER_REFUSED)
+		return refuse_proof(r, "the DPoP proof was used before");
+	return oauth_take_answer(r, &a, NULL);
+}
+
 static void
 on_answer(struct waiter *w, const struct message *answer, struct err e)
 {
 	struct request *r = container_of(w, struct request, waiter);
+	const struct oauth *o = r->state;
 
 	r->is_woken = true;
-	r->wake_error = failed(e) ? e : take_answer(r, answer->body);
+	r->wake_error = failed(e) ? e : o->take(r, answer->body);
 	request_resume(r);
 }
 
-static const struct settings *
-settings_of(const struct request *r)
+static struct err
+ask(struct request *r, const struct ask *question,
+    struct err (*take)(struct request *r, struct bytes message))
 {
-	return r->gate->settings;
+	struct oauth *o = r->state;
+
+	o->take = take;
+	r->waiter.wake = on_answer;
+	return gate_ask_keeper(r->gate, question, &r->waiter);
 }
 
-static const struct issuer_settings *
-local_issuer(const struct request *r)
+static struct err
+ask_keeper(struct request *r)
 {
-	for (size_t i = 0; i < settings_of(r)->issuer_count; i++)
-		if (settings_of(r)->issuers[i].type == ISSUER_LOCAL)
-			return &settings_of(r)->issuers[i];
-	return NULL;
+	const struct oauth *o = r->state;
+
+	return ask(r, &o->ask, take_answer);
 }
+
+/* RFC 9449 section 5: the proof is for this URL and goes with no token yet. Its key is what the
+ * tokens will be bound to; that the proof is new is asked first. */
+static struct err
+ask_about_proof(struct request *r, struct bytes proof)
+{
+	struct oauth *o = r->state;
+	CLEANUP(buf_done) struct buf url = { 0 };
+	struct dpop_proof checked;
+
+	buf_printf(&url, "%s%s", r->gate->settings->public_url, r->endpoint->path);
+	struct err e = dpop_check(&(struct dpop_request){ .proof = proof,
+	                                                  .method = BYTES("POST"),
+	                                                  .url = buf_bytes(&url),
+	                                                  .now_s = clock_wall_us() / 1000000 },
+	                          &r->arena, &checked);
+	if (e.kind == ERR_IDENTITY)
+		return refuse_proof(r, e.why);
+	TRY(e);
+	o->ask.fields[ASK_KEY] = arena_copy(&r->arena, bytes_text(checked.thumbprint));
+	if (o->ask.fields[ASK_KEY].len == 0)
+		return fail(ERR_LIMIT, "out of memory for a login");
+	return ask(r,
+	           &(struct ask){ .kind = ASK_PROOF,
+	                          .fields[ASK_PROOF_ID] = { checked.id, sizeof checked.id } },
+	           take_proof_answer);
+}
+
+/* What the connection proves beside the form. */
+static struct err
+take_certificate(struct request *r)
+{
+	struct oauth *o = r->state;
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	o->ask.fields[ASK_ADDRESS] = r->client;
+	if (r->certificate.len == 0)
+		return OK;
+	base64url_put(&text, r->certificate);
+	o->ask.fields[ASK_CERTIFICATE] = arena_copy(&r->arena, buf_bytes(&text));
+	return o->ask.fields[ASK_CERTIFICATE].len != 0
+	               ? OK
+	               : fail(ERR_LIMIT, "out of memory for a certificate");
+}
+
+/* Names the parameter at fault. */
+static struct err
+explain(struct request *r, struct err e)
+{
+	struct oauth *o = r->state;
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	if (o->form.error != OAUTH_NONE)
+		o->error = oauth_error_name(o->form.error);
+	if (o->form.parameter != NULL) {
+		buf_printf(&text, "%s %s", o->form.parameter, e.why);
+		r->detail = r->reason = arena_copy(&r->arena, buf_bytes(&text));
+	}
+	return e;
+}
+
+static struct err
+read_question(struct request *r)
+{
+	struct oauth *o = r->state;
+	struct bytes authorization = { 0 };
+
+	TRY(oauth_check_media_type(r));
+	TRY(http_field_single(&r->head, "authorization", &authorization));
+	struct err e = oauth_form_read(buf_bytes(&r->body), authorization, &r->arena, &o->form);
+	if (failed(e))
+		return explain(r, e);
+	if (o->grant == NULL)
+		o->grant = oauth_grant_find(o->form.grant_type);
+	if (o->grant == NULL) {
+		o->error = "unsupported_grant_type";
+		return fail(ERR_PEER, "grant_type is not supported");
+	}
+	r->action = bytes_text(o->grant->action);
+	e = oauth_form_ask(&o->form, o->grant, &o->ask);
+	return failed(e) ? explain(r, e) : take_certificate(r);
+}
+
+static struct err
+ask_first(struct request *r)
+{
+	const struct oauth *o = r->state;
+	struct bytes proof = { 0 };
+
+	TRY(read_question(r));
+	if (o->grant->name == NULL) /* no tokens are given that could be bound */
+		return ask_keeper(r);
+	if (failed(http_field_single(&r->head, "dpop", &proof)))
+		return refuse_proof(r, "there is more than one DPoP proof");
+	return proof.at == NULL ? ask_keeper(r) : ask_about_proof(r, proof);
+}
+
+static struct err
+begin(struct request *r, const struct oauth_grant *grant)
+{
+	struct oauth *o = arena_alloc(&r->arena, sizeof *o);
+
+	if (o == NULL)
+		return fail(ERR_LIMIT, "out of memory for a request");
+	o->grant = grant;
+	r->state = o;
+	return oauth_begin(r);
+}
+
+/* Endpoints */
 
 void
 oauth_describe(struct request *r)
 {
 	r->class = AUDIT_AUTHENTICATION;
 	r->action = BYTES("login");
-	r->resource = BYTES("token");
+	r->resource = bytes_text(r->endpoint->path + 1);
 }
 
 struct err
 oauth_token_decide(struct request *r)
 {
-	const struct issuer_settings *local = local_issuer(r);
-
-	if (local == NULL)
-		return fail(ERR_NOT_FOUND, "this service issues no tokens");
-	r->issuer = bytes_text(local->name);
-	return OK;
-}
-
-static struct err
-ask(struct request *r)
-{
-	struct token_form form = { 0 };
-
-	TRY(check_media_type(r));
-	TRY(parse_form(r, &form));
-	/* FastAPI's form may leave grant_type out. */
-	bool is_refresh = bytes_is(form.grant_type, "refresh_token");
-	r->is_grant_unknown =
-		form.grant_type.at != NULL && !is_refresh && !bytes_is(form.grant_type, "password");
-	if (r->is_grant_unknown)
-		return fail(ERR_PEER, "grant_type must be password or refresh_token");
-	if (is_refresh)
-		r->action = BYTES("refresh");
-	if (is_refresh ? form.ask.fields[ASK_REFRESH_TOKEN].len == 0
-	               : form.ask.fields[ASK_USER].len == 0 ||
-	                         form.ask.fields[ASK_PASSWORD_TEXT].len == 0)
-		return fail(ERR_PEER, is_refresh ? "refresh_token is missing"
-		                                 : "username or password is missing");
-	form.ask.kind = is_refresh ? ASK_REFRESH : ASK_PASSWORD;
-	form.ask.fields[ASK_ADDRESS] = r->client;
-	r->waiter.wake = on_answer;
-	return gate_ask_keeper(r->gate, &form.ask, &r->waiter);
+	return begin(r, NULL);
 }
 
 struct err
-oauth_token(struct request *r, enum step *step)
+oauth_revoke_decide(struct request *r)
 {
-	if (r->is_woken) {
-		r->is_woken = false;
-		return r->wake_error;
-	}
-	TRY(ask(r));
+	return begin(r, &oauth_revocation);
+}
+
+struct err
+oauth_introspect_decide(struct request *r)
+{
+	return begin(r, &oauth_introspection);
+}
+
+struct err
+oauth_ask(struct request *r, enum step *step)
+{
+	const struct oauth *o = r->state;
+	bool was_woken = r->is_woken;
+
+	r->is_woken = false;
+	if (was_woken)
+		TRY(r->wake_error);
+	if (o->is_answered)
+		return OK;
+	TRY(was_woken ? ask_keeper(r) : ask_first(r));
 	*step = STEP_MORE;
 	return OK;
 }
 
-/* Discovery */
-
-struct err
-oauth_jwks(struct request *r, enum step *step)
+void
+oauth_done(struct request *r)
 {
-	(void)step;
-	if (local_issuer(r) == NULL)
-		return fail(ERR_NOT_FOUND, "this service issues no tokens");
-	if (r->gate->jwks.len == 0)
-		return fail(ERR_UPSTREAM, "the keeper process is not there");
-	r->reply.type = "application/jwk-set+json";
-	r->is_cacheable = true;
-	buf_put_text(&r->reply.fields, "Cache-Control: public, max-age=600\r\n");
-	buf_put(&r->reply.body, buf_bytes(&r->gate->jwks));
-	return OK;
-}
+	struct oauth *o = r->state;
 
-struct err
-oauth_metadata(struct request *r, enum step *step)
-{
-	const struct issuer_settings *local = local_issuer(r);
-	struct buf *out = &r->reply.body;
-	const struct {
-		const char *name, *path;
-	} urls[] = { { "issuer", "" },
-		     { "token_endpoint", "/token" },
-		     { "jwks_uri", "/.well-known/jwks.json" } };
-
-	(void)step;
-	if (local == NULL)
-		return fail(ERR_NOT_FOUND, "this service issues no tokens");
-	r->reply.type = "application/json";
-	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
-		CLEANUP(buf_done) struct buf url = { 0 };
-		buf_printf(&url, "%s%s", settings_of(r)->public_url, urls[i].path);
-		buf_put_u8(out, i == 0 ? '{' : ',');
-		json_put_name(out, urls[i].name);
-		json_put_string(out, buf_bytes(&url));
-	}
-	buf_printf(out,
-	           ",\"grant_types_supported\":[\"password\",\"refresh_token\"],\"response_types_"
-	           "supported\":[],"
-	           "\"subject_types_supported\":[\"public\"],\"token_endpoint_auth_methods_"
-	           "supported\":[\"none\"],"
-	           "\"id_token_signing_alg_values_supported\":[\"%s\"]}\n",
-	           jws_alg_name(local->signing_algorithm));
-	return OK;
+	if (o != NULL)
+		oauth_form_wipe(&o->form);
 }

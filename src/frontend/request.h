@@ -118,7 +118,6 @@ struct request {
 	struct bytes detail;     /* for the caller: more than the literal why; in the arena */
 	const char *allow_field; /* 405: the whole Allow line */
 	unsigned retry_after_s;  /* 429, 503; 0: the default */
-	bool is_grant_unknown;   /* /token: for its form of errors */
 	bool is_cacheable;       /* without it, Cache-Control: no-store */
 	bool must_close;         /* close the connection after this answer */
 	uint64_t started_us;

@@ -41,7 +41,7 @@ test_every_field_of_the_page_is_escaped(void)
 	                                           .value = BYTES("v\"<x>"),
 	                                           .client = BYTES("c\"<x>"),
 	                                           .host = BYTES("o\"<x>"),
-	                                           .problem = "p\"<x>",
+	                                           .problem = "xp\"<x>",
 	                                           .username = BYTES("u\"<x>") });
 	CHECK(!has(&out, "<x>"));
 	for (const char *c = "ahvcopu"; *c != '\0'; c++) {
@@ -64,7 +64,7 @@ test_a_screen_reader_finds_its_way(void)
 	CHECK(has(&page, "autocomplete=\"current-password\""));
 	CHECK(!has(&page, "role=\"alert\"") && !has(&page, "Cancel"));
 	CHECK(!has(&page, "<script") && !has(&page, " style=\""));
-	p.problem = "Wrong";
+	p.problem = "wrong";
 	login_page_put(&again, &p);
 	CHECK(has(&again, "<title>Error: Log in</title>"));
 	CHECK(has(&again, "role=\"alert\" id=\"problem\">Wrong."));
