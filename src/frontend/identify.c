@@ -68,11 +68,8 @@ unavailable(struct request *r, struct err e)
 		return e;
 
 	unsigned issuer = (unsigned)r->identified.issuer;
-	const struct source *source = source_of(r->gate, issuer);
 	if (r->retry_after_s == 0)
 		r->retry_after_s = r->identified.retry_s;
-	if (r->retry_after_s == 0 && source != NULL)
-		r->retry_after_s = source->state.retry_s;
 	return request_fail(r, e, "issuer %s: %s", r->gate->settings->issuers[issuer].name, e.why);
 }
 
@@ -133,35 +130,33 @@ ask_about_token(struct request *r, const struct presented *shown)
 	                        buf_bytes(&body), &r->waiter);
 }
 
-/* STEP_DONE: it was asked for a moment ago, and there is nothing newer. */
 static struct err
-ask_missing(struct request *r, struct showing *s, enum step *step)
+ask_missing(struct request *r, struct showing *s)
 {
-	struct source *source;
+	struct source *source = source_of(r->gate, (unsigned)r->identified.issuer);
 
 	r->waiter.wake = on_fetched;
+	if (r->identified.missing != MISSING_KEYS)
+		return ask_about_token(r, &s->shown);
+	return source == NULL ? fail(ERR_UPSTREAM, "the issuer has no source of keys")
+	                      : source_refresh(source, &r->waiter);
+}
+
+/* Each thing is asked for once. */
+static struct err
+wait_for_missing(struct request *r, struct showing *s)
+{
 	s->asked |= 1u << r->identified.missing;
 	s->shown.has_asked = true;
-	if (r->identified.missing == MISSING_KEYS) {
-		source = source_of(r->gate, (unsigned)r->identified.issuer);
-		if (source == NULL)
-			return OK;
-		TRY(source_refresh(source, &r->waiter, step));
-	} else {
-		TRY(ask_about_token(r, &s->shown));
-		*step = STEP_MORE;
-	}
-	if (*step == STEP_DONE)
-		return OK;
-	counter_add(&r->gate->counters->fetcher_waits, 1);
 	r->identify_next = examine_again;
-	if (r->showing != NULL)
-		return OK;
-	r->showing = arena_alloc(&r->arena, sizeof *r->showing);
-	if (r->showing == NULL)
-		return fail(ERR_SYSTEM, "out of memory");
-	*r->showing = *s;
-	return OK;
+	if (r->showing == NULL) {
+		r->showing = arena_alloc(&r->arena, sizeof *r->showing);
+		if (r->showing == NULL)
+			return fail(ERR_SYSTEM, "out of memory");
+		*r->showing = *s;
+	}
+	counter_add(&r->gate->counters->fetcher_waits, 1);
+	return ask_missing(r, r->showing);
 }
 
 /* DPoP: a proof serves once (RFC 9449 section 11.1), on whichever worker it is shown */
@@ -218,16 +213,13 @@ static struct err
 examine(struct request *r, struct showing *s, enum step *step)
 {
 	struct identified *i = &r->identified;
-	struct err e;
+	struct err e = issuers_examine(r->gate->issuers, &s->shown, clock_wall_us() / 1000000,
+	                               false, &r->arena, i);
 
-	do {
-		*step = STEP_DONE;
-		e = issuers_examine(r->gate->issuers, &s->shown, clock_wall_us() / 1000000, false,
-		                    &r->arena, i);
-		if (!must_ask(r, s, e))
-			break;
-		e = ask_missing(r, s, step);
-	} while (!failed(e) && *step == STEP_DONE);
+	if (must_ask(r, s, e)) {
+		*step = STEP_MORE;
+		e = wait_for_missing(r, s);
+	}
 	if (failed(e) && i->issuer >= 0)
 		r->issuer = bytes_text(r->gate->settings->issuers[i->issuer].name);
 	if (failed(e))

@@ -294,8 +294,8 @@ check_id_token(struct request *r, enum step *step)
 		w->has_refreshed = true;
 		w->next = check_id_token;
 		r->waiter.wake = session_woken;
-		TRY(source_refresh(source, &r->waiter, step));
-		return *step == STEP_MORE ? OK : check_id_token(r, step);
+		*step = STEP_MORE;
+		return source_refresh(source, &r->waiter);
 	}
 	if (e.kind == ERR_IDENTITY)
 		return refuse(r, &report);

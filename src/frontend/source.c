@@ -7,10 +7,6 @@
 #include "base/macros.h"
 #include "jose/jwk.h"
 
-/* Fetcher keeps the configured cool-down; this only keeps a flood of tokens with invented keys from
- * reaching it one by one. */
-enum { QUIET_US = 1000000 };
-
 static struct source *
 find(struct gate *g, struct bytes url)
 {
@@ -131,7 +127,9 @@ source_take_state(struct gate *g, struct bytes body)
 	buf_clear(&s->told);
 	buf_put(&s->told, body);
 	TRY(buf_check(&s->told));
-	return fetched_state_read(buf_bytes(&s->told), &s->state);
+	TRY(fetched_state_read(buf_bytes(&s->told), &s->state));
+	issuers_set_retry(g->issuers, s->url, clock_wall_us() / 1000000 + s->state.retry_s);
+	return OK;
 }
 
 /* Asking */
@@ -142,8 +140,6 @@ on_answer(struct waiter *w, const struct message *answer, struct err e)
 	struct source *s = container_of(w, struct source, question);
 	struct list waiting;
 
-	if (!failed(e))
-		s->quiet_until_us = clock_monotonic_us() + QUIET_US;
 	/* Who is woken may ask again: that is another question. */
 	list_init(&waiting);
 	while (!list_is_empty(&s->waiters)) {
@@ -159,18 +155,12 @@ on_answer(struct waiter *w, const struct message *answer, struct err e)
 }
 
 struct err
-source_refresh(struct source *s, struct waiter *w, enum step *step)
+source_refresh(struct source *s, struct waiter *w)
 {
-	bool is_asked = s->question.node.next != NULL;
-
-	*step = STEP_DONE;
-	if (!is_asked && clock_monotonic_us() < s->quiet_until_us)
-		return OK;
-	if (!is_asked) {
+	if (s->question.node.next == NULL) {
 		s->question.wake = on_answer;
 		TRY(gate_ask_fetcher(s->gate, FETCH_REFRESH, s->url, &s->question));
 	}
 	list_append(&s->waiters, &w->node);
-	*step = STEP_MORE;
 	return OK;
 }

@@ -3,7 +3,6 @@
 #ifndef FRONTEND_SOURCE_H
 #define FRONTEND_SOURCE_H
 
-#include "base/step.h"
 #include "frontend/gate.h"
 
 struct source {
@@ -35,9 +34,8 @@ struct bytes source_why(const struct source *s);
 struct err source_take_keys(struct gate *g, struct bytes body);
 struct err source_take_state(struct gate *g, struct bytes body);
 
-/* A token names a key that is not in the set. STEP_MORE: `w` will be woken, with or without
- * FETCH_ANSWER. STEP_DONE: it was asked for a moment ago, there is nothing newer. ERR_UPSTREAM:
- * there is no fetcher. */
-struct err source_refresh(struct source *s, struct waiter *w, enum step *step);
+/* A token names a key that is not in the set: asks for a newer one. `w` will be woken, with or
+ * without FETCH_ANSWER. ERR_UPSTREAM: there is no fetcher. */
+struct err source_refresh(struct source *s, struct waiter *w);
 
 #endif
