@@ -63,13 +63,12 @@ check_certificate_field(struct config_reader *r, const struct node *root)
 		problem_add(&r->problems, given->key_place,
 		            "client_certificate without proxies; expected the addresses that may "
 		            "send it");
-	struct bytes name = arena_copy(r->arena, bytes_text(s->listen.certificate_field));
-	struct buf lower = { 0 };
-	for (size_t i = 0; i < name.len; i++)
-		buf_put_u8(&lower,
-		           name.at[i] >= 'A' && name.at[i] <= 'Z' ? name.at[i] | 0x20 : name.at[i]);
-	s->listen.certificate_field = reader_text(r, buf_bytes(&lower));
-	buf_done(&lower);
+
+	char *name = arena_text(r->arena, bytes_text(s->listen.certificate_field));
+	for (char *c = name; c != NULL && *c != 0; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+	s->listen.certificate_field = name;
+	r->problems.no_memory |= name == NULL;
 }
 
 /* Our own tokens name our own address, and are signed with one algorithm. */
@@ -145,6 +144,7 @@ check_logins(struct config_reader *r, const struct node *root)
 {
 	const struct settings *s = r->settings;
 	const struct node *n = node_member(root, "issuers");
+
 	if (s->public_url == NULL)
 		return; /* it is wrong, which was said */
 
