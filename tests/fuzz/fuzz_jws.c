@@ -9,11 +9,23 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const audiences[] = { "api://books" };
+static const struct required_claim required[] = { { "a.b", audiences, 1 },
+	                                          { "https://x/y", NULL, 0 } };
+static const struct issuer_name issuer_names[] = { { "https://idp.test/", "t" },
+	                                           { "https://other.test/", NULL } };
 static const struct jwt_rules rules = {
-	.issuer = "https://idp.test/",
-	.tenant = "t",
+	.names = issuer_names,
+	.name_count = 2,
 	.audience = audiences,
 	.audience_count = 1,
+	.clients = audiences,
+	.client_count = 1,
+	.client_claim = "azp appid",
+	.required = required,
+	.required_count = 2,
+	.callers = CALLERS_USERS,
+	.guests_refused = true,
+	.bindings = BINDING_DPOP,
 	.algorithms = ALG_RS256 | ALG_ES256,
 	.leeway_s = 60,
 };
@@ -25,11 +37,14 @@ check(const struct jws *j, struct arena *arena, bool full)
 
 	jwt_report_init(&report, full, arena);
 
+	struct jwt_binding binding = jwt_binding_of(j->payload);
+	struct jwt_proven proven = { .is_dpop = true, .key = binding.key };
 	struct err e = jwt_check_header(j, &rules, &report);
 	e = jwt_check_issuer(j, &rules, &report);
 	e = jwt_check_claims(j, &rules, 1760000000, &report);
 	if (failed(e) != (report.failed != JWT_CHECK_COUNT) || (failed(e) && e.why == NULL))
 		abort();
+	jwt_check_binding(&binding, &proven, rules.bindings, &report);
 	for (unsigned i = 0; i < JWT_CHECK_COUNT; i++) {
 		struct bytes got = report.findings[i].got;
 

@@ -24,6 +24,7 @@ struct gate {
 	struct issuers *list;
 	struct arena arena;
 	struct jwt_report report;
+	struct identified found; /* `who` is released already */
 	struct err error;
 	uint64_t got_roles;
 };
@@ -147,22 +148,38 @@ put_unsigned_token(struct buf *token, const char *header, const char *claims)
 	base64url_put(token, bytes_text(claims));
 }
 
-/* Who is it? Leaves error, report and roles behind; true when somebody was proven. */
+/* Who is it? Leaves error, report, found and roles behind; true when somebody was proven. */
+static inline bool
+gate_examine(struct gate *g, const struct presented *shown, int64_t now_s, bool full)
+{
+	arena_reset(&g->arena);
+	g->got_roles = 0;
+	g->error = issuers_examine(g->list, shown, now_s, full, &g->arena, &g->found);
+	g->report = g->found.report;
+	if (failed(g->error)) {
+		CHECK(g->found.who == NULL);
+		return false;
+	}
+	CHECK(g->found.who != NULL && g->found.missing == MISSING_NOTHING);
+	g->got_roles = principal_roles(g->found.who);
+	principal_release(g->found.who);
+	return true;
+}
+
 static inline bool
 gate_identify(struct gate *g, struct bytes token, int64_t now_s, bool full)
 {
-	const struct principal *p = NULL;
+	return gate_examine(g, &(struct presented){ .token = token }, now_s, full);
+}
 
-	arena_reset(&g->arena);
-	g->got_roles = 0;
-	g->error = issuers_identify(g->list, token, now_s, full, &g->arena, &p, &g->report);
-	if (failed(g->error)) {
-		CHECK(p == NULL);
-		return false;
-	}
-	g->got_roles = principal_roles(p);
-	principal_release(p);
-	return true;
+/* The principal of a good token, to be released by the caller. */
+static inline const struct principal *
+gate_who(struct gate *g, struct bytes token)
+{
+	const struct presented shown = { .token = token };
+
+	CHECK(!failed(issuers_examine(g->list, &shown, NOW, false, &g->arena, &g->found)));
+	return g->found.who;
 }
 
 /* A token signed with the issuer's key, whatever it says. */
