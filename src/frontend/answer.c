@@ -134,6 +134,9 @@ put_challenge(struct request *r, const char *scheme, unsigned status, const char
 		           r->reply.challenge_error, reason, why);
 	if (is_dpop)
 		put_algorithms(out);
+	if (status == 401) /* who gives tokens for us: RFC 9728 section 5.1 */
+		buf_printf(out, ", resource_metadata=\"%s/.well-known/oauth-protected-resource\"",
+		           r->gate->settings->public_url);
 	buf_put_text(out, "\r\n");
 }
 

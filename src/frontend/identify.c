@@ -299,25 +299,25 @@ is_proxy(const struct request *r)
 	return false;
 }
 
-/* From anybody but a configured proxy the field says nothing: callers write what they like. */
+/* From anybody but a configured proxy the field says nothing: callers write what they like. What
+ * cannot be read proves nothing either. */
 static struct err
 read_certificate(struct request *r)
 {
 	const char *name = r->gate->settings->listen.certificate_field;
 	struct bytes value = { 0 };
-	uint8_t *digest;
 
 	if (name == NULL || !is_proxy(r))
 		return OK;
 	TRY(http_field_single(&r->head, name, &value));
 	if (value.len == 0)
 		return OK; /* nginx sends an empty one where there is none */
-	digest = arena_alloc(&r->arena, CERTIFICATE_DIGEST_LEN);
-	if (digest == NULL)
-		return fail(ERR_SYSTEM, "out of memory");
-	TRY(certificate_digest(value, &r->arena, digest));
-	r->certificate = (struct bytes){ digest, CERTIFICATE_DIGEST_LEN };
-	return OK;
+	uint8_t *digest = arena_alloc(&r->arena, CERTIFICATE_DIGEST_LEN);
+	struct err e = digest == NULL ? fail(ERR_SYSTEM, "out of memory")
+	                              : certificate_digest(value, &r->arena, digest);
+	if (!failed(e))
+		r->certificate = (struct bytes){ digest, CERTIFICATE_DIGEST_LEN };
+	return e.kind == ERR_PEER ? OK : e;
 }
 
 /* The stage */
