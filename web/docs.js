@@ -39,7 +39,7 @@ function withToken(request) {
 	return request;
 }
 
-SwaggerUIBundle({
+const ui = SwaggerUIBundle({
 	url: specification,
 	dom_id: "#docs",
 	presets: [SwaggerUIBundle.presets.apis],
@@ -51,4 +51,7 @@ SwaggerUIBundle({
 	validatorUrl: null,
 	displayRequestDuration: true,
 	tryItOutEnabled: true,
+	// To be registered as redirect address of the client whose name the reader gives.
+	oauth2RedirectUrl: `${location.origin}/docs/oauth2-redirect.html`,
 });
+ui.initOAuth({ usePkceWithAuthorizationCodeGrant: true });

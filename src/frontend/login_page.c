@@ -43,16 +43,16 @@ put_problem(struct buf *out, const char *problem)
 static void
 put_inputs(struct buf *out, const struct login_page *p)
 {
-	buf_put_text(out, "<label for=\"username\">User name</label>\n"
+	buf_put_text(out, "<p><label for=\"username\">User name</label>\n"
 	                  "<input id=\"username\" name=\"username\" type=\"text\" "
 	                  "autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" "
 	                  "maxlength=\"255\" required autofocus");
 	if (p->problem != NULL)
 		buf_put_text(out, " aria-describedby=\"problem\"");
 	put_attribute(out, "value", p->username);
-	buf_put_text(out, ">\n<label for=\"password\">Password</label>\n"
+	buf_put_text(out, "></p>\n<p><label for=\"password\">Password</label>\n"
 	                  "<input id=\"password\" name=\"password\" type=\"password\" "
-	                  "autocomplete=\"current-password\" maxlength=\"1024\" required>\n");
+	                  "autocomplete=\"current-password\" maxlength=\"1024\" required></p>\n");
 }
 
 void
@@ -69,11 +69,11 @@ login_page_put(struct buf *out, const struct login_page *p)
 	put_attribute(out, "value", p->value);
 	buf_put_text(out, ">\n");
 	put_inputs(out, p);
-	buf_put_text(out, "<button type=\"submit\">Log in</button>\n");
+	buf_put_text(out, "<p><button type=\"submit\">Log in</button>\n");
 	if (p->can_cancel)
 		buf_put_text(out, "<button type=\"submit\" name=\"cancel\" value=\"yes\" "
 		                  "class=\"other\" formnovalidate>Cancel</button>\n");
-	buf_put_text(out, "</form>\n");
+	buf_put_text(out, "</p>\n</form>\n");
 	page_end(out);
 }
 

@@ -4,7 +4,7 @@
 #include "base/macros.h"
 #include "format/url.h"
 
-enum { URI_MAX = 2048, TEXT_MAX = 1024, CHALLENGE_LEN = 43 };
+enum { URI_MAX = 2048, TEXT_MAX = 1024, NONCE_MAX = 512, CHALLENGE_LEN = 43 };
 
 static const struct {
 	const char *name;
@@ -15,7 +15,7 @@ static const struct {
 	[AUTHORIZATION_STATE] = { "state", URI_MAX },
 	[AUTHORIZATION_SCOPE] = { "scope", TEXT_MAX },
 	[AUTHORIZATION_RESOURCE] = { "resource", TEXT_MAX },
-	[AUTHORIZATION_NONCE] = { "nonce", TEXT_MAX },
+	[AUTHORIZATION_NONCE] = { "nonce", NONCE_MAX },
 	[AUTHORIZATION_CHALLENGE] = { "code_challenge", TEXT_MAX },
 	[AUTHORIZATION_LOGIN_HINT] = { "login_hint", TEXT_MAX },
 	[AUTHORIZATION_CHALLENGE_METHOD] = { "code_challenge_method", TEXT_MAX },

@@ -100,10 +100,13 @@ put_refusal(struct request *r)
 {
 	struct err e = r->outcome;
 	bool is_ours = e.kind != ERR_PEER && e.kind != ERR_IDENTITY && e.kind != ERR_NOT_FOUND;
+	const char *detail = r->detail.len == 0 ? NULL : arena_text(&r->arena, r->detail);
 
 	page_put_fields(&r->reply.fields, (struct bytes){ 0 });
 	r->reply.type = PAGE_TYPE;
-	login_page_put_refusal(&r->reply.body, is_ours ? not_possible : e.why);
+	login_page_put_refusal(&r->reply.body, is_ours          ? not_possible
+	                                       : detail != NULL ? detail
+	                                                        : e.why);
 }
 
 void
@@ -163,7 +166,7 @@ route_refusal(struct request *r, const struct answer *answer)
 	case OAUTH_INVALID_GRANT:
 	case OAUTH_ACCESS_DENIED:
 		/* One text for an unknown user, a disabled one and a wrong password. */
-		a->problem = "user name and password do not belong together";
+		a->problem = "the user name or the password is wrong";
 		break;
 	case OAUTH_INVALID_CLIENT:
 	case OAUTH_INVALID_REQUEST:

@@ -3,6 +3,7 @@
 #include "base/macros.h"
 #include "format/json.h"
 #include "frontend/endpoint.h"
+#include "frontend/oauth.h"
 
 enum { OPTIONS = 5 };
 
@@ -324,23 +325,36 @@ put_row(struct buf *out, const struct view *v)
 	buf_put_u8(out, '}');
 }
 
+/* Where we give tokens ourselves, Swagger UI's Authorize asks for them in either way; where we do
+ * not, it asks for a token that the caller has. */
 static void
-put_head(struct buf *out)
+put_security(struct buf *out, bool has_issuer)
+{
+	static const char token[] =
+		"\"tokenUrl\":\"/token\",\"refreshUrl\":\"/token\",\"scopes\":{}";
+
+	if (has_issuer)
+		buf_printf(out,
+		           "{\"type\":\"oauth2\",\"flows\":{\"password\":{%s},"
+		           "\"authorizationCode\":{\"authorizationUrl\":\"/authorize\",%s}}}",
+		           token, token);
+	else
+		buf_put_text(out, "{\"type\":\"http\",\"scheme\":\"bearer\"}");
+}
+
+static void
+put_head(struct buf *out, bool has_issuer)
 {
 	buf_put_text(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Gatewarden\",\"version\":"
-	                  "\"1\",\"description\":"
-	                  "\"What your roles allow you to "
-	                  "do.\"},\"components\":{\"securitySchemes\":{\"OAuth2PasswordBearer\":"
-	                  "{\"type\":\"oauth2\",\"flows\":{\"password\":{\"tokenUrl\":\"/"
-	                  "token\",\"refreshUrl\":\"/token\","
-	                  "\"scopes\":{}}}}},\"responses\":{\"Error\":{\"description\":\"Refused "
-	                  "or failed\",\"content\":"
-	                  "{\"application/"
-	                  "json\":{\"schema\":{\"type\":\"object\",\"properties\":{\"error\":{"
-	                  "\"type\":\"object\","
-	                  "\"properties\":{\"code\":{\"type\":\"string\"},\"message\":{\"type\":"
-	                  "\"string\"},\"status\":{\"type\":"
-	                  "\"integer\"},\"decision\":{\"type\":\"string\"}}}}}}}}}},\"paths\":{");
+	                  "\"1\",\"description\":\"What your roles allow you to do.\"},"
+	                  "\"components\":{\"securitySchemes\":{\"OAuth2PasswordBearer\":");
+	put_security(out, has_issuer);
+	buf_put_text(out, "},\"responses\":{\"Error\":{\"description\":\"Refused or failed\","
+	                  "\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\","
+	                  "\"properties\":{\"error\":{\"type\":\"object\",\"properties\":{"
+	                  "\"code\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"},"
+	                  "\"status\":{\"type\":\"integer\"},\"decision\":{\"type\":\"string\"}"
+	                  "}}}}}}}}},\"paths\":{");
 }
 
 struct err
@@ -351,7 +365,7 @@ openapi_document(struct request *r, enum step *step)
 
 	(void)step;
 	r->reply.type = "application/json";
-	put_head(out);
+	put_head(out, oauth_issuer(r) != NULL);
 	for (size_t i = 0; i < r->gate->settings->resource_count; i++) {
 		struct view v;
 
