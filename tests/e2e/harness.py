@@ -29,6 +29,7 @@ PLAIN = pathlib.Path(os.environ.get("GATEWARDEN_PLAIN", ROOT / "build" / "gatewa
 BINARY = pathlib.Path(os.environ.get("GATEWARDEN_BINARY", ROOT / "build-asan" / "gatewarden"))
 CORPORA = pathlib.Path(os.environ.get("GATEWARDEN_CORPORA", ROOT.parent / "shared" / "corpora"))
 START_S = 30
+sys.path.insert(0, str(ROOT / "tests/peers"))
 REPORT = re.compile(r"(ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|stack smashing)")
 
 # Tests
@@ -241,7 +242,8 @@ class Gateway:
         self.config = base_config()
         if change:
             change(self.config)
-        self.http_port = int(self.config["listen"]["http"].rsplit(":", 1)[1])
+        http = self.config["listen"]["http"]
+        self.http_port = int((http if isinstance(http, str) else http["address"]).rsplit(":", 1)[1])
         self.admin_port = int(self.config["listen"]["admin"].rsplit(":", 1)[1])
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.binary = pathlib.Path(binary or BINARY)
@@ -381,6 +383,23 @@ class Gateway:
         return subprocess.run([binary or self.binary, *words, "-c", self.file], cwd=self.folder, input=text, text=True,
                               capture_output=True, env=environment(leaks=True), timeout=120, check=False)
 
+    def new_secret(self, *words):
+        """Of `client add NAME...` or `client secret NAME`: what it printed, once, and nobody could guess."""
+        done = self.cli("client", *words)
+        equal(done.returncode, 0, (words, done.stdout, done.stderr))
+        secret = max(done.stdout.split(), key=len)
+        assert len(secret) >= 32, done.stdout
+        self.secrets.add(secret)
+        return secret
+
+    def add_client(self, name, *words):
+        """A client of our own authorization server. -> its secret, or None: it has none"""
+        if "--public" not in words and "--jwks" not in words:
+            return self.new_secret("add", name, *words)
+        done = self.cli("client", "add", name, *words)
+        equal(done.returncode, 0, (name, words, done.stdout, done.stderr))
+        return None
+
     # Requests
 
     def request(self, method, path, token=None, body=None, headers=None, port=None, timeout=30):
@@ -418,6 +437,8 @@ class Gateway:
             self.secrets.add(tokens["access_token"].rsplit(".", 1)[-1])
         if tokens.get("refresh_token"):
             self.secrets.add(tokens["refresh_token"])
+        if tokens.get("id_token"):
+            self.secrets.add(tokens["id_token"].rsplit(".", 1)[-1])
 
     def login(self, user, password=None, **more):
         return self.form("/token", grant_type="password", username=user,
