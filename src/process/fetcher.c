@@ -5,11 +5,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "process/sandbox.h"
+#include "fetch/resolve.h"
 
-enum { UNREAD_MAX = 1 << 20 /* bytes of answers that wait for a worker that goes on asking */ };
+enum {
+	UNREAD_MAX = 1 << 20,      /* bytes of answers that wait for a worker that goes on asking */
+	RESOLVE_THREADS = 8,       /* half of them resolve at a time, as libuv has it */
+	FILES_CHECK_US = 10000000, /* a life too short for them to have been replaced again */
+};
 
 /* Workers */
 
@@ -17,6 +24,8 @@ static void
 drop_follower(struct follower *w)
 {
 	list_remove(&w->node);
+	origins_forget(w->fetcher, w);
+	questions_forget(w->fetcher, w);
 	free(w);
 }
 
@@ -28,16 +37,34 @@ on_follower_closed(void *of, struct channel *c)
 }
 
 void
+fetcher_send(struct follower *w, enum fetch_message type, uint64_t id, const struct buf *body)
+{
+	struct err e = buf_check(body);
+
+	if (!failed(e))
+		e = channel_send(w->channel, (uint16_t)type, id, buf_bytes(body));
+	if (failed(e))
+		log_err(LOG_ERROR, "a worker did not get a message", e);
+}
+
+void
 fetcher_answer(struct follower *w, uint64_t id, const struct fetch_answer *answer)
 {
 	CLEANUP(buf_wipe) struct buf body = { .limit = CHANNEL_BODY_MAX };
 
 	fetch_answer_put(&body, answer);
-	struct err e = buf_check(&body);
-	if (!failed(e))
-		e = channel_send(w->channel, FETCH_ANSWER, id, buf_bytes(&body));
-	if (failed(e))
-		log_err(LOG_ERROR, "a worker did not get its answer", e);
+	fetcher_send(w, FETCH_ANSWER, id, &body);
+}
+
+/* false: malformed. */
+static bool
+take_question(struct follower *w, const struct message *m)
+{
+	if (m->type == FETCH_REFRESH && m->body.len <= FETCH_URL_MAX) {
+		origins_refresh(w->fetcher, w, m->id, m->body);
+		return true;
+	}
+	return m->type > FETCH_REFRESH && m->type <= FETCH_CODE && questions_ask(w->fetcher, w, m);
 }
 
 static void
@@ -49,22 +76,20 @@ on_question(void *of, struct channel *c, const struct message *m)
 	if (m->fd >= 0) {
 		close(m->fd); /* it has nothing to hand over, and could use up our descriptors */
 		why = "a descriptor";
-	} else if (m->type < FETCH_REFRESH || m->type > FETCH_CODE) {
-		why = "malformed";
 	} else if (channel_queued(c) > UNREAD_MAX) {
 		why = "answers are not read";
+	} else if (!take_question(w, m)) {
+		why = "malformed";
 	}
+	/* The read buffer keeps it until the next packet, which may be hours away. It is ours to
+	 * write. */
+	OPENSSL_cleanse((uint8_t *)(uintptr_t)m->body.at, m->body.len);
 	if (why != NULL) {
 		LOG(LOG_ERROR, "a worker asks what it must not: its channel is closed",
 		    { "why", bytes_text(why) });
 		channel_close(c);
 		drop_follower(w);
-		return;
 	}
-	fetcher_answer(w, m->id,
-	               &(struct fetch_answer){ .result = FETCH_FAILED,
-	                                       .retry_s = 1,
-	                                       .why = BYTES("nothing can be fetched yet") });
 }
 
 static struct err
@@ -84,10 +109,64 @@ add_follower(struct fetcher *f, const struct message *m)
 	}
 	channel_wipe_sent(w->channel);
 	list_append(&f->followers, &w->node);
+	origins_tell(f, w);
 	return OK;
 }
 
+/* Files */
+
+/* Landlock was closed around the files that were there. What a name leads to now can be had only by
+ * beginning again; workers keep the keys they have. */
+static void
+begin_again(struct fetcher *f, const char *why, const char *path)
+{
+	LOG(LOG_WARN, "fetcher ends, to be started again", { "why", bytes_text(why) },
+	    { "path", bytes_text(path) });
+	loop_stop(f->start->loop);
+}
+
+void
+fetcher_check_files(struct fetcher *f)
+{
+	const char *path = files_replaced(&f->files);
+
+	if (path != NULL && clock_monotonic_us() - f->started_us > FILES_CHECK_US)
+		begin_again(f, "a file has been replaced", path);
+}
+
+static struct err
+enter_sandbox(struct fetcher *f)
+{
+	struct sandbox sandbox = { .role = ROLE_FETCHER,
+		                   .is_required = f->start->settings->sandbox_required };
+	const char *missing;
+
+	TRY(files_of(f->start->settings, &f->files));
+	for (size_t i = 0; i < f->files.count; i++)
+		if (access(f->files.at[i], R_OK) == 0)
+			sandbox.readable[sandbox.readable_count++] = f->files.at[i];
+	TRY(sandbox_enter_files(&sandbox, &missing));
+	TRY(loop_start_threads(f->start->loop, RESOLVE_THREADS));
+	return sandbox_enter_calls(&sandbox, &missing);
+}
+
 /* The supervisor */
+
+/* Origins that stay keep their keys; questions under way are answered. */
+static struct err
+use_config(struct fetcher *f)
+{
+	struct files files;
+
+	TRY(files_of(f->start->settings, &files));
+	bool is_same = files_are_same(&files, &f->files);
+	f->files = files; /* the former were of the former settings */
+	http_client_set(f->http, &f->start->settings->outbound);
+	TRY(origins_set(f));
+	if (!is_same)
+		begin_again(f, "the configuration names other files", f->start->config_file);
+	return OK;
+}
 
 static struct err
 take_config(struct fetcher *f, const struct message *m)
@@ -103,10 +182,12 @@ take_config(struct fetcher *f, const struct message *m)
 		                              in use */
 		return e;
 	}
-	arena_done(&f->start->arena);
+	struct arena former = f->start->arena;
 	f->start->arena = arena;
 	f->start->settings = settings;
-	return OK;
+	e = use_config(f);
+	arena_done(&former);
+	return e;
 }
 
 static void
@@ -140,12 +221,12 @@ static struct err
 start(struct fetcher *f)
 {
 	struct start *s = f->start;
-	struct sandbox sandbox = { .role = ROLE_FETCHER,
-		                   .is_required = s->settings->sandbox_required };
-	const char *missing;
 
-	TRY(sandbox_enter_files(&sandbox, &missing));
-	TRY(sandbox_enter_calls(&sandbox, &missing));
+	secret_heap_init();
+	resolve_init();
+	TRY(http_client_new(s->loop, &s->settings->outbound, &f->http));
+	TRY(enter_sandbox(f));
+	TRY(origins_init(f));
 	TRY(channel_open(s->loop, FD_CONTROL, on_control, on_control_closed, f, &s->control));
 	return channel_send(s->control, CONTROL_READY, 0, (struct bytes){ 0 });
 }
@@ -153,14 +234,19 @@ start(struct fetcher *f)
 int
 fetcher_main(struct start *s)
 {
-	struct fetcher f = { .start = s };
+	struct fetcher f = { .start = s, .started_us = clock_monotonic_us() };
 
 	list_init(&f.followers);
+	list_init(&f.origins);
+	questions_init(&f);
 	struct err e = start(&f);
 	if (failed(e)) {
 		log_err(LOG_ERROR, "the fetcher cannot start", e);
 		return 2;
 	}
 	loop_run(s->loop);
+	questions_done(&f);
+	origins_done(&f);
+	http_client_free(f.http);
 	return 0;
 }

@@ -28,6 +28,8 @@ enum {
 	FS_IOCTL_DEV = 1 << 15,
 	FILE_ACCESS = FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE,
 	FOLDER_ACCESS = FILE_ACCESS | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG,
+	READ_ACCESS = FS_READ_FILE | FS_READ_DIR,
+	NET_BIND = 1,
 	NET_BIND_CONNECT = 3,
 	SCOPE_ABSTRACT_SIGNAL = 3,
 };
@@ -41,9 +43,9 @@ struct __attribute__((packed)) path_rule {
 	int32_t path;
 };
 
-/* All that this version of Landlock can forbid is forbidden. */
+/* All that this version of Landlock can forbid is forbidden; but fetcher connects. */
 static struct ruleset
-ruleset_for(long version)
+ruleset_for(long version, enum role role)
 {
 	struct ruleset r = { .fs = FS_V1 };
 
@@ -52,7 +54,7 @@ ruleset_for(long version)
 	if (version >= 3)
 		r.fs |= FS_TRUNCATE;
 	if (version >= 4)
-		r.net = NET_BIND_CONNECT;
+		r.net = role == ROLE_FETCHER ? NET_BIND : NET_BIND_CONNECT;
 	if (version >= 5)
 		r.fs |= FS_IOCTL_DEV;
 	if (version >= 6)
@@ -61,7 +63,7 @@ ruleset_for(long version)
 }
 
 static struct err
-allow_path(int ruleset, uint64_t handled, const char *path)
+allow_path(int ruleset, uint64_t access, const char *path)
 {
 	struct path_rule rule = { .path = open(path, O_PATH | O_CLOEXEC) };
 	struct stat st;
@@ -70,7 +72,7 @@ allow_path(int ruleset, uint64_t handled, const char *path)
 		return (struct err){ .kind = ERR_SYSTEM,
 			             .sys = errno,
 			             .why = "a path of the sandbox cannot be opened" };
-	rule.access = (S_ISDIR(st.st_mode) ? FOLDER_ACCESS : FILE_ACCESS) & handled;
+	rule.access = access & (S_ISDIR(st.st_mode) ? FOLDER_ACCESS : FILE_ACCESS);
 	long status = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PATH_BENEATH, &rule, 0);
 	int error = errno;
 	close(rule.path);
@@ -86,6 +88,8 @@ restrict_files(const struct sandbox *s, int ruleset, uint64_t handled)
 {
 	for (size_t i = 0; i < s->path_count; i++)
 		TRY(allow_path(ruleset, handled, s->paths[i]));
+	for (size_t i = 0; i < s->readable_count; i++)
+		TRY(allow_path(ruleset, handled & READ_ACCESS, s->readable[i]));
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
 		return (struct err){ .kind = ERR_SYSTEM,
 			             .sys = errno,
@@ -105,7 +109,7 @@ enter_landlock(const struct sandbox *s, const char **missing)
 		                      "the kernel has no Landlock, and sandbox.required is set")
 		               : OK;
 	}
-	struct ruleset rules = ruleset_for(version);
+	struct ruleset rules = ruleset_for(version, s->role);
 	size_t size = version >= 6 ? sizeof rules : version >= 4 ? 16 : 8;
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (ruleset < 0)

@@ -1,13 +1,18 @@
 /* sandbox.h - a process gives up what its role does not need, before its first untrusted byte.
  *
- *                worker                keeper             ledger
- *   files        the SQLite databases  its state folder   its audit folder
- *   sockets      accepts; makes none   none               none
- *   exec, fork   never                 never              never
+ *              worker               keeper            ledger            fetcher
+ * files        the SQLite databases its state folder  its audit folder  secrets, certificates and
+ *                                                                       resolver's, to be read
+ * sockets      accepts; makes none  none              none              makes and connects them
+ * exec, fork   never                never             never             never
+ *
+ * Which hosts fetcher connects to no layer here can limit: src/fetch/url_guard.h does, and a
+ * fetcher that was taken over can connect to any. It has nothing to take there but what it is
+ * asked, and our secrets at the providers.
  *
  * Four layers: no_new_privs, no capabilities, Landlock (which files), seccomp (which calls). A call
- * that no role ever makes ends the process; any other that is not on the role's list fails with
- * EPERM. */
+ * that the role has no reason for ends the process; any other that is not on the role's list fails
+ * with EPERM. */
 #ifndef PROCESS_SANDBOX_H
 #define PROCESS_SANDBOX_H
 
@@ -21,6 +26,8 @@ struct sandbox {
 		*paths[SANDBOX_PATHS_MAX]; /* files, or folders with all below them: to be read and
 	                                    * written; nothing else is. Absolute, and there */
 	size_t path_count;
+	const char *readable[SANDBOX_PATHS_MAX]; /* likewise, to be read only */
+	size_t readable_count;
 	bool is_required; /* a layer that the kernel lacks is an error, not a warning */
 };
 

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -50,7 +51,8 @@ enum {
 	K = 1 << ROLE_KEEPER,
 	L = 1 << ROLE_LEDGER,
 	F = 1 << ROLE_FETCHER,
-	ALL = W | K | L | F
+	ALL = W | K | L | F,
+	WRITERS = W | K | L, /* of files */
 };
 
 /* Tables, read by the line. */
@@ -61,17 +63,19 @@ static const int killed[] = {
 	SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_userfaultfd, SYS_perf_event_open, SYS_keyctl,
 	SYS_add_key, SYS_request_key, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_unshare, SYS_setns,
 	SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_swapon, SYS_setuid,
-	SYS_setgid, SYS_setreuid, SYS_setresuid, SYS_memfd_create, SYS_pidfd_getfd, SYS_connect, SYS_bind,
+	SYS_setgid, SYS_setreuid, SYS_setresuid, SYS_memfd_create, SYS_pidfd_getfd, SYS_bind,
 };
 
 static const struct {
 	int call, roles;
 } allowed[] = {
+	/* connections that are made here: socket() is below, with its families */
+	{ SYS_connect, F }, { SYS_sendmmsg, F },
 	/* the loop and its sockets */
 	{ SYS_read, ALL }, { SYS_write, ALL }, { SYS_readv, ALL }, { SYS_writev, ALL }, { SYS_close, ALL },
 	{ SYS_epoll_wait, ALL }, { SYS_epoll_pwait, ALL }, { SYS_epoll_ctl, ALL }, { SYS_poll, ALL }, { SYS_ppoll, ALL },
 	{ SYS_recvmsg, ALL }, { SYS_sendmsg, ALL }, { SYS_sendto, ALL }, { SYS_recvfrom, ALL }, { SYS_eventfd2, ALL },
-	{ SYS_accept4, W }, { SYS_shutdown, W }, { SYS_getpeername, W }, { SYS_getsockname, W },
+	{ SYS_accept4, W }, { SYS_shutdown, W }, { SYS_getpeername, W | F }, { SYS_getsockname, W | F },
 	{ SYS_getsockopt, ALL }, { SYS_dup, ALL }, { SYS_pipe2, ALL },
 	/* memory, threads, time */
 	{ SYS_munmap, ALL }, { SYS_mremap, ALL }, { SYS_madvise, ALL }, { SYS_brk, ALL }, { SYS_mlock, K }, { SYS_mlock2, K },
@@ -85,10 +89,10 @@ static const struct {
 	/* files: Landlock says which */
 	{ SYS_openat, ALL }, { SYS_open, ALL }, { SYS_stat, ALL }, { SYS_lstat, ALL }, { SYS_fstat, ALL },
 	{ SYS_newfstatat, ALL }, { SYS_statx, ALL }, { SYS_access, ALL }, { SYS_faccessat, ALL }, { SYS_lseek, ALL },
-	{ SYS_pread64, ALL }, { SYS_pwrite64, ALL }, { SYS_ftruncate, ALL }, { SYS_fallocate, ALL }, { SYS_fsync, ALL },
-	{ SYS_fdatasync, ALL }, { SYS_unlink, ALL }, { SYS_unlinkat, ALL }, { SYS_rename, K | L }, { SYS_renameat, K | L },
+	{ SYS_pread64, ALL }, { SYS_pwrite64, WRITERS }, { SYS_ftruncate, WRITERS }, { SYS_fallocate, WRITERS }, { SYS_fsync, WRITERS },
+	{ SYS_fdatasync, WRITERS }, { SYS_unlink, WRITERS }, { SYS_unlinkat, WRITERS }, { SYS_rename, K | L }, { SYS_renameat, K | L },
 	{ SYS_renameat2, K | L }, { SYS_mkdir, K | L }, { SYS_mkdirat, K | L }, { SYS_getdents64, K | L }, { SYS_flock, L }, { SYS_sync_file_range, L },
-	{ SYS_readlink, ALL }, { SYS_readlinkat, ALL }, { SYS_fchmod, ALL }, { SYS_fchown, ALL }, { SYS_getcwd, ALL },
+	{ SYS_readlink, ALL }, { SYS_readlinkat, ALL }, { SYS_fchmod, WRITERS }, { SYS_fchown, WRITERS }, { SYS_getcwd, ALL },
 	{ SYS_umask, ALL }, { SYS_statfs, ALL }, { SYS_fstatfs, ALL }, { SYS_fadvise64, ALL },
 };
 
@@ -150,26 +154,44 @@ put_values(struct filter *f, int call, unsigned argument, const uint32_t *values
 	put_return(f, SECCOMP_RET_ERRNO | EPERM);
 }
 
+/* A call of which a role may use these values of one argument. */
+struct values {
+	int roles, call;
+	unsigned argument;
+	const uint32_t *at;
+	size_t count;
+};
+
 static void
 put_arguments(struct filter *f, enum role role)
 {
-	/* What libuv asks of a socket. */
-	static const uint32_t requests[] = { FIONBIO, FIOCLEX };
+	/* What libuv asks of a socket; and the resolver, how much there is to read. */
+	static const uint32_t requests[] = { FIONBIO, FIOCLEX, FIONREAD };
 	/* Flags and SQLite's locks. Not F_SETOWN and F_SETSIG: they make the kernel send any signal
 	 * to any process. */
 	static const uint32_t commands[] = { F_GETFD,         F_SETFD, F_GETFL, F_SETFL,
 		                             F_DUPFD_CLOEXEC, F_GETLK, F_SETLK, F_SETLKW };
 	/* Not SOL_SOCKET: a filter attached to one listening socket decides for all that share its
 	 * port, and a worker that was taken over would have every connection come to itself. */
-	static const uint32_t levels[] = { IPPROTO_TCP };
+	static const uint32_t levels[] = { IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6 };
+	/* Not netlink, packets, or our own machine's AF_UNIX. */
+	static const uint32_t families[] = { AF_INET, AF_INET6 };
 	/* abort() and raise(); never another process. */
 	const uint32_t self[] = { (uint32_t)getpid() };
+	const struct values table[] = {
+		{ W | K | L, SYS_ioctl, 1, requests, 2 },
+		{ F, SYS_ioctl, 1, requests, 3 },
+		{ ALL, SYS_fcntl, 1, commands, ARRAY_LEN(commands) },
+		{ ALL, SYS_tgkill, 0, self, ARRAY_LEN(self) },
+		{ W, SYS_setsockopt, 1, levels, 1 },
+		{ F, SYS_setsockopt, 1, levels, 3 }, /* the resolver's, for errors by ICMP */
+		{ F, SYS_socket, 0, families, ARRAY_LEN(families) },
+	};
 
-	put_values(f, SYS_ioctl, 1, requests, ARRAY_LEN(requests));
-	put_values(f, SYS_fcntl, 1, commands, ARRAY_LEN(commands));
-	put_values(f, SYS_tgkill, 0, self, ARRAY_LEN(self));
-	if (role == ROLE_WORKER)
-		put_values(f, SYS_setsockopt, 1, levels, ARRAY_LEN(levels));
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if ((table[i].roles >> role & 1) != 0)
+			put_values(f, table[i].call, table[i].argument, table[i].at,
+			           table[i].count);
 }
 
 static void
@@ -184,6 +206,8 @@ build(struct filter *f, enum role role)
 			put_if(f, (uint32_t)allowed[i].call, SECCOMP_RET_ALLOW);
 	for (size_t i = 0; i < ARRAY_LEN(killed); i++)
 		put_if(f, (uint32_t)killed[i], SECCOMP_RET_KILL_PROCESS);
+	/* Where it was not allowed above. */
+	put_if(f, SYS_connect, SECCOMP_RET_KILL_PROCESS);
 	put_no_exec(f, SYS_mmap);
 	put_no_exec(f, SYS_mprotect);
 	put_arguments(f, role);

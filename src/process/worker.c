@@ -235,7 +235,7 @@ on_control(void *of, struct channel *c, const struct message *m)
 		e = gate_set_ledger(&w->gate, m->fd);
 		break;
 	case CONTROL_FETCHER:
-		close(m->fd); /* nothing here asks it yet */
+		e = gate_set_fetcher(&w->gate, m->fd);
 		break;
 	case CONTROL_ACCEPT:
 		e = accept_all(w);

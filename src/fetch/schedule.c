@@ -1,5 +1,5 @@
-/* source.c - see source.h. */
-#include "fetch/source.h"
+/* schedule.c - see schedule.h. */
+#include "fetch/schedule.h"
 
 static uint64_t
 us(uint64_t seconds)
@@ -8,13 +8,13 @@ us(uint64_t seconds)
 }
 
 void
-source_init(struct source *s, struct source_limits limits, struct moment now)
+schedule_init(struct schedule *s, struct schedule_limits limits, struct moment now)
 {
-	*s = (struct source){ .limits = limits, .seen = now, .due_us = now.mono_us };
+	*s = (struct schedule){ .limits = limits, .seen = now, .due_us = now.mono_us };
 }
 
 void
-source_limit(struct source *s, struct source_limits limits)
+schedule_limit(struct schedule *s, struct schedule_limits limits)
 {
 	int64_t more_s = (int64_t)limits.stale_s - (int64_t)s->limits.stale_s;
 
@@ -29,22 +29,22 @@ source_limit(struct source *s, struct source_limits limits)
 }
 
 static bool
-has_jumped(const struct source *s, struct moment now)
+has_jumped(const struct schedule *s, struct moment now)
 {
 	int64_t mono_s = (int64_t)((now.mono_us - s->seen.mono_us) / 1000000);
 	int64_t parted_s = now.wall_s - s->seen.wall_s - mono_s;
 
-	return parted_s > SOURCE_JUMP_S || parted_s < -SOURCE_JUMP_S;
+	return parted_s > SCHEDULE_JUMP_S || parted_s < -SCHEDULE_JUMP_S;
 }
 
 static bool
-is_stale(const struct source *s, struct moment now)
+is_stale(const struct schedule *s, struct moment now)
 {
 	return s->has_keys && (now.mono_us >= s->stale_us || now.wall_s >= s->stale_wall_s);
 }
 
-enum source_step
-source_pass(struct source *s, struct moment now, bool *ret_jumped)
+enum schedule_step
+schedule_pass(struct schedule *s, struct moment now, bool *ret_jumped)
 {
 	*ret_jumped = has_jumped(s, now);
 	s->seen = now;
@@ -52,28 +52,28 @@ source_pass(struct source *s, struct moment now, bool *ret_jumped)
 		s->due_us = now.mono_us;
 	if (is_stale(s, now)) {
 		s->has_keys = false;
-		return SOURCE_DROP;
+		return SCHEDULE_DROP;
 	}
 	if (s->is_asking || now.mono_us < s->due_us)
-		return SOURCE_REST;
+		return SCHEDULE_REST;
 	s->is_asking = true;
-	return SOURCE_FETCH;
+	return SCHEDULE_FETCH;
 }
 
-enum source_asked
-source_ask(struct source *s, struct moment now)
+enum schedule_asked
+schedule_ask(struct schedule *s, struct moment now)
 {
 	if (s->is_asking)
-		return SOURCE_WAIT;
+		return SCHEDULE_WAIT;
 	if (now.mono_us < s->cool_us || (s->failures > 0 && now.mono_us < s->due_us))
-		return SOURCE_NOTHING_NEWER;
+		return SCHEDULE_NOTHING_NEWER;
 	s->cool_us = now.mono_us + us(s->limits.cooldown_s);
 	s->is_asking = true;
-	return SOURCE_BEGIN;
+	return SCHEDULE_BEGIN;
 }
 
 void
-source_succeed(struct source *s, unsigned fresh_s, struct moment now)
+schedule_succeed(struct schedule *s, unsigned fresh_s, struct moment now)
 {
 	s->is_asking = false;
 	s->failures = 0;
@@ -85,14 +85,14 @@ source_succeed(struct source *s, unsigned fresh_s, struct moment now)
 }
 
 void
-source_fail(struct source *s, unsigned retry_after_s, uint32_t random, struct moment now)
+schedule_fail(struct schedule *s, unsigned retry_after_s, uint32_t random, struct moment now)
 {
-	uint64_t wait_s = SOURCE_RETRY_FIRST_S;
+	uint64_t wait_s = SCHEDULE_RETRY_FIRST_S;
 
-	for (unsigned i = 0; i < s->failures && wait_s < SOURCE_RETRY_MAX_S; i++)
+	for (unsigned i = 0; i < s->failures && wait_s < SCHEDULE_RETRY_MAX_S; i++)
 		wait_s *= 2;
-	if (wait_s > SOURCE_RETRY_MAX_S)
-		wait_s = SOURCE_RETRY_MAX_S;
+	if (wait_s > SCHEDULE_RETRY_MAX_S)
+		wait_s = SCHEDULE_RETRY_MAX_S;
 	s->is_asking = false;
 	s->failures++;
 	if (retry_after_s > wait_s)
@@ -102,7 +102,7 @@ source_fail(struct source *s, unsigned retry_after_s, uint32_t random, struct mo
 }
 
 uint64_t
-source_next_us(const struct source *s)
+schedule_next_us(const struct schedule *s)
 {
 	uint64_t next = s->is_asking ? UINT64_MAX : s->due_us;
 
@@ -110,7 +110,7 @@ source_next_us(const struct source *s)
 }
 
 uint32_t
-source_retry_s(const struct source *s, struct moment now)
+schedule_retry_s(const struct schedule *s, struct moment now)
 {
 	if (s->is_asking || s->due_us <= now.mono_us + us(1))
 		return 1;
@@ -118,7 +118,7 @@ source_retry_s(const struct source *s, struct moment now)
 }
 
 int64_t
-source_stale_s(const struct source *s, struct moment now)
+schedule_stale_s(const struct schedule *s, struct moment now)
 {
 	int64_t left_s =
 		s->stale_us > now.mono_us ? (int64_t)((s->stale_us - now.mono_us) / us(1)) : 0;
