@@ -22,12 +22,6 @@ applies(const struct question *q, const struct rule *rule)
 }
 
 static bool
-uses_columns(enum action action)
-{
-	return action == ACTION_READ || action == ACTION_CREATE || action == ACTION_UPDATE;
-}
-
-static bool
 intersects(const struct column_set *a, const struct column_set *b)
 {
 	for (size_t i = 0; i < ARRAY_LEN(a->bits); i++)
@@ -85,7 +79,8 @@ gives_view(const struct question *q, const struct rule *rule, struct column_set 
 	*columns = rule->columns;
 	for (size_t i = 0; i < ARRAY_LEN(columns->bits); i++)
 		columns->bits[i] &= ~q->hidden.bits[i];
-	if (uses_columns(q->action) && q->rules->table != NULL && column_set_is_empty(columns))
+	if (action_uses_columns(q->action) && q->rules->table != NULL &&
+	    column_set_is_empty(columns))
 		return false;
 	return q->needed == NULL || column_set_covers(columns, q->needed);
 }
@@ -180,6 +175,20 @@ is_allowed(struct question *q, struct decision *ret)
 	return false;
 }
 
+/* A token may be narrowed to one resource by token exchange (RFC 8693). That gives nothing: its
+ * roles still have to allow. */
+static bool
+is_narrowed_away(const struct principal *who, struct bytes resource, struct decision *ret)
+{
+	struct bytes only = principal_resource(who);
+
+	if (only.len == 0 || bytes_equal(only, resource))
+		return false;
+	*ret = (struct decision){ .rule = BYTES("token.resource"),
+		                  .why = "the token is narrowed to another resource" };
+	return true;
+}
+
 struct err
 policy_decide(const struct policy *policy, const struct principal *who, struct bytes resource,
               enum action action, const struct column_set *needed, struct arena *arena,
@@ -193,7 +202,7 @@ policy_decide(const struct policy *policy, const struct principal *who, struct b
 		              .needed = needed };
 	struct grant *grant;
 
-	if (!is_allowed(&q, ret_decision))
+	if (is_narrowed_away(who, resource, ret_decision) || !is_allowed(&q, ret_decision))
 		return denied;
 	TRY(name_grant(&q, arena, ret_decision));
 	TRY(make_grant(&q, arena, &grant));

@@ -41,7 +41,8 @@ struct grant {
 /* Why it was decided so; always filled. For the audit record and `explain`, never for the caller.
  * Allowed: the first rule without a row condition, or, where all have one, every rule that gave a
  * view, joined by ", " (`place` is the first one's). Denied: the deny rule; or the first allow
- * rule, when the request names columns that no single rule gives; or "default deny". */
+ * rule, when the request names columns that no single rule gives; or "default deny"; or
+ * "token.resource", when the token is narrowed to another resource. */
 struct decision {
 	struct bytes rule;  /* "resources.books.allow.reader.read", "default deny", … */
 	const char *why;    /* literal */

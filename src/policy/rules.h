@@ -1,4 +1,4 @@
-/* rules.h - the compiled form of policy. For policy.c and decide.c only. */
+/* rules.h - the compiled form of policy. Used inside src/policy only. */
 #ifndef POLICY_RULES_H
 #define POLICY_RULES_H
 
@@ -14,6 +14,12 @@ struct rule {
 	struct bytes name; /* "resources.books.allow.reader.read" */
 	struct place place;
 };
+
+static inline bool
+action_uses_columns(enum action action)
+{
+	return action == ACTION_READ || action == ACTION_CREATE || action == ACTION_UPDATE;
+}
 
 struct resource_rules {
 	const struct table *table;

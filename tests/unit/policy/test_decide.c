@@ -1,6 +1,7 @@
 /* Who may do what: each way to a yes and each way to a no, with the rule that is named for it. */
 #include "policy/policy.h"
 
+#include "identity/principal_make.h"
 #include "unit/policy/rules.h"
 #include "test.h"
 
@@ -145,7 +146,8 @@ test_denied_columns_leave_every_view(void)
 	struct rules r;
 
 	rules_open(&r);
-	struct outcome a = ask(&r, ROLE(ADMIN) | ROLE(OWNER_ROLE) | ROLE(INTERN), ACTION_READ, NULL);
+	struct outcome a =
+		ask(&r, ROLE(ADMIN) | ROLE(OWNER_ROLE) | ROLE(INTERN), ACTION_READ, NULL);
 	CHECK(!failed(a.error) && a.grant->view_count == 2);
 	for (size_t i = 0; i < a.grant->view_count; i++)
 		CHECK(!column_set_has(&a.grant->views[i].columns, PRICE) &&
@@ -235,6 +237,58 @@ test_roles_only_add_and_denies_only_take(void)
 	rules_close(&r);
 }
 
+/* A token of our own, narrowed. */
+static const struct principal *
+who_for(uint64_t roles, const char *claims)
+{
+	struct principal_parts parts = {
+		.issuer = "local", .is_local = true, .subject = BYTES("x"), .roles = roles
+	};
+	struct arena arena = { 0 };
+	const struct principal *who = NULL;
+
+	if (failed(json_parse(bytes_text(claims), &arena, &parts.claims, NULL)) ||
+	    failed(principal_new(&parts, &who)))
+		abort();
+	arena_done(&arena);
+	return who;
+}
+
+/* Token exchange narrows a token to one resource: it reaches that one, and no more than before. */
+static void
+test_a_narrowed_token_reaches_its_resource_only(void)
+{
+	const struct principal *books_only =
+		who_for(ROLE(READER) | ROLE(ADMIN), "{\"resource\":\"books\"}");
+	const struct principal *elsewhere =
+		who_for(ROLE(READER) | ROLE(ADMIN), "{\"resource\":\"no-such-thing\"}");
+	/* The claim means nothing in a token of somebody else. */
+	const struct principal *foreign = who_is(ROLE(READER), "{\"resource\":\"authors\"}");
+	const struct principal *weak = who_for(ROLE(READER), "{\"resource\":\"books\"}");
+	struct rules r;
+
+	rules_open(&r);
+	CHECK(!failed(ask_as(&r, books_only, "books", ACTION_READ, NULL).error));
+
+	struct outcome a = ask_as(&r, books_only, "authors", ACTION_READ, NULL),
+		       unknown = ask_as(&r, books_only, "nothing", ACTION_READ, NULL);
+
+	CHECK(a.error.kind == ERR_DENIED && bytes_is(a.decision.rule, "token.resource"));
+	CHECK(strcmp(a.decision.why, "the token is narrowed to another resource") == 0);
+	CHECK(memcmp(&a.error, &unknown.error, sizeof a.error) == 0);
+	for (enum action action = ACTION_READ; action < ACTION_COUNT; action++)
+		CHECK(bytes_is(ask_as(&r, elsewhere, "books", action, NULL).decision.rule,
+		               "token.resource"));
+	CHECK(bytes_is(ask_as(&r, weak, "books", ACTION_DELETE, NULL).decision.rule,
+	               "default deny"));
+	CHECK(!failed(ask_as(&r, foreign, "books", ACTION_READ, NULL).error));
+	principal_release(foreign);
+	principal_release(weak);
+	principal_release(elsewhere);
+	principal_release(books_only);
+	rules_close(&r);
+}
+
 static void
 test_full_arena_grants_nothing(void)
 {
@@ -261,4 +315,5 @@ TESTS(TEST(test_nothing_granted_means_denied),
       TEST(test_case_80_hidden_column_is_the_same_denial_as_a_hidden_resource),
       TEST(test_views_that_lack_a_needed_column_do_not_count),
       TEST(test_case_78_only_roles_of_the_token_count),
-      TEST(test_roles_only_add_and_denies_only_take), TEST(test_full_arena_grants_nothing))
+      TEST(test_roles_only_add_and_denies_only_take), TEST(test_full_arena_grants_nothing),
+      TEST(test_a_narrowed_token_reaches_its_resource_only))
