@@ -3,6 +3,7 @@
 #include "audit/verify.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "audit/directory.h"
 #include "audit/line.h"
@@ -12,9 +13,11 @@
 struct scan {
 	const struct query_filter *filter;
 	query_line_fn *each;
+	verify_progress_fn *progress; /* or NULL */
 	void *of;
-	struct arena arena; /* owned; one line's JSON */
-	bool is_broken;     /* a line could not be read */
+	uint64_t done, told, total; /* bytes: read, when progress was told, in all */
+	struct arena arena;         /* owned; one line's JSON */
+	bool is_broken;             /* a line could not be read */
 };
 
 struct bytes
@@ -97,6 +100,18 @@ scan_line(struct scan *s, struct bytes text)
 		s->each(s->of, text, record);
 }
 
+static void
+count_bytes(struct scan *s, size_t len)
+{
+	enum { STEP = 4 << 20 };
+
+	s->done += len;
+	if (s->progress == NULL || s->done < s->told + STEP)
+		return;
+	s->told = s->done;
+	s->progress(s->of, s->done, s->total);
+}
+
 static struct err
 scan_segment(struct scan *s, int file)
 {
@@ -107,12 +122,30 @@ scan_segment(struct scan *s, int file)
 	TRY(lines_init(file, AUDIT_LINE_MAX, &lines));
 	for (;;) {
 		TRY(lines_next(&lines, &kind, &text));
-		if (kind == LINES_LINE)
+		if (kind == LINES_LINE) {
 			scan_line(s, text);
+			count_bytes(s, text.len + 1);
+		}
 		s->is_broken = s->is_broken || kind == LINES_TOO_LONG;
 		if (kind == LINES_END || kind == LINES_TOO_LONG)
 			return OK;
 	}
+}
+
+/* Only for progress: what cannot be asked counts as nothing. */
+static uint64_t
+count_all(int directory, const struct segment_list *segments)
+{
+	char name[SEGMENT_NAME_ROOM];
+	uint64_t total = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < segments->count; i++) {
+		segment_name(segments->first[i], name);
+		if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			total += (uint64_t)st.st_size;
+	}
+	return total;
 }
 
 static struct err
@@ -120,6 +153,7 @@ scan_segments(struct scan *s, int directory, const struct segment_list *segments
 {
 	char name[SEGMENT_NAME_ROOM];
 
+	s->total = s->progress == NULL ? 0 : count_all(directory, segments);
 	for (size_t i = 0; i < segments->count; i++) {
 		segment_name(segments->first[i], name);
 		int file CLEANUP(fd_close) = directory_open_file(directory, name, O_RDONLY);
@@ -131,9 +165,10 @@ scan_segments(struct scan *s, int directory, const struct segment_list *segments
 }
 
 struct err
-audit_query(const char *directory, const struct query_filter *filter, query_line_fn *each, void *of)
+audit_query(const char *directory, const struct query_filter *filter, query_line_fn *each,
+            verify_progress_fn *progress, void *of)
 {
-	struct scan s = { .filter = filter, .each = each, .of = of };
+	struct scan s = { .filter = filter, .each = each, .progress = progress, .of = of };
 	struct segment_list segments = { 0 };
 	int opened CLEANUP(fd_close) = -1;
 

@@ -41,10 +41,11 @@ struct query_filter {
 	const char *decision;
 };
 /* Calls `each` with every matching line (without its newline), in order. Verifies nothing.
- * ERR_CONFIG: there is no log; ERR_DENIED, after all lines: some could not be read as records. */
+ * ERR_CONFIG: there is no log; ERR_DENIED, after all lines: some could not be read as records.
+ * `progress` may be NULL, and is given `of` too. */
 typedef void query_line_fn(void *of, struct bytes line, const struct json *record);
 struct err audit_query(const char *directory, const struct query_filter *filter,
-                       query_line_fn *each, void *of);
+                       query_line_fn *each, verify_progress_fn *progress, void *of);
 /* Text of record[object][name] (`object` NULL: of record[name]), or nothing. */
 struct bytes audit_field(const struct json *record, const char *object, const char *name);
 

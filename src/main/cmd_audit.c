@@ -10,29 +10,37 @@
 #include "base/macros.h"
 #include "config/config.h"
 #include "format/moment.h"
+#include "main/input.h"
+#include "main/review_run.h"
 
 enum { EXIT_DONE = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
-enum verb { VERB_VERIFY = 1, VERB_QUERY = 2, VERB_EXPORT = 4 };
+enum verb { VERB_VERIFY = 1, VERB_QUERY = 2, VERB_EXPORT = 4, VERB_REVIEW = 8 };
 
 const char cmd_audit_usage[] =
 	"       gatewarden audit verify [-c FILE | --dir DIR] [--anchor FILE]\n"
 	"       gatewarden audit query  [-c FILE | --dir DIR] [--principal NAME] [--agent NAME]\n"
 	"                               [--resource NAME] [--outcome allowed|denied|failed] "
-        "[--from TIME] [--to "
+	"[--from TIME] [--to "
 	"TIME]\n"
 	"                               [--decision ID] [--json]\n"
 	"       gatewarden audit export [-c FILE | --dir DIR] [--from TIME] [--to TIME]\n"
+	"       gatewarden audit review [-c FILE] [--days N] [--json]\n"
 	"\n"
 	"  -c FILE       configuration that names the audit directory (default gatewarden.yaml)\n"
 	"  --dir DIR     the audit directory itself\n"
 	"  --anchor FILE checkpoints that were kept on another machine: finds a log rolled back as "
 	"a whole\n"
 	"  NAME          of a principal: user name or subject, also as issuer:NAME\n"
-	"  TIME          2026-11-22T13:04:05Z; --from is inclusive, --to is not\n";
+	"  TIME          2026-11-22T13:04:05Z; --from is inclusive, --to is not\n"
+	"  --days N      what nobody used for so long is listed (1 to 3660, default 90)\n"
+	"\n"
+	"  review: who can reach what by which role, and roles, accounts and grants that nobody "
+	"uses\n";
 
 struct arguments {
 	const char *config, *directory, *anchor, *principal, *agent, *resource, *outcome, *from,
 		*to, *decision;
+	const char *days;
 	const char *json; /* not NULL: asked for */
 };
 
@@ -44,7 +52,8 @@ struct option {
 };
 
 static const struct option options[] = {
-	{ "-c", offsetof(struct arguments, config), VERB_VERIFY | VERB_QUERY | VERB_EXPORT, false },
+	{ "-c", offsetof(struct arguments, config),
+	  VERB_VERIFY | VERB_QUERY | VERB_EXPORT | VERB_REVIEW, false },
 	{ "--dir", offsetof(struct arguments, directory), VERB_VERIFY | VERB_QUERY | VERB_EXPORT,
 	  false },
 	{ "--anchor", offsetof(struct arguments, anchor), VERB_VERIFY, false },
@@ -55,7 +64,8 @@ static const struct option options[] = {
 	{ "--from", offsetof(struct arguments, from), VERB_QUERY | VERB_EXPORT, false },
 	{ "--to", offsetof(struct arguments, to), VERB_QUERY | VERB_EXPORT, false },
 	{ "--decision", offsetof(struct arguments, decision), VERB_QUERY, false },
-	{ "--json", offsetof(struct arguments, json), VERB_QUERY, true },
+	{ "--days", offsetof(struct arguments, days), VERB_REVIEW, false },
+	{ "--json", offsetof(struct arguments, json), VERB_QUERY | VERB_REVIEW, true },
 };
 
 static void
@@ -166,26 +176,6 @@ show_progress(void *of, uint64_t done, uint64_t total)
 	              total == 0 ? 100 : (int)((double)done * 100 / (double)total));
 }
 
-static bool
-read_file(const char *path, struct buf *ret)
-{
-	FILE *f = fopen(path, "rb");
-	size_t got = 1;
-
-	while (f != NULL && got > 0) {
-		uint8_t *to = buf_reserve(ret, 65536);
-
-		got = to == NULL ? 0 : fread(to, 1, 65536, f);
-		buf_commit(ret, got);
-	}
-	bool ok = f != NULL && !ferror(f) && !ret->overflow && ret->len > 0;
-	if (f != NULL)
-		(void)fclose(f); /* read only */
-	if (!ok)
-		complain("cannot read the anchor", path);
-	return ok;
-}
-
 static int
 tell_verified(const char *directory, struct err e, const struct verify_result *r)
 {
@@ -216,10 +206,16 @@ run_verify(const struct arguments *a, const char *directory)
 	bool terminal = isatty(STDERR_FILENO) == 1;
 	struct verify_result r;
 
-	if (a->anchor != NULL && !read_file(a->anchor, &anchor))
+	struct err e = a->anchor == NULL ? OK : input_file(a->anchor, &anchor);
+
+	if (!failed(e) && a->anchor != NULL && anchor.len == 0)
+		e = fail(ERR_CONFIG, "there is no checkpoint in it");
+	if (failed(e)) {
+		complain_err(a->anchor, e);
 		return EXIT_USAGE;
-	struct err e = audit_verify_anchored(directory, buf_bytes(&anchor), &r,
-	                                     terminal ? show_progress : NULL, NULL);
+	}
+	e = audit_verify_anchored(directory, buf_bytes(&anchor), &r,
+	                          terminal ? show_progress : NULL, NULL);
 	if (terminal)
 		(void)fprintf(stderr, "\r\033[K");
 	int code = tell_verified(directory, e, &r);
@@ -322,7 +318,7 @@ run_query(const struct query_filter *filter, const char *directory, bool json)
 		             "OUTCOME", "STATUS", "PRINCIPAL", "ACTION", "RESOURCE", "RULE",
 		             "DECISION");
 
-	struct err e = audit_query(directory, filter, json ? put_line : put_row, NULL);
+	struct err e = audit_query(directory, filter, json ? put_line : put_row, NULL, NULL);
 	if (failed(e))
 		complain_err(directory, e);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -334,6 +330,20 @@ run_query(const struct query_filter *filter, const char *directory, bool json)
 	return failed(e) ? EXIT_USAGE : EXIT_DONE;
 }
 
+static int
+run_review(const struct arguments *a)
+{
+	enum { DAYS_DEFAULT = 90, DAYS_MAX = 3660 };
+	uint64_t days = DAYS_DEFAULT;
+
+	if (a->days != NULL &&
+	    (failed(bytes_to_u64(bytes_text(a->days), &days)) || days == 0 || days > DAYS_MAX)) {
+		complain("--days takes a number from 1 to 3660", a->days);
+		return EXIT_USAGE;
+	}
+	return review_run(a->config, (unsigned)days, a->json != NULL);
+}
+
 static enum verb
 find_verb(const char *name)
 {
@@ -342,7 +352,8 @@ find_verb(const char *name)
 		enum verb verb;
 	} verbs[] = { { "verify", VERB_VERIFY },
 		      { "query", VERB_QUERY },
-		      { "export", VERB_EXPORT } };
+		      { "export", VERB_EXPORT },
+		      { "review", VERB_REVIEW } };
 
 	for (size_t i = 0; name != NULL && i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, name) == 0)
@@ -362,6 +373,9 @@ cmd_audit(int argc, char **argv)
 		(void)fprintf(stderr, "usage:\n%s", cmd_audit_usage);
 		return EXIT_USAGE;
 	}
+
+	if (verb == VERB_REVIEW)
+		return run_review(&a);
 
 	const char *directory = audit_directory(&a, &arena);
 	if (directory == NULL)

@@ -185,14 +185,16 @@ who_by_roles(struct question *r)
 static int
 who_by_token(struct question *r)
 {
-	struct jwt_report report;
+	const struct presented shown = { .token = bytes_text(r->token) };
+	struct identified found = { .issuer = -1 };
 
 	if (!loaded_issuers(&r->loaded, &r->issuers))
 		return 2;
 
-	struct err e = issuers_identify(r->issuers, bytes_text(r->token), clock_wall_us() / 1000000,
-	                                true, &r->loaded.arena, &r->asked.request.who, &report);
+	struct err e = issuers_examine(r->issuers, &shown, clock_wall_us() / 1000000, true,
+	                               &r->loaded.arena, &found);
 
+	r->asked.request.who = found.who;
 	if (!failed(e))
 		return 0;
 	if (e.kind != ERR_IDENTITY) {
@@ -200,7 +202,7 @@ who_by_token(struct question *r)
 		return 2;
 	}
 	printf("decision  the token is refused: %s (see `gatewarden token`)\n",
-	       report.why != NULL ? report.why : e.why);
+	       found.report.why != NULL ? found.report.why : e.why);
 	return 1;
 }
 

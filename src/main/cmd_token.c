@@ -1,35 +1,51 @@
 /* cmd_token.c - see cmd_token.h. */
 #include "main/cmd_token.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "format/moment.h"
+#include "identity/fetch.h"
 #include "main/arguments.h"
+#include "main/diagnosis.h"
+#include "main/input.h"
 #include "main/loaded.h"
-
-enum { ROLE_VALUES_MAX = 1024 };
+#include "main/token_input.h"
 
 struct request {
-	const char *file, *token;
+	const char *file, *token, *key_file;
+	bool as_json;
 	struct buf text; /* owned: the token */
 	struct loaded loaded;
 	struct issuers *issuers;
-	const struct principal *who;
+	struct identified found;
 };
 
 static void
 request_done(struct request *r)
 {
 	buf_wipe(&r->text);
-	principal_release(r->who);
+	principal_release(r->found.who);
 	issuers_free(r->issuers);
 	loaded_done(&r->loaded);
+}
+
+static int
+take_option(struct arguments *a, struct request *r)
+{
+	const char **to = NULL;
+
+	if (arguments_is(a, "-c") || arguments_is(a, "--config"))
+		to = &r->file;
+	else if (arguments_is(a, "--jwks"))
+		to = &r->key_file;
+	else if (!arguments_is(a, "--json"))
+		return usage_error("token", "there is no such option", a->option);
+	if (to == NULL)
+		r->as_json = true;
+	else if (!arguments_value(a, to))
+		return usage_error("token", "the option needs a value", a->option);
+	return 0;
 }
 
 static int
@@ -39,16 +55,15 @@ take_arguments(int argc, char **argv, struct request *r)
 
 	arguments_init(&a, argc, argv);
 	while (arguments_next(&a)) {
-		if (arguments_is(&a, "-c") || arguments_is(&a, "--config")) {
-			if (!arguments_value(&a, &r->file))
-				return usage_error("token", "the option needs a value", a.option);
-		} else if (a.option != NULL) {
-			return usage_error("token", "there is no such option", a.option);
-		} else if (r->token != NULL) {
+		int status = a.option != NULL ? take_option(&a, r) : 0;
+
+		if (status != 0)
+			return status;
+		if (a.option != NULL)
+			continue;
+		if (r->token != NULL)
 			return usage_error("token", "one token at a time", NULL);
-		} else {
-			r->token = a.plain;
-		}
+		r->token = a.plain;
 	}
 	return r->token != NULL
 	               ? 0
@@ -57,188 +72,157 @@ take_arguments(int argc, char **argv, struct request *r)
 	                             NULL);
 }
 
-/* From the argument or standard input; white space around it is not part of it. */
-static struct err
-read_token(struct request *r)
-{
-	/* One byte more than may be: a longer one is still told to be too long. */
-	r->text.limit = JWS_BYTES_MAX + 4096;
-	if (strcmp(r->token, "-") != 0)
-		buf_put_text(&r->text, r->token);
-	else
-		for (;;) {
-			uint8_t *room = buf_reserve(&r->text, 1024);
-			ssize_t got = room == NULL ? 0 : read(STDIN_FILENO, room, 1024);
+/* Keys that were given: those of the issuer that the token says is its own, whose keys are fetched
+ * by the running service. Nobody is asked from here. */
 
-			if (got < 0 && errno == EINTR)
-				continue;
-			if (got <= 0)
-				break;
-			buf_commit(&r->text, (size_t)got);
-		}
-	return r->text.overflow ? fail(ERR_LIMIT, "the token is longer than any that is accepted")
-	                        : OK;
+static const struct issuer_settings *
+issuer_of(const struct request *r)
+{
+	return r->found.issuer < 0 ? NULL : &r->loaded.settings->issuers[r->found.issuer];
 }
 
-static struct bytes
-trimmed(struct bytes text)
+static bool
+is_fetched(const struct request *r)
 {
-	while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]) != NULL &&
-	       text.at[text.len - 1] != 0)
-		text.len--;
-	while (text.len > 0 && strchr(" \t\r\n", text.at[0]) != NULL && text.at[0] != 0)
-		text.at++, text.len--;
-	return text;
+	const struct issuer_settings *issuer = issuer_of(r);
+
+	return issuer != NULL && issuer_source(issuer).len > 0;
+}
+
+static struct err
+use_key_file(struct request *r)
+{
+	CLEANUP(buf_done) struct buf text = { .limit = JWKS_BYTES_MAX + 1 };
+	CLEANUP(buf_done) struct buf refused = { 0 };
+	struct jwks *keys = NULL;
+
+	TRY(input_file(r->key_file, &text));
+	TRY(jwks_parse(buf_bytes(&text), &keys, &refused));
+	(void)fwrite(refused.at, 1, refused.len, stderr); /* nowhere left to complain */
+	issuers_set_source(r->issuers, issuer_source(issuer_of(r)), keys, INT64_MAX);
+	return OK;
 }
 
 /* What was found */
 
-static void
-print_finding(enum jwt_check check, const struct jwt_finding *f)
+static struct err
+examine(struct request *r, struct bytes token, int64_t now_s)
 {
-	const char *mark = !f->done ? "-" : f->passed ? "ok" : "FAIL";
+	const struct presented shown = { .token = token, .has_asked = r->key_file != NULL };
 
-	if (!f->done) {
-		printf("%-4s  %s\n", mark, jwt_check_name(check));
-		return;
-	}
-	printf("%-4s  %-10s", mark, jwt_check_name(check));
-	if (f->expected.len > 0)
-		printf("  expected %.*s", (int)f->expected.len, (const char *)f->expected.at);
-	if (f->got.len > 0)
-		printf("  got %.*s", (int)f->got.len, (const char *)f->got.at);
-	putchar('\n');
+	principal_release(r->found.who);
+	r->found = (struct identified){ .issuer = -1 };
+	return issuers_examine(r->issuers, &shown, now_s, true, &r->loaded.arena, &r->found);
 }
 
+/* What could not be looked at here, and what to do about it. False: nothing of that kind is why. */
 static bool
-is_word_of(struct bytes text, struct bytes word)
+put_left_open(const struct request *r, struct buf *out)
 {
-	while (text.len > 0) {
-		size_t len = bytes_find(text, ' ');
+	const char *name = issuer_of(r) == NULL ? "" : issuer_of(r)->name;
 
-		if (bytes_equal(bytes_slice(text, 0, len), word))
-			return true;
-		text = bytes_slice(text, len + 1, text.len);
+	switch (r->found.missing) {
+	case MISSING_INTROSPECTION:
+		buf_printf(
+			out,
+			"not looked at: whether the token is good is known to issuer %s alone; the "
+			"running service asks it",
+			name);
+		return true;
+	case MISSING_GROUPS:
+		buf_printf(out,
+		           "not looked at: the groups of the caller do not fit in the token; the "
+		           "running "
+		           "service asks issuer %s for them",
+		           name);
+		return true;
+	case MISSING_KEYS:
+	case MISSING_NOTHING:
+		break;
 	}
-	return false;
-}
-
-/* Does the claim that gives roles hold this value? A text of words is a scope
- * (src/identity/role_map.h). */
-static bool
-has_value(const struct value *values, size_t count, struct bytes wanted)
-{
-	for (size_t i = 0; i < count; i++)
-		if (values[i].type == VALUE_TEXT &&
-		    (bytes_equal(values[i].bytes, wanted) ||
-		     (count == 1 && is_word_of(values[i].bytes, wanted))))
-			return true;
-	return false;
-}
-
-static const struct issuer_settings *
-issuer_of(const struct request *r, unsigned *ret_index)
-{
-	const struct settings *s = r->loaded.settings;
-
-	for (unsigned i = 0; i < s->issuer_count; i++)
-		if (strcmp(s->issuers[i].name, principal_issuer(r->who)) == 0) {
-			*ret_index = i;
-			return &s->issuers[i];
-		}
-	return NULL;
-}
-
-/* One role the token has, and each `granted_by` that gave it. */
-static void
-print_role(const struct role_settings *role, unsigned issuer, const char *issuer_name,
-           const struct value *values, size_t count)
-{
-	printf("role  %s  by", role->name);
-	for (size_t n = 0; n < role->granted_by_count; n++) {
-		const struct grant_source *source = &role->granted_by[n];
-
-		if (source->issuer == issuer && has_value(values, count, bytes_text(source->value)))
-			printf(" %s:%s", issuer_name, source->value);
-	}
-	putchar('\n');
+	if (!is_fetched(r))
+		return false;
+	buf_printf(out,
+	           "not looked at: the keys of issuer %s are fetched by the running service; give "
+	           "them "
+	           "by --jwks FILE",
+	           name);
+	return true;
 }
 
 static int
-print_roles(const struct request *r)
+tell(const struct request *r, const struct diagnosis *d)
 {
-	unsigned index = 0;
-	const struct issuer_settings *issuer = issuer_of(r, &index);
-	struct value *values = calloc(ROLE_VALUES_MAX, sizeof *values);
-	struct claim_source claims = principal_claims(r->who);
-	uint64_t roles = principal_roles(r->who);
+	CLEANUP(buf_done) struct buf out = { 0 };
 
-	if (issuer == NULL || values == NULL) {
-		free(values);
-		complain("token", NULL, fail(ERR_SYSTEM, "out of memory"));
+	if (r->as_json)
+		diagnosis_put_json(d, &out);
+	else
+		diagnosis_put_text(d, &out);
+
+	struct err e = buf_check(&out);
+
+	if (failed(e)) {
+		complain("token", NULL, e);
 		return 2;
 	}
-
-	size_t count =
-		claims.values(claims.of, bytes_text(issuer->roles_claim), values, ROLE_VALUES_MAX);
-
-	for (size_t i = 0; i < r->loaded.settings->role_count; i++)
-		if (roles >> i & 1)
-			print_role(&r->loaded.settings->roles[i], index, issuer->name, values,
-			           count);
-	if (roles == 0)
-		printf("role  none: `%s` has no value that a `granted_by` of issuer `%s` names\n",
-		       issuer->roles_claim, issuer->name);
-	free(values);
-	return 0;
+	if (fwrite(out.at, 1, out.len, stdout) != out.len)
+		return 2;
+	return d->verdict == VERDICT_ACCEPTED ? 0 : 1;
 }
 
 static int
-print_principal(const struct request *r)
+diagnose(struct request *r, struct bytes token)
 {
-	CLEANUP(buf_done) struct buf expires = { 0 };
-	struct bytes subject = principal_subject(r->who);
+	CLEANUP(buf_done) struct buf left_open = { 0 };
+	const int64_t now_s = clock_wall_us() / 1000000;
+	struct jws parts = { 0 };
+	struct err e = examine(r, token, now_s);
 
-	moment_put_timestamp(&expires, principal_expires(r->who) * 1000000);
-	printf("accepted: issuer %s, ", principal_issuer(r->who));
-	/* A subject is what its issuer chose: nothing of it may move the cursor. */
-	printf("subject ");
-	for (size_t i = 0; i < subject.len; i++)
-		putchar(subject.at[i] >= 0x20 && subject.at[i] < 0x7f ? subject.at[i] : '?');
-	printf(", until %.*s\n", (int)expires.len, (const char *)expires.at);
-	return print_roles(r);
-}
-
-static int
-examine(struct request *r)
-{
-	struct jwt_report report;
-	struct err e = issuers_identify(r->issuers, trimmed(buf_bytes(&r->text)),
-	                                clock_wall_us() / 1000000, true, &r->loaded.arena, &r->who,
-	                                &report);
-
-	for (unsigned check = 0; check < JWT_CHECK_COUNT; check++)
-		print_finding((enum jwt_check)check, &report.findings[check]);
-	if (!failed(e))
-		return print_principal(r);
-	if (e.kind == ERR_IDENTITY) {
-		printf("refused: %s\n", report.why != NULL ? report.why : e.why);
-		return 1;
+	if (r->key_file != NULL && is_fetched(r)) {
+		e = use_key_file(r);
+		if (failed(e)) {
+			complain("token", r->key_file, e);
+			return 2;
+		}
+		e = examine(r, token, now_s);
 	}
-	complain("token", NULL, e);
-	return 2;
+	(void)jws_parse(token, &r->loaded.arena, &parts); /* what can be read, for advice */
+
+	struct diagnosis d = {
+		.verdict = !failed(e) ? VERDICT_ACCEPTED : VERDICT_REFUSED,
+		.about = { .settings = r->loaded.settings,
+		           .issuer = issuer_of(r),
+		           .token = token,
+		           .header = parts.header,
+		           .claims = parts.payload,
+		           .now_s = now_s },
+		.found = &r->found,
+	};
+
+	/* A check that failed stays the answer, whatever else could not be looked at. */
+	if (failed(e) && r->found.report.failed == JWT_CHECK_COUNT) {
+		if (e.kind != ERR_UPSTREAM || !put_left_open(r, &left_open)) {
+			complain("token", NULL, e);
+			return 2;
+		}
+		d.verdict = VERDICT_UNPROVEN;
+		d.not_looked_at = buf_bytes(&left_open);
+	}
+	return tell(r, &d);
 }
 
 int
 cmd_token(int argc, char **argv)
 {
-	CLEANUP(request_done) struct request r = { 0 };
+	CLEANUP(request_done) struct request r = { .found = { .issuer = -1 } };
 	int status = take_arguments(argc, argv, &r);
 
 	if (status != 0)
 		return status;
 
-	struct err e = read_token(&r);
+	struct bytes token;
+	struct err e = token_input(r.token, &r.text, &token);
 
 	if (failed(e)) {
 		complain("token", NULL, e);
@@ -246,5 +230,5 @@ cmd_token(int argc, char **argv)
 	}
 	if (!loaded_open(&r.loaded, "token", r.file) || !loaded_issuers(&r.loaded, &r.issuers))
 		return 2;
-	return examine(&r);
+	return diagnose(&r, token);
 }

@@ -3,8 +3,6 @@
 #include "main/cmd_user.h"
 
 #include <stdio.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "base/macros.h"
 #include "format/json.h"
@@ -12,6 +10,7 @@
 #include "issuer/phc.h"
 #include "main/arguments.h"
 #include "main/loaded.h"
+#include "main/local_roles.h"
 #include "main/password_input.h"
 
 enum { USER_ROLES_GIVEN_MAX = 64, SUBJECT_WIDTH = 36 /* a uuid */ };
@@ -92,64 +91,18 @@ refuse(const char *about, struct err e)
 	return e.kind == ERR_CONFLICT || e.kind == ERR_NOT_FOUND || e.kind == ERR_INVALID ? 1 : 2;
 }
 
-static bool
-is_granting(const struct settings *settings, const struct grant_source *source)
-{
-	return settings->issuers[source->issuer].type == ISSUER_LOCAL;
-}
-
-static bool
-is_known_role(const struct settings *settings, const char *value)
-{
-	for (size_t i = 0; i < settings->role_count; i++)
-		for (size_t n = 0; n < settings->roles[i].granted_by_count; n++) {
-			const struct grant_source *source = &settings->roles[i].granted_by[n];
-
-			if (is_granting(settings, source) && strcmp(source->value, value) == 0)
-				return true;
-		}
-	return false;
-}
-
-static void
-print_known_roles(const struct settings *settings)
-{
-	for (size_t i = 0; i < settings->role_count; i++)
-		for (size_t n = 0; n < settings->roles[i].granted_by_count; n++) {
-			const struct grant_source *source = &settings->roles[i].granted_by[n];
-
-			if (is_granting(settings, source))
-				fprintf(stderr, "  --role %s   gives the role %s\n", source->value,
-				        settings->roles[i].name);
-		}
-}
-
 static int
 check_roles(const struct request *r)
 {
 	if (r->role_count == 0)
 		return usage_error("user", "a user needs at least one --role", NULL);
-	for (size_t i = 0; i < r->role_count; i++) {
-		if (is_known_role(r->loaded.settings, r->roles[i]) &&
-		    strchr(r->roles[i], ' ') == NULL)
-			continue;
-		usage_error("user", "no `granted_by: local:…` of the configuration names this",
-		            r->roles[i]);
-		print_known_roles(r->loaded.settings);
-		return 2;
-	}
-	return 0;
+	return local_roles_check(r->loaded.settings, "user", r->roles, r->role_count);
 }
 
-/* The audit log has one writer, the ledger: that somebody changed who may log in stands in the
- * system's log. */
 static void
 note_change(const struct request *r)
 {
-	openlog("gatewarden", LOG_PID, LOG_AUTHPRIV);
-	syslog(LOG_NOTICE, "user %s %s, by uid %u, in %s", r->verb, r->name, (unsigned)getuid(),
-	       r->loaded.settings->state_path);
-	closelog();
+	loaded_note(&r->loaded, r->verb, r->name);
 }
 
 /* The verbs */
@@ -209,10 +162,7 @@ add(struct request *r)
 	status = new_hash(r, &phc);
 	if (status != 0)
 		return status;
-	for (size_t i = 0; i < r->role_count; i++) {
-		buf_put_text(&roles, i == 0 ? "" : " ");
-		buf_put_text(&roles, r->roles[i]);
-	}
+	local_roles_put(r->roles, r->role_count, &roles);
 
 	struct err e = user_add(r->store, bytes_text(r->name), buf_bytes(&roles), buf_bytes(&phc));
 
@@ -241,7 +191,7 @@ passwd(struct request *r)
 	if (failed(e))
 		return refuse(NULL, e);
 	note_change(r);
-	printf("%s has a new password; all refresh tokens are revoked\n", r->name);
+	printf("%s has a new password; all tokens are revoked\n", r->name);
 	return 0;
 }
 
@@ -254,10 +204,7 @@ set_disabled(struct request *r, bool disabled)
 		return refuse(NULL, e);
 	note_change(r);
 	if (disabled)
-		printf("%s is disabled; all refresh tokens are revoked, access tokens end within "
-		       "15 "
-		       "minutes\n",
-		       r->name);
+		printf("%s is disabled; all tokens are revoked\n", r->name);
 	else
 		printf("%s is enabled\n", r->name);
 	return 0;
@@ -273,6 +220,28 @@ static int
 enable(struct request *r)
 {
 	return set_disabled(r, false);
+}
+
+/* Tokens that carry the old roles are refused from now on; a refresh or a login gives the new ones.
+ */
+static int
+set_roles(struct request *r)
+{
+	CLEANUP(buf_done) struct buf roles = { 0 };
+	int status = check_roles(r);
+
+	if (status != 0)
+		return status;
+	local_roles_put(r->roles, r->role_count, &roles);
+
+	struct err e = user_set_roles(r->store, bytes_text(r->name), buf_bytes(&roles));
+
+	if (failed(e))
+		return refuse(NULL, e);
+	note_change(r);
+	printf("%s has %.*s; tokens with the roles before are revoked\n", r->name, (int)roles.len,
+	       (const char *)roles.at);
+	return 0;
 }
 
 /* Listing */
@@ -401,6 +370,7 @@ static const struct {
 } verbs[] = {
 	{ "add", add, true, true, true, false },
 	{ "passwd", passwd, true, false, true, false },
+	{ "roles", set_roles, true, true, false, false },
 	{ "disable", disable, true, false, false, false },
 	{ "enable", enable, true, false, false, false },
 	{ "list", list, false, false, false, true },
@@ -437,7 +407,8 @@ cmd_user(int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (r.verb == NULL)
-		return usage_error("user", "say what to do: add, passwd, disable, enable or list",
+		return usage_error("user",
+		                   "say what to do: add, passwd, roles, disable, enable or list",
 		                   NULL);
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
 		if (strcmp(verbs[i].name, r.verb) != 0)
@@ -447,7 +418,8 @@ cmd_user(int argc, char **argv)
 		if (!verbs[i].has_name && r.name != NULL)
 			return usage_error("user", "this takes no name", r.name);
 		if (!verbs[i].has_roles && r.role_count > 0)
-			return usage_error("user", "only `user add` takes --role", NULL);
+			return usage_error("user", "only `user add` and `user roles` take --role",
+			                   NULL);
 		if (!verbs[i].has_hash && r.with_hash)
 			return usage_error("user", "only `user add` and `user passwd` take --hash",
 			                   NULL);
@@ -455,6 +427,7 @@ cmd_user(int argc, char **argv)
 			return usage_error("user", "only `user list` takes --json", NULL);
 		return run(&r, verbs[i].run);
 	}
-	return usage_error("user", "there is no such verb (add, passwd, disable, enable, list)",
+	return usage_error("user",
+	                   "there is no such verb (add, passwd, roles, disable, enable, list)",
 	                   r.verb);
 }

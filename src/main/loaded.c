@@ -2,9 +2,12 @@
 #include "main/loaded.h"
 
 #include <stdio.h>
+#include <syslog.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
-#include "issuer/issuer.h"
+#include "issuer/revocation.h"
 
 void
 complain(const char *command, const char *about, struct err e)
@@ -49,6 +52,15 @@ loaded_done(struct loaded *l)
 	l->settings = NULL;
 }
 
+void
+loaded_note(const struct loaded *l, const char *verb, const char *name)
+{
+	openlog("gatewarden", LOG_PID, LOG_AUTHPRIV);
+	syslog(LOG_NOTICE, "%s %s %s, by uid %u, in %s", l->command, verb, name, (unsigned)getuid(),
+	       l->settings->state_path);
+	closelog();
+}
+
 static void
 store_cleanup(struct issuer_store **s)
 {
@@ -56,13 +68,12 @@ store_cleanup(struct issuer_store **s)
 }
 
 static struct err
-local_keys(const struct settings *settings, unsigned index, struct issuers *issuers)
+local_keys(struct issuer_store *store, const struct settings *settings, unsigned index,
+           struct issuers *issuers)
 {
-	CLEANUP(store_cleanup) struct issuer_store *store = NULL;
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct jwks *keys = NULL;
 
-	TRY(issuer_store_open_readonly(settings->state_path, &store));
 	TRY(issuer_store_put_jwks(store, settings->issuers[index].name, &text));
 	TRY(jwks_parse(buf_bytes(&text), &keys, NULL));
 	if (jwks_count(keys) == 0) {
@@ -73,6 +84,48 @@ local_keys(const struct settings *settings, unsigned index, struct issuers *issu
 	}
 	issuers_set_keys(issuers, index, keys);
 	return OK;
+}
+
+struct revoking {
+	struct issuers *issuers;
+	int64_t now_s;
+};
+
+static struct err
+revoke_one(void *of, const struct revocation *r)
+{
+	const struct revoking *to = of;
+
+	issuers_revoke(to->issuers, r, to->now_s);
+	return OK;
+}
+
+static struct err
+revoke_all(struct issuer_store *store, struct issuers *issuers)
+{
+	struct revoking to = { .issuers = issuers, .now_s = clock_wall_us() / 1000000 };
+	int64_t cursor = 0;
+
+	return revocation_read_after(store, to.now_s, &cursor, revoke_one, &to);
+}
+
+/* What the state store knows of issuers: our own keys, and what was revoked. */
+static void
+take_state(const struct loaded *l, struct issuers *issuers)
+{
+	CLEANUP(store_cleanup) struct issuer_store *store = NULL;
+	struct err opened = issuer_store_open_readonly(l->settings->state_path, &store), e;
+
+	for (unsigned i = 0; i < l->settings->issuer_count; i++) {
+		if (l->settings->issuers[i].type != ISSUER_LOCAL)
+			continue;
+		e = failed(opened) ? opened : local_keys(store, l->settings, i, issuers);
+		if (failed(e))
+			complain(l->command, l->settings->issuers[i].name, e);
+	}
+	e = failed(opened) ? OK : revoke_all(store, issuers);
+	if (failed(e))
+		complain(l->command, "what was revoked is not known", e);
 }
 
 bool
@@ -91,13 +144,7 @@ loaded_issuers(const struct loaded *l, struct issuers **ret)
 		issuers_free(issuers);
 		return false;
 	}
-	for (unsigned i = 0; i < l->settings->issuer_count; i++) {
-		if (l->settings->issuers[i].type != ISSUER_LOCAL)
-			continue;
-		e = local_keys(l->settings, i, issuers);
-		if (failed(e))
-			complain(l->command, l->settings->issuers[i].name, e);
-	}
+	take_state(l, issuers);
 	*ret = issuers;
 	return true;
 }

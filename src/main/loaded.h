@@ -18,10 +18,15 @@ struct loaded {
 bool loaded_open(struct loaded *l, const char *command, const char *file);
 void loaded_done(struct loaded *l);
 
-/* The issuers with the keys that are here: files of oidc issuers, and the public keys of local ones
- * out of the state store, which is only read. A store that cannot be read is a warning: the token
- * may be another issuer's. false: could not be made, and why was printed. */
+/* The issuers with the keys that are here: from the files of `jwks`, and the public keys of our own
+ * out of the state store, which is only read; what it says is revoked is known too. A store that
+ * cannot be read is a warning: the token may be another issuer's. false: could not be made, and why
+ * was printed. */
 bool loaded_issuers(const struct loaded *l, struct issuers **ret);
+
+/* That somebody changed who may log in stands in the system's log too, with the uid: the audit log
+ * gets it from keeper, which cannot know whose command it was. `name` is the account. */
+void loaded_note(const struct loaded *l, const char *verb, const char *name);
 
 /* `gatewarden COMMAND: [about: ]why`, with the system's word where there is one. `about` may be
  * NULL. */

@@ -6,8 +6,10 @@
 #include "base/macros.h"
 #include "main/arguments.h"
 #include "main/cmd_audit.h"
+#include "main/cmd_client.h"
 #include "main/cmd_config.h"
 #include "main/cmd_explain.h"
+#include "main/cmd_revoke.h"
 #include "main/cmd_token.h"
 #include "main/cmd_user.h"
 #include "process/role.h"
@@ -25,17 +27,29 @@ static const struct command {
 	{ "check", cmd_check, "[-c FILE]", "every error of the configuration at once", NULL },
 	{ "explain", cmd_explain, "[-c FILE] (--token T | --role R... [--claims JSON]) METHOD PATH",
 	  "the decision on a request, and the rule behind it", NULL },
-	{ "token", cmd_token, "[-c FILE] TOKEN|-",
-	  "which check of a token passes or fails, expected and got", NULL },
+	{ "token", cmd_token, "[-c FILE] [--jwks FILE] [--json] TOKEN|-",
+	  "which check of a token passes or fails, what to change, and which roles it gives; asks "
+	  "nobody: keys that "
+	  "the service fetches come from --jwks",
+	  NULL },
 	{ "user", cmd_user,
-	  "[-c FILE] add NAME --role R... [--hash] | passwd NAME [--hash] | disable NAME | enable "
-	  "NAME | list [--json]",
+	  "[-c FILE] add NAME --role R... [--hash] | passwd NAME [--hash] | roles NAME --role R... "
+	  "| disable NAME | "
+	  "enable NAME | list [--json]",
 	  "local users; the password, or with --hash the argon2 PHC string another program made of "
 	  "it, comes from the "
 	  "terminal or standard input",
 	  NULL },
-	{ "audit", cmd_audit, "verify | query | export [-c FILE | --dir DIR] [...]",
-	  "check, search or copy the audit log; `audit --help` lists the options",
+	{ "client", cmd_client,
+	  "[-c FILE] add|secret|disable|enable|remove ID [...] | list [--json]",
+	  "programs that log users in or act for themselves; `client --help` lists the options",
+	  cmd_client_usage },
+	{ "revoke", cmd_revoke, "[-c FILE] --token T|- | --issuer NAME --subject S",
+	  "a token, or all that somebody was given, is refused within a second", NULL },
+	{ "audit", cmd_audit, "verify | query | export | review [-c FILE | --dir DIR] [...]",
+	  "check, search or copy the audit log, and review who can reach what; `audit --help` "
+	  "lists "
+	  "the options",
 	  cmd_audit_usage },
 	{ "schema", cmd_schema, "", "JSON Schema of the configuration, for editors", NULL },
 	{ "manual", cmd_manual, "", "reference of the configuration, as Markdown", NULL },

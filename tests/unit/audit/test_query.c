@@ -91,7 +91,7 @@ test_a_query_gives_the_records_that_match_all_conditions_in_order(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct found f = { 0 };
-		CHECK_ROW(!failed(audit_query(path, &rows[i].filter, take, &f)), rows[i].name);
+		CHECK_ROW(!failed(audit_query(path, &rows[i].filter, take, NULL, &f)), rows[i].name);
 		CHECK_ROW(bytes_is(buf_bytes(&f.sequences), rows[i].found), rows[i].name);
 		buf_done(&f.sequences);
 	}
@@ -117,7 +117,7 @@ test_an_account_change_is_found_by_its_account_and_its_agent(void)
 	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
 		struct found f = { 0 };
 
-		CHECK(!failed(audit_query(path, &filters[i], take, &f)));
+		CHECK(!failed(audit_query(path, &filters[i], take, NULL, &f)));
 		CHECK(bytes_is(buf_bytes(&f.sequences), "1,"));
 		buf_done(&f.sequences);
 	}
@@ -134,7 +134,7 @@ test_a_line_that_is_no_record_is_passed_over_and_told(void)
 
 	b.at[1] = '!';
 	file_write(path, first_segment, buf_bytes(&b));
-	CHECK(audit_query(path, &all, take, &f).kind == ERR_DENIED);
+	CHECK(audit_query(path, &all, take, NULL, &f).kind == ERR_DENIED);
 	CHECK(bytes_is(buf_bytes(&f.sequences), "2,3,4,5,"));
 	buf_done(&f.sequences);
 	buf_done(&b);
@@ -148,8 +148,8 @@ test_where_there_is_no_log_is_said(void)
 	struct query_filter all = { 0 };
 	struct found f = { 0 };
 
-	CHECK(audit_query(path, &all, take, &f).kind == ERR_CONFIG);
-	CHECK(audit_query("/nonexistent/audit", &all, take, &f).kind == ERR_CONFIG);
+	CHECK(audit_query(path, &all, take, NULL, &f).kind == ERR_CONFIG);
+	CHECK(audit_query("/nonexistent/audit", &all, take, NULL, &f).kind == ERR_CONFIG);
 	log_remove(path);
 }
 

@@ -1,0 +1,382 @@
+/* diagnosis.c - see diagnosis.h. */
+#include "main/diagnosis.h"
+
+#include "base/macros.h"
+#include "format/moment.h"
+#include "jose/claim.h"
+
+enum { VALUES_SHOWN_MAX = 16, INDENT = 18 };
+
+static const char *const verdicts[] = { [VERDICT_ACCEPTED] = "accepted",
+	                                [VERDICT_REFUSED] = "refused",
+	                                [VERDICT_UNPROVEN] = "not proven" };
+
+/* Facts for both forms */
+
+/* The next value of a claim that gives roles: the text itself, each word of it, or each item of an
+ * array. Starts with *item NULL and the text in *words. */
+struct values {
+	const struct json *claim, *item;
+	struct bytes words;
+};
+
+static struct values
+values_of(const struct diagnosis *d, const char *path)
+{
+	struct values v = { .claim = claim_find(d->about.claims, bytes_text(path)) };
+
+	if (v.claim != NULL && v.claim->type == JSON_ARRAY)
+		v.item = json_first(v.claim);
+	else
+		(void)json_string(v.claim, &v.words); /* another shape has no values */
+	return v;
+}
+
+static bool
+values_next(struct values *v, struct bytes *ret)
+{
+	if (v->claim == NULL || v->claim->type != JSON_ARRAY)
+		return claim_word(&v->words, ret);
+	for (; v->item != NULL; v->item = json_next(v->claim, v->item)) {
+		if (!json_string(v->item, ret))
+			continue;
+		v->item = json_next(v->claim, v->item);
+		return true;
+	}
+	return false;
+}
+
+static bool
+has_value(const struct diagnosis *d, const char *path, const char *wanted)
+{
+	struct values v = values_of(d, path);
+	struct bytes value;
+
+	while (values_next(&v, &value))
+		if (bytes_is(value, wanted))
+			return true;
+	return false;
+}
+
+/* The claim through which this value came; NULL: it did not. */
+static const char *
+claim_giving(const struct diagnosis *d, const struct grant_source *source)
+{
+	const struct issuer_settings *issuer = d->about.issuer;
+
+	for (size_t i = 0; i < issuer->roles_claim_count; i++)
+		if (has_value(d, issuer->roles_claims[i], source->value))
+			return issuer->roles_claims[i];
+	return NULL;
+}
+
+static uint64_t
+roles_of(const struct diagnosis *d)
+{
+	return d->found->who == NULL ? 0 : principal_roles(d->found->who);
+}
+
+static bool
+is_of_issuer(const struct diagnosis *d, const struct grant_source *source)
+{
+	return &d->about.settings->issuers[source->issuer] == d->about.issuer;
+}
+
+static void
+put_printable(struct bytes text, struct buf *out)
+{
+	for (size_t i = 0; i < text.len && i < JWT_TEXT_MAX; i++)
+		buf_put_u8(out, text.at[i] >= 0x20 && text.at[i] < 0x7f ? text.at[i] : '?');
+}
+
+static void
+put_seconds(int64_t seconds, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	moment_put_timestamp(&text, seconds * 1000000);
+	buf_put(out, bytes_slice(buf_bytes(&text), 0, strlen("2026-11-22T13:04:05")));
+	buf_put_u8(out, 'Z');
+}
+
+/* Not made because of what is missing, and not only because another failed first. */
+static bool
+is_left_open(const struct diagnosis *d, enum jwt_check check)
+{
+	return !d->found->report.findings[check].done && d->verdict == VERDICT_UNPROVEN;
+}
+
+/* For people */
+
+static void
+put_finding(const struct diagnosis *d, enum jwt_check check, struct buf *out)
+{
+	const struct jwt_finding *f = &d->found->report.findings[check];
+
+	buf_printf(out, "%-4s  ", !f->done ? "-" : f->passed ? "ok" : "FAIL");
+	if (!f->done) {
+		buf_printf(out, "%s%s\n", jwt_check_name(check),
+		           is_left_open(d, check) ? "  not looked at" : "");
+		return;
+	}
+	buf_printf(out, "%-10s", jwt_check_name(check));
+	if (f->expected.len > 0)
+		buf_printf(out, "  expected %.*s", (int)f->expected.len,
+		           (const char *)f->expected.at);
+	if (f->got.len > 0)
+		buf_printf(out, "  got %.*s", (int)f->got.len, (const char *)f->got.at);
+	buf_put_u8(out, '\n');
+	if (f->passed)
+		return;
+	for (size_t i = 0; i < INDENT; i++)
+		buf_put_u8(out, ' ');
+	advice_put(&d->about, check, out);
+	buf_put_u8(out, '\n');
+}
+
+static void
+put_role(const struct diagnosis *d, const struct role_settings *role, struct buf *out)
+{
+	buf_printf(out, "role  %s  by", role->name);
+	for (size_t i = 0; i < role->granted_by_count; i++) {
+		const struct grant_source *source = &role->granted_by[i];
+		const char *claim = is_of_issuer(d, source) ? claim_giving(d, source) : NULL;
+
+		if (claim != NULL)
+			buf_printf(out, " %s:%s through %s", d->about.issuer->name, source->value,
+			           claim);
+	}
+	buf_put_u8(out, '\n');
+}
+
+static void
+put_looked_at(const struct diagnosis *d, const char *path, struct buf *out)
+{
+	struct values v = values_of(d, path);
+	struct bytes value;
+	size_t shown = 0;
+
+	buf_printf(out, "      claim %s:", path);
+	while (shown < VALUES_SHOWN_MAX && values_next(&v, &value)) {
+		buf_put_text(out, shown++ == 0 ? " " : ", ");
+		put_printable(value, out);
+	}
+	if (shown == VALUES_SHOWN_MAX && values_next(&v, &value))
+		buf_put_text(out, ", ...");
+	if (shown == 0)
+		buf_put_text(out, v.claim == NULL ? " the token has none" : " no values of text");
+	buf_put_u8(out, '\n');
+}
+
+static void
+put_no_role(const struct diagnosis *d, struct buf *out)
+{
+	const struct settings *s = d->about.settings;
+
+	buf_printf(out,
+	           "role  none: no `granted_by` of issuer `%s` names a value that the token has\n",
+	           d->about.issuer->name);
+	for (size_t i = 0; i < d->about.issuer->roles_claim_count; i++)
+		put_looked_at(d, d->about.issuer->roles_claims[i], out);
+	buf_put_text(out, "      would give one:");
+	for (size_t i = 0; i < s->role_count; i++)
+		for (size_t n = 0; n < s->roles[i].granted_by_count; n++)
+			if (is_of_issuer(d, &s->roles[i].granted_by[n]))
+				buf_printf(out, " %s (%s)", s->roles[i].granted_by[n].value,
+				           s->roles[i].name);
+	buf_put_u8(out, '\n');
+}
+
+static void
+put_accepted(const struct diagnosis *d, struct buf *out)
+{
+	const struct principal *who = d->found->who;
+	const struct settings *s = d->about.settings;
+
+	buf_printf(out, "accepted: issuer %s, subject ", principal_issuer(who));
+	put_printable(principal_subject(who), out);
+	buf_put_text(out, ", until ");
+	put_seconds(principal_expires(who), out);
+	if (principal_agent(who).len > 0) {
+		buf_put_text(out, ", used by ");
+		put_printable(principal_agent(who), out);
+	}
+	if (principal_resource(who).len > 0) {
+		buf_put_text(out, ", for resource ");
+		put_printable(principal_resource(who), out);
+		buf_put_text(out, " only");
+	}
+	buf_put_u8(out, '\n');
+	for (size_t i = 0; i < s->role_count; i++)
+		if (roles_of(d) >> i & 1)
+			put_role(d, &s->roles[i], out);
+	if (roles_of(d) == 0)
+		put_no_role(d, out);
+}
+
+void
+diagnosis_put_text(const struct diagnosis *d, struct buf *out)
+{
+	const struct jwt_report *report = &d->found->report;
+
+	for (unsigned check = 0; check < JWT_CHECK_COUNT; check++)
+		put_finding(d, (enum jwt_check)check, out);
+	switch (d->verdict) {
+	case VERDICT_ACCEPTED:
+		put_accepted(d, out);
+		break;
+	case VERDICT_REFUSED:
+		buf_printf(out, "refused: %s: %s\n", jwt_check_name(report->failed),
+		           report->why == NULL ? "" : report->why);
+		break;
+	case VERDICT_UNPROVEN:
+		buf_printf(out, "not proven: %.*s\n", (int)d->not_looked_at.len,
+		           (const char *)d->not_looked_at.at);
+		break;
+	}
+}
+
+/* For programs */
+
+static void
+put_member(struct buf *out, const char *name, struct bytes text)
+{
+	buf_put_u8(out, ',');
+	json_put_name(out, name);
+	json_put_string(out, text);
+}
+
+static void
+put_json_finding(const struct diagnosis *d, enum jwt_check check, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf advice = { 0 };
+	const struct jwt_finding *f = &d->found->report.findings[check];
+
+	if (f->done && !f->passed)
+		advice_put(&d->about, check, &advice);
+	buf_put_text(out, check == 0 ? "{\"check\":" : ",{\"check\":");
+	json_put_string(out, bytes_text(jwt_check_name(check)));
+	put_member(out, "result",
+	           bytes_text(!f->done    ? "not looked at"
+	                      : f->passed ? "ok"
+	                                  : "failed"));
+	put_member(out, "expected", f->expected);
+	put_member(out, "got", f->got);
+	put_member(out, "advice", buf_bytes(&advice));
+	buf_put_u8(out, '}');
+}
+
+static void
+put_json_roles(const struct diagnosis *d, struct buf *out)
+{
+	const struct settings *s = d->about.settings;
+	const char *before = "";
+
+	for (size_t i = 0; i < s->role_count; i++) {
+		const char *between = "";
+
+		if ((roles_of(d) >> i & 1) == 0)
+			continue;
+		buf_printf(out, "%s{\"role\":", before);
+		json_put_string(out, bytes_text(s->roles[i].name));
+		buf_put_text(out, ",\"by\":[");
+		for (size_t n = 0; n < s->roles[i].granted_by_count; n++) {
+			const struct grant_source *source = &s->roles[i].granted_by[n];
+			const char *claim =
+				is_of_issuer(d, source) ? claim_giving(d, source) : NULL;
+
+			if (claim == NULL)
+				continue;
+			buf_printf(out, "%s{\"value\":", between);
+			json_put_string(out, bytes_text(source->value));
+			put_member(out, "claim", bytes_text(claim));
+			buf_put_u8(out, '}');
+			between = ",";
+		}
+		buf_put_text(out, "]}");
+		before = ",";
+	}
+}
+
+static void
+put_json_claims(const struct diagnosis *d, struct buf *out)
+{
+	for (size_t i = 0; d->about.issuer != NULL && i < d->about.issuer->roles_claim_count; i++) {
+		struct values v = values_of(d, d->about.issuer->roles_claims[i]);
+		struct bytes value;
+		size_t shown = 0;
+
+		buf_put_text(out, i == 0 ? "{\"claim\":" : ",{\"claim\":");
+		json_put_string(out, bytes_text(d->about.issuer->roles_claims[i]));
+		buf_put_text(out, ",\"values\":[");
+		while (shown < VALUES_SHOWN_MAX && values_next(&v, &value)) {
+			buf_put_text(out, shown++ == 0 ? "" : ",");
+			json_put_string(out, bytes_slice(value, 0, JWT_TEXT_MAX));
+		}
+		buf_put_text(out, "]}");
+	}
+}
+
+static void
+put_json_grants(const struct diagnosis *d, struct buf *out)
+{
+	const struct settings *s = d->about.settings;
+	const char *before = "";
+
+	for (size_t i = 0; i < s->role_count; i++)
+		for (size_t n = 0; n < s->roles[i].granted_by_count; n++) {
+			if (!is_of_issuer(d, &s->roles[i].granted_by[n]))
+				continue;
+			buf_printf(out, "%s{\"value\":", before);
+			json_put_string(out, bytes_text(s->roles[i].granted_by[n].value));
+			put_member(out, "role", bytes_text(s->roles[i].name));
+			buf_put_u8(out, '}');
+			before = ",";
+		}
+}
+
+static struct bytes
+why_of(const struct diagnosis *d)
+{
+	if (d->verdict == VERDICT_UNPROVEN)
+		return d->not_looked_at;
+	return bytes_text(d->found->report.why == NULL ? "" : d->found->report.why);
+}
+
+static void
+put_json_principal(const struct principal *who, struct buf *out)
+{
+	buf_put_text(out, ",\"expires\":\"");
+	put_seconds(principal_expires(who), out);
+	buf_put_u8(out, '"');
+	put_member(out, "subject", principal_subject(who));
+	put_member(out, "name", principal_name(who));
+	put_member(out, "agent", principal_agent(who));
+	put_member(out, "resource", principal_resource(who));
+}
+
+void
+diagnosis_put_json(const struct diagnosis *d, struct buf *out)
+{
+	const struct jwt_report *report = &d->found->report;
+
+	buf_put_text(out, "{\"verdict\":");
+	json_put_string(out, bytes_text(verdicts[d->verdict]));
+	put_member(out, "reason",
+	           d->verdict == VERDICT_REFUSED ? bytes_text(jwt_check_name(report->failed))
+	                                         : (struct bytes){ 0 });
+	put_member(out, "why", why_of(d));
+	put_member(out, "issuer", bytes_text(d->about.issuer == NULL ? "" : d->about.issuer->name));
+	if (d->found->who != NULL)
+		put_json_principal(d->found->who, out);
+	buf_put_text(out, ",\"checks\":[");
+	for (unsigned check = 0; check < JWT_CHECK_COUNT; check++)
+		put_json_finding(d, (enum jwt_check)check, out);
+	buf_put_text(out, "],\"roles\":[");
+	put_json_roles(d, out);
+	buf_put_text(out, "],\"claims\":[");
+	put_json_claims(d, out);
+	buf_put_text(out, "],\"grants\":[");
+	put_json_grants(d, out);
+	buf_put_text(out, "]}\n");
+}
