@@ -9,34 +9,126 @@ config_errors_drop(struct config_errors *e)
 	buf_done(&e->text);
 }
 
-/* One oidc issuer as context.json says. */
+/* The corpus, through every kind of issuer: the facts in which kinds differ, with the names of the
+ * corpus. `expected` is the check that refuses also its good tokens, because a token of that kind
+ * would say more than they do; what is to be refused is refused by an earlier check, or by more. */
+static const char *corpus_audience[1];
+static struct issuer_name corpus_name;
+static const char *const corpus_clients[] = { "client" };
+static const char *const access_use[] = { "access" };
+static const struct required_claim token_use[] = { { "token_use", access_use, 1 } };
+
+static const struct kind {
+	const char *name;
+	struct issuer_settings settings;
+	enum jwt_check expected;
+} kinds[] = {
+	{ "oidc", { .type = ISSUER_OIDC }, JWT_CHECK_COUNT },
+	{ "local", { .type = ISSUER_LOCAL }, JWT_CHECK_COUNT },
+	{ "oidc, applications only",
+	  { .type = ISSUER_OIDC, .client_claim = "azp client_id", .callers = CALLERS_APPS },
+	  JWT_CLAIMS },
+	{ "oidc, users only, no guests",
+	  { .type = ISSUER_OIDC,
+	    .client_claim = "azp client_id",
+	    .callers = CALLERS_USERS,
+	    .guests_refused = true },
+	  JWT_CHECK_COUNT },
+	{ "entra", { .type = ISSUER_ENTRA, .client_claim = "azp appid" }, JWT_CLAIMS },
+	{ "okta", { .type = ISSUER_OKTA, .client_claim = "cid" }, JWT_CLAIMS },
+	{ "cognito",
+	  { .type = ISSUER_COGNITO,
+	    .client_claim = "client_id",
+	    .clients = corpus_clients,
+	    .client_count = 1,
+	    .required = token_use,
+	    .required_count = 1 },
+	  JWT_CLAIMS },
+	{ "bound to a key", { .type = ISSUER_OIDC, .bindings = BINDING_DPOP }, JWT_BINDING },
+	{ "introspection",
+	  { .type = ISSUER_INTROSPECTION,
+	    .introspection_url = "https://idp.test.invalid/introspect",
+	    .introspection_cache_s = 30 },
+	  JWT_CHECK_COUNT },
+};
+
+/* One issuer of that kind as context.json says. */
 static bool
-start_corpus_gate(struct gate *g, struct vectors *context, struct vectors *keys)
+start_corpus_gate(struct gate *g, const struct kind *kind, struct vectors *context,
+                  struct vectors *keys)
 {
-	static const char *audience[1];
+	struct jwks *set = NULL;
 
 	*g = (struct gate){ 0 };
 	if (!vectors_load("jwt-attacks/context.json", context) ||
 	    !vectors_load("jwt-attacks/jwks.json", keys))
 		return false;
 	gate_settings(g);
-	audience[0] = arena_text(&context->arena, member_text(context->root, "audience"));
-	g->issuers[0].issuer = arena_text(&context->arena, member_text(context->root, "issuer"));
-	g->issuers[0].tenant = arena_text(&context->arena, member_text(context->root, "tenant"));
-	g->issuers[0].audience = audience;
+	g->issuers[0] = kind->settings;
+	g->issuers[0].name = "idp";
+	corpus_name.iss = arena_text(&context->arena, member_text(context->root, "issuer"));
+	corpus_name.tenant = arena_text(&context->arena, member_text(context->root, "tenant"));
+	corpus_audience[0] = arena_text(&context->arena, member_text(context->root, "audience"));
+	g->issuers[0].issuer = corpus_name.iss;
+	g->issuers[0].names = &corpus_name;
+	g->issuers[0].name_count = 1;
+	if (kind->settings.type != ISSUER_COGNITO) { /* which has none */
+		g->issuers[0].audience = corpus_audience;
+		g->issuers[0].audience_count = 1;
+	}
+	g->issuers[0].roles_claim = "roles";
+	g->issuers[0].leeway_s = LEEWAY;
 	g->issuers[0].algorithms = ALG_RS256 | ALG_RS384 | ALG_RS512 | ALG_PS256 | ALG_ES256 |
 	                           ALG_ES384 | ALG_ES512 | ALG_EDDSA;
 	g->settings.issuer_count = 1;
 	CHECK(!failed(issuers_new(&g->settings, &g->list)));
-
-	struct jwks *set = NULL;
 	CHECK(!failed(jwks_parse(buf_bytes(&keys->text), &set, NULL)));
 	issuers_set_keys(g->list, 0, set);
 	return true;
 }
 
+/* A good token: accepted, or refused by what this kind asks for besides, and by nothing else. */
 static void
-check_corpus_case(struct gate *g, const struct json *row)
+check_good(struct gate *g, const struct kind *kind, const char *id, bool accepted)
+{
+	if (kind->expected == JWT_CHECK_COUNT)
+		CHECK_ROW(accepted && g->got_roles == ROLE_READER, id);
+	else
+		CHECK_ROW(!accepted && g->report.failed == kind->expected, id);
+	for (unsigned i = 0; g->report.full && i < JWT_CHECK_COUNT; i++)
+		CHECK_ROW(g->report.findings[i].passed || i == kind->expected, id);
+}
+
+/* An attack: refused, and not only by what would refuse good ones as well. Of Cognito nobody looks
+ * at the audience. */
+static void
+check_attack(struct gate *g, const struct kind *kind, const char *id, bool accepted)
+{
+	bool is_found = g->report.failed != kind->expected;
+
+	CHECK_ROW(!accepted && g->error.kind == ERR_IDENTITY && g->report.why != NULL &&
+	                  g->error.code == g->report.failed,
+	          id);
+	CHECK_ROW(is_found ||
+	                  (kind->settings.type == ISSUER_COGNITO && strncmp(id, "aud-", 4) == 0),
+	          id);
+}
+
+/* The issuer says of every token that it is not active: none that the gate asks about gets in. */
+static bool
+examine_case(struct gate *g, const struct kind *kind, struct bytes token, bool full)
+{
+	bool asks = kind->settings.introspection_url != NULL;
+	const struct presented shown = { .token = token,
+		                         .has_asked = asks,
+		                         .learned = asks ? BYTES("{\"active\":false}")
+		                                         : (struct bytes){ 0 } };
+
+	return gate_examine(g, &shown, NOW, full);
+}
+
+static void
+check_corpus_case(struct gate *g, const struct kind *kind, const struct json *row)
 {
 	struct bytes expect = member_text(row, "expect"), token = member_text(row, "token");
 	char id[64];
@@ -44,16 +136,14 @@ check_corpus_case(struct gate *g, const struct json *row)
 	snprintf(id, sizeof id, "%.*s", (int)member_text(row, "id").len,
 	         (const char *)member_text(row, "id").at);
 	for (int again = 0; again < 3; again++) { /* again from the cache, and with a full report */
-		bool accepted = gate_identify(g, token, NOW, again == 2);
+		bool accepted = examine_case(g, kind, token, again == 2);
 
-		if (bytes_is(expect, "accept") || bytes_is(expect, "accept-literal"))
-			CHECK_ROW(accepted && g->got_roles == ROLE_READER, id);
+		if (kind->settings.introspection_url != NULL)
+			CHECK_ROW(!accepted && g->error.kind == ERR_IDENTITY, id);
+		else if (bytes_is(expect, "accept") || bytes_is(expect, "accept-literal"))
+			check_good(g, kind, id, accepted);
 		else if (bytes_is(expect, "reject"))
-			CHECK_ROW(!accepted && g->error.kind == ERR_IDENTITY &&
-			                  g->report.failed != JWT_CHECK_COUNT &&
-			                  g->report.why != NULL &&
-			                  g->error.code == g->report.failed,
-			          id);
+			check_attack(g, kind, id, accepted);
 		else if (bytes_is(expect, "no-admin"))
 			CHECK_ROW((g->got_roles & ROLE_ADMIN) == 0, id);
 		else
@@ -62,7 +152,7 @@ check_corpus_case(struct gate *g, const struct json *row)
 }
 
 static void
-test_attack_corpus(void)
+check_corpus(const struct kind *kind)
 {
 	struct vectors context CLEANUP(vectors_done) = { 0 };
 	struct vectors keys CLEANUP(vectors_done) = { 0 };
@@ -70,7 +160,7 @@ test_attack_corpus(void)
 	struct gate g CLEANUP(gate_done);
 	unsigned count = 0;
 
-	if (!start_corpus_gate(&g, &context, &keys) ||
+	if (!start_corpus_gate(&g, kind, &context, &keys) ||
 	    !vectors_read("jwt-attacks/cases.jsonl", &file))
 		SKIP("no corpora");
 	for (struct bytes rest = buf_bytes(&file); rest.len != 0; count++) {
@@ -81,10 +171,17 @@ test_attack_corpus(void)
 		CHECK(!failed(parsed));
 		if (failed(parsed))
 			return;
-		check_corpus_case(&g, row);
+		check_corpus_case(&g, kind, row);
 	}
-	printf("# %u cases\n", count);
+	printf("# %u cases, %s\n", count, kind->name);
 	CHECK(count == 160);
+}
+
+static void
+test_attack_corpus_through_every_kind_of_issuer(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		check_corpus(&kinds[i]);
 }
 
 static void
@@ -319,7 +416,8 @@ test_key_file_is_read_or_the_place_is_named(void)
 	CHECK(bytes_starts(buf_bytes(&errors.text), BYTES("gatewarden.yaml:3:5: ")));
 }
 
-TESTS(TEST(test_attack_corpus), TEST(test_roles_claim_of_another_shape_grants_nothing),
+TESTS(TEST(test_attack_corpus_through_every_kind_of_issuer),
+      TEST(test_roles_claim_of_another_shape_grants_nothing),
       TEST(test_roles_claim_may_be_a_path_a_uri_or_a_scope), TEST(test_several_issuers_do_not_mix),
       TEST(test_first_of_two_issuers_with_one_name_is_meant),
       TEST(test_algorithm_of_the_key_is_not_enough), TEST(test_full_report_has_every_check),
