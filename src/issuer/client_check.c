@@ -33,6 +33,8 @@ id_check(const struct settings *settings, struct bytes id)
 	if (id.len == 0 || id.len > CLIENT_ID_MAX || !is_printable(id))
 		return fail(ERR_INVALID,
 		            "a client id is 1 to 256 characters of printable ASCII without space");
+	if (bytes_is(id, "gatewarden"))
+		return fail(ERR_INVALID, "gatewarden is the name of callers that name no client");
 	if (client_id_is_audience(settings, id))
 		return fail(ERR_INVALID, "the client id is the audience of an issuer: its ID "
 		                         "tokens would pass for access tokens");

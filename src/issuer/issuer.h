@@ -1,5 +1,6 @@
-/* issuer.h - our own issuer: users, passwords, signing keys, refresh tokens. Lives in keeper; the
- * `gatewarden user` command uses the user part directly on the same state store.
+/* issuer.h - our own issuer: users, passwords, signing keys, tokens. Lives in keeper; the commands
+ * `gatewarden user`, `client` and `revoke` work directly on the same state store, with this header,
+ * client.h and revocation.h.
  *
  * No loop, no sockets: every call returns at once but those that hash a password, which keeper runs
  * on its hashing pool (they touch no store). */
@@ -7,6 +8,7 @@
 #define ISSUER_ISSUER_H
 
 #include "config/config.h"
+#include "identity/ask.h"
 #include "jose/sign.h"
 
 struct issuer_store; /* the SQLite state store: schema, migrations, users, families, keys */
@@ -103,30 +105,38 @@ void issuer_put_jwks(const struct issuer *i, struct buf *out);
  */
 struct err issuer_store_put_jwks(struct issuer_store *s, const char *name, struct buf *out);
 
-struct issued {
-	struct buf access_token;  /* owned; wipe */
-	struct buf refresh_token; /* owned; wipe. Empty when the issuer's refresh tokens live 0 s */
+/* Answers */
+
+/* What becomes of a question of identity/ask.h. Always reply_done(), also after an error. */
+struct reply {
+	enum oauth_error error; /* when refused */
 	unsigned expires_in_s;
-	struct buf subject, name; /* owned: for the audit record; see issuer_refresh() */
+	struct buf fields[ANSWER_FIELD_COUNT]; /* owned; wiped. SUBJECT and NAME also when refused,
+	                                        * where it is known whom it is about: for the audit
+	                                        * record, as REASON; DETAIL is for the caller */
 };
-void issued_done(struct issued *t);
-/* After the password was verified. Starts a refresh family; of more than FAMILIES_PER_USER_MAX the
- * oldest ends. Access token: RFC 9068 (iss, sub, aud, exp, iat, nbf, jti, client_id, auth_time,
- * roles) and preferred_username (OIDC Core section 5.1), which is for people to read. An empty
- * client_id is "gatewarden". The user is read again: ERR_IDENTITY when it was disabled or got
- * another password meanwhile. ERR_PEER: the client_id is longer than CLIENT_ID_MAX or not printable
- * ASCII. */
+void reply_done(struct reply *r);
+
 enum { FAMILIES_PER_USER_MAX = 64, CLIENT_ID_MAX = 256 };
-struct err issuer_grant(struct issuer *i, const struct user *u, struct bytes client_id,
-                        int64_t now_s, struct issued *ret);
-/* Rotates. ERR_IDENTITY: unknown, expired, revoked, user disabled, another client; a token used
- * twice revokes its whole family, except that within 10 s of its first use, from a lost answer, it
- * gets the same successor. The text is the same for all; .code (enum refresh_code) is for the audit
- * record, and so are subject and name in *ret, filled whenever the token's family is known, also on
- * a refusal: always call issued_done(). refresh.c says how it is stored. */
-enum refresh_code { REFRESH_UNKNOWN = 1, REFRESH_REUSED, REFRESH_DISABLED, REFRESH_CLIENT };
-struct err issuer_refresh(struct issuer *i, struct bytes refresh_token, struct bytes client_id,
-                          int64_t now_s, struct issued *ret);
+/* Every question about tokens, clients and codes. Those with a password (ASK_PASSWORD, ASK_LOGIN,
+ * ASK_SESSION_LOGIN) get OK here when all else is right: then the password is looked at, and
+ * issuer_login() answers. ERR_IDENTITY: refused; .code is an enum refusal (refusal.h, where the
+ * table of all of them is). ERR_PEER: malformed.
+ *
+ * Access tokens: RFC 9068 and jti, sid (the login), gen (struct user), scope = the roles given, cnf
+ * where ASK_KEY or ASK_CERTIFICATE was; preferred_username is for people. A login starts a refresh
+ * family; of more than FAMILIES_PER_USER_MAX the oldest ends. A refresh token used twice revokes
+ * its login, except that within 10 s of its first use, from a lost answer, it gets the same
+ * successor: refresh.c. A code used twice: code.c. Exchanged tokens: exchange.c. */
+struct err issuer_answer(struct issuer *i, const struct ask *ask, int64_t now_s, struct reply *ret);
+/* After the password of `u` was verified. The user is read again: ERR_IDENTITY when it was disabled
+ * or changed meanwhile. */
+struct err issuer_login(struct issuer *i, const struct user *u, const struct ask *ask,
+                        int64_t now_s, struct reply *ret);
+/* ASK_STATE_… and ASK_SESSION_… but the login. ERR_NOT_FOUND: no such state or session. A session's
+ * DATA has `issuer` and `claims`, with `sub` and perhaps `sid`, by which it is revoked. */
+struct err session_answer(struct issuer_store *s, const struct settings *settings,
+                          const struct ask *ask, int64_t now_s, struct reply *ret);
 
 /* Keys that all workers share, made at first start: cursor signing and fingerprint HMAC. 32 bytes
  * each. `name` is 1 to 32 of a-z and _. */

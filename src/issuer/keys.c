@@ -6,6 +6,7 @@
  * ahead. */
 #include "issuer/keys.h"
 
+#include "issuer/event.h"
 #include "jose/jws.h"
 
 enum { KEY_ID_MAX = 64 };
@@ -109,7 +110,10 @@ key_store(struct schedule *d, const struct signing_key *key, int64_t active_s)
 	statement_blob(&q, 4, secret_bytes(&der));
 	statement_text(&q, 5, buf_bytes(&jwk));
 	statement_int(&q, 6, active_s);
-	return statement_run(&q);
+	TRY(statement_run(&q));
+	return event_add(d->store, &(struct event){ .action = BYTES("key.rotate"),
+	                                            .issuer = bytes_text(d->settings->name),
+	                                            .name = signing_key_id(key) });
 }
 
 static struct err

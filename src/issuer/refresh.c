@@ -20,19 +20,21 @@
  * jumps back finds nothing to revive. What no one touched meanwhile lives longer by the jump, never
  * more. */
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "base/random.h"
 #include "format/base64.h"
-#include "issuer/access.h"
+#include "issuer/event.h"
+#include "issuer/grant.h"
+#include "issuer/opaque.h"
+#include "issuer/revoke.h"
+#include "issuer/scope.h"
 
 enum {
 	HANDLE_LEN = 16,
 	SECRET_LEN = 32,
 	TOKEN_LEN = HANDLE_LEN + SECRET_LEN,
 	TOKEN_TEXT_LEN = 64,
-	HASH_LEN = 32,
 	GRACE_S = 10
 };
 
@@ -42,12 +44,12 @@ struct token {
 };
 
 struct family {
-	uint8_t handle_hash[HASH_LEN];
-	uint8_t current[HASH_LEN], previous[HASH_LEN];
+	struct digest handle, current, previous;
 	bool has_previous;
-	int64_t auth_s, expires_s, rotated_s;
-	bool is_disabled;                             /* its user */
-	struct bytes subject, name, roles, client_id; /* borrowed from the statement that read it */
+	int64_t expires_s, rotated_s, idle_s;
+	bool is_disabled;     /* its user */
+	struct access access; /* of the user as it is now; all text borrowed from the statement */
+	struct bytes scope;
 };
 
 static void
@@ -57,26 +59,15 @@ token_done(struct token *t)
 }
 
 static struct err
-refused(enum refresh_code code)
+handle_digest(const struct token *t, struct digest *ret)
 {
-	struct err e = fail(ERR_IDENTITY, "the refresh token is not valid");
-
-	e.code = code;
-	return e;
+	return digest_of((struct bytes){ t->raw, HANDLE_LEN }, ret);
 }
 
 static struct err
-sha256(const uint8_t *at, size_t len, uint8_t ret[HASH_LEN])
+secret_digest(const struct token *t, struct digest *ret)
 {
-	return EVP_Digest(at, len, ret, NULL, EVP_sha256(), NULL) == 1
-	               ? OK
-	               : fail(ERR_SYSTEM, "SHA-256 does not work");
-}
-
-static struct bytes
-hash_bytes(const uint8_t hash[HASH_LEN])
-{
-	return (struct bytes){ hash, HASH_LEN };
+	return digest_of((struct bytes){ t->raw + HANDLE_LEN, SECRET_LEN }, ret);
 }
 
 static struct err
@@ -89,20 +80,6 @@ successor_of(const struct issuer *i, const struct token *t, struct token *ret)
 	         ret->raw + HANDLE_LEN, &len) == NULL ||
 	    len != SECRET_LEN)
 		return fail(ERR_SYSTEM, "HMAC-SHA-256 does not work");
-	return OK;
-}
-
-/* An absent client_id is one of our own; RFC 6749 appendix A.1: the rest is printable ASCII. */
-static struct err
-client_check(struct bytes *client_id)
-{
-	if (client_id->len == 0)
-		*client_id = BYTES("gatewarden");
-	if (client_id->len > CLIENT_ID_MAX)
-		return fail(ERR_PEER, "client_id is longer than 256 bytes");
-	for (size_t i = 0; i < client_id->len; i++)
-		if (client_id->at[i] < 0x20 || client_id->at[i] > 0x7e)
-			return fail(ERR_PEER, "client_id is not printable ASCII");
 	return OK;
 }
 
@@ -132,51 +109,38 @@ families_purge(struct issuer_store *s, int64_t now_s)
 	                now_s - GRACE_S);
 }
 
-/* Fills what the caller gets. On failure *ret holds nothing. */
-static struct err
-issue(const struct issuer *i, const struct access *a, const struct token *refresh, int64_t now_s,
-      struct issued *ret)
-{
-	CLEANUP(issued_done) struct issued t = { .expires_in_s = access_life_s(i) };
-
-	TRY(access_sign(i, a, now_s, &t.access_token));
-	if (refresh != NULL)
-		base64url_put(&t.refresh_token, (struct bytes){ refresh->raw, TOKEN_LEN });
-	buf_put(&t.subject, a->subject);
-	buf_put(&t.name, a->name);
-	TRY(buf_check(&t.access_token));
-	TRY(buf_check(&t.refresh_token));
-	TRY(buf_check(&t.subject));
-	TRY(buf_check(&t.name));
-	*ret = t;
-	t = (struct issued){ 0 };
-	return OK;
-}
-
 /* Beginning a session */
 
 static struct err
-family_insert(const struct issuer *i, const struct token *t, const struct access *a, int64_t user)
+family_insert(const struct grant *g, const struct token *t, const struct access *a,
+              struct bytes scope, int64_t user)
 {
 	CLEANUP(statement_done) struct statement q = { 0 };
-	uint8_t handle_hash[HASH_LEN], current[HASH_LEN];
-	int64_t expires_s = a->auth_s + i->own->refresh_token_ttl_s;
+	const struct issuer_settings *own = g->issuer->own;
+	struct digest handle, current;
+	int64_t expires_s = a->auth_s + own->refresh_token_ttl_s;
 
-	TRY(sha256(t->raw, HANDLE_LEN, handle_hash));
-	TRY(sha256(t->raw + HANDLE_LEN, SECRET_LEN, current));
+	TRY(handle_digest(t, &handle));
+	TRY(secret_digest(t, &current));
 	statement_start(
-		&q, i->store,
+		&q, g->issuer->store,
 		"INSERT INTO family (handle_hash, issuer, user, client_id, auth_s, expires_s, "
-		"idle_s, current_hash,"
-		" rotated_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5)");
-	statement_blob(&q, 1, hash_bytes(handle_hash));
-	statement_text(&q, 2, bytes_text(i->own->name));
+		"idle_s, current_hash, rotated_s, sid, scope, resource, jkt, x5t) VALUES"
+		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
+	statement_blob(&q, 1, digest_bytes(&handle));
+	statement_text(&q, 2, bytes_text(own->name));
 	statement_int(&q, 3, user);
 	statement_text(&q, 4, a->client_id);
 	statement_int(&q, 5, a->auth_s);
 	statement_int(&q, 6, expires_s);
-	statement_int(&q, 7, earlier(expires_s, a->auth_s + i->own->refresh_idle_ttl_s));
-	statement_blob(&q, 8, hash_bytes(current));
+	statement_int(&q, 7, earlier(expires_s, g->now_s + own->refresh_idle_ttl_s));
+	statement_blob(&q, 8, digest_bytes(&current));
+	statement_int(&q, 9, g->now_s);
+	statement_text(&q, 10, a->sid);
+	statement_text(&q, 11, scope);
+	statement_text(&q, 12, a->resource);
+	statement_text(&q, 13, a->key);
+	statement_text(&q, 14, a->certificate);
 	return statement_run(&q);
 }
 
@@ -195,55 +159,20 @@ families_trim(struct issuer_store *s, int64_t user)
 	return statement_run(&q);
 }
 
-/* In the transaction of the grant: the password took a while to check. The statement keeps roles
- * and name. */
-static struct err
-user_again(struct statement *q, const struct issuer *i, const struct user *u, struct access *ret,
-           int64_t *ret_id)
-{
-	bool row = false;
-
-	statement_start(
-		q, i->store,
-		"SELECT id, roles, disabled, generation, name FROM user WHERE subject = ?1");
-	statement_text(q, 1, u->subject);
-	TRY(statement_row(q, &row));
-	if (!row || statement_column_int(q, 2) != 0 || statement_column_int(q, 3) != u->generation)
-		return fail(ERR_IDENTITY, "the user name or the password is wrong");
-	*ret_id = statement_column_int(q, 0);
-	ret->roles = statement_column(q, 1);
-	ret->name = statement_column(q, 4);
-	return OK;
-}
-
 struct err
-issuer_grant(struct issuer *i, const struct user *u, struct bytes client_id, int64_t now_s,
-             struct issued *ret)
+family_begin(struct grant *g, const struct access *a, struct bytes scope, int64_t user,
+             struct buf *ret)
 {
-	CLEANUP(transaction_done) struct transaction t = { 0 };
-	CLEANUP(statement_done) struct statement q = { 0 };
 	CLEANUP(token_done) struct token fresh;
-	CLEANUP(issued_done) struct issued result = { 0 };
-	struct access a = { .subject = u->subject, .auth_s = now_s };
-	bool has_session = i->own->refresh_token_ttl_s > 0;
-	int64_t user;
 
-	TRY(client_check(&client_id));
-	a.client_id = client_id;
+	TRY(families_purge(g->issuer->store, g->now_s));
+	if (g->issuer->own->refresh_token_ttl_s == 0)
+		return OK;
 	random_fill(fresh.raw, sizeof fresh.raw);
-	TRY(transaction_begin(&t, i->store));
-	TRY(families_purge(i->store, now_s));
-	TRY(user_again(&q, i, u, &a, &user));
-	if (has_session) {
-		TRY(family_insert(i, &fresh, &a, user));
-		TRY(families_trim(i->store, user));
-	}
-	TRY(issue(i, &a, has_session ? &fresh : NULL, now_s, &result));
-	statement_done(&q);
-	TRY(transaction_commit(&t));
-	*ret = result;
-	result = (struct issued){ 0 };
-	return OK;
+	TRY(family_insert(g, &fresh, a, scope, user));
+	TRY(families_trim(g->issuer->store, user));
+	base64url_put(ret, (struct bytes){ fresh.raw, TOKEN_LEN });
+	return buf_check(ret);
 }
 
 /* Going on with one */
@@ -255,8 +184,16 @@ token_parse(struct bytes text, struct token *ret)
 
 	if (text.len != TOKEN_TEXT_LEN ||
 	    failed(base64url_decode(text, ret->raw, sizeof ret->raw, &len)) || len != TOKEN_LEN)
-		return refused(REFRESH_UNKNOWN);
+		return refuse(REFRESH_UNKNOWN);
 	return OK;
+}
+
+static struct err
+hashes_read(struct statement *q, struct family *ret)
+{
+	TRY(statement_column_exact(q, 0, ret->current.at, DIGEST_LEN));
+	ret->has_previous = statement_column(q, 1).len > 0;
+	return ret->has_previous ? statement_column_exact(q, 1, ret->previous.at, DIGEST_LEN) : OK;
 }
 
 static struct err
@@ -264,157 +201,227 @@ family_find(struct statement *q, const struct issuer *i, const struct token *t, 
 {
 	bool row = false;
 
-	TRY(sha256(t->raw, HANDLE_LEN, ret->handle_hash));
+	*ret = (struct family){ 0 };
+	TRY(handle_digest(t, &ret->handle));
 	statement_start(
 		q, i->store,
 		"SELECT f.current_hash, f.previous_hash, f.auth_s, f.expires_s, f.rotated_s, "
-		"u.disabled, u.subject,"
-		" u.roles, f.client_id, u.name FROM family f JOIN user u ON u.id = f.user"
-		" WHERE f.handle_hash = ?1 AND f.issuer = ?2");
-	statement_blob(q, 1, hash_bytes(ret->handle_hash));
+		"u.disabled, u.subject, u.roles, f.client_id, u.name, u.generation, f.sid, "
+		"f.scope, f.resource, f.jkt, f.x5t, f.idle_s FROM family f JOIN user u ON u.id = "
+		"f.user WHERE f.handle_hash = ?1 AND f.issuer = ?2");
+	statement_blob(q, 1, digest_bytes(&ret->handle));
 	statement_text(q, 2, bytes_text(i->own->name));
 	TRY(statement_row(q, &row));
 	if (!row)
-		return refused(REFRESH_UNKNOWN);
-	TRY(statement_column_exact(q, 0, ret->current, HASH_LEN));
-	ret->has_previous = statement_column(q, 1).len > 0;
-	if (ret->has_previous)
-		TRY(statement_column_exact(q, 1, ret->previous, HASH_LEN));
-	ret->auth_s = statement_column_int(q, 2);
+		return refuse(REFRESH_UNKNOWN);
+	TRY(hashes_read(q, ret));
 	ret->expires_s = statement_column_int(q, 3);
 	ret->rotated_s = statement_column_int(q, 4);
 	ret->is_disabled = statement_column_int(q, 5) != 0;
-	ret->subject = statement_column(q, 6);
-	ret->roles = statement_column(q, 7);
-	ret->client_id = statement_column(q, 8);
-	ret->name = statement_column(q, 9);
+	ret->scope = statement_column(q, 12);
+	ret->idle_s = statement_column_int(q, 16);
+	ret->access = (struct access){ .auth_s = statement_column_int(q, 2),
+		                       .subject = statement_column(q, 6),
+		                       .roles = statement_column(q, 7),
+		                       .client_id = statement_column(q, 8),
+		                       .name = statement_column(q, 9),
+		                       .generation = statement_column_int(q, 10),
+		                       .sid = statement_column(q, 11),
+		                       .resource = statement_column(q, 13),
+		                       .key = statement_column(q, 14),
+		                       .certificate = statement_column(q, 15) };
 	return OK;
 }
 
 static struct err
-family_rotate(const struct issuer *i, const struct family *f, const uint8_t next[HASH_LEN],
-              int64_t now_s)
+family_rotate(const struct grant *g, const struct family *f, const struct token *next)
 {
-	CLEANUP(statement_done) struct statement q;
+	CLEANUP(statement_done) struct statement q = { 0 };
+	struct digest hash;
 
+	TRY(secret_digest(next, &hash));
 	/* Compare and set: whatever else were to write, one token has one successor. */
-	statement_start(&q, i->store,
+	statement_start(&q, g->issuer->store,
 	                "UPDATE family SET previous_hash = current_hash, current_hash = ?3, "
 	                "rotated_s = ?4, "
 	                "idle_s = ?5"
 	                " WHERE handle_hash = ?1 AND current_hash = ?2");
-	statement_blob(&q, 1, hash_bytes(f->handle_hash));
-	statement_blob(&q, 2, hash_bytes(f->current));
-	statement_blob(&q, 3, hash_bytes(next));
-	statement_int(&q, 4, now_s);
-	statement_int(&q, 5, earlier(f->expires_s, now_s + i->own->refresh_idle_ttl_s));
+	statement_blob(&q, 1, digest_bytes(&f->handle));
+	statement_blob(&q, 2, digest_bytes(&f->current));
+	statement_blob(&q, 3, digest_bytes(&hash));
+	statement_int(&q, 4, g->now_s);
+	statement_int(&q, 5, earlier(f->expires_s, g->now_s + g->issuer->own->refresh_idle_ttl_s));
 	TRY(statement_run(&q));
-	return store_changes(i->store) == 1
+	return store_changes(g->issuer->store) == 1
 	               ? OK
 	               : fail(ERR_UPSTREAM, "the state store changed underneath");
 }
 
-static struct err
-family_delete(const struct issuer *i, const struct family *f)
-{
-	CLEANUP(statement_done) struct statement q;
+enum token_age { TOKEN_CURRENT, TOKEN_AGAIN, TOKEN_OLD };
 
-	statement_start(&q, i->store, "DELETE FROM family WHERE handle_hash = ?1");
-	statement_blob(&q, 1, hash_bytes(f->handle_hash));
-	return statement_run(&q);
-}
-
-/* May this token go on? Writes its successor and moves the family where it is the token's first
- * use. */
+/* Writes its successor, which is the same for the same token. */
 static struct err
-family_use(const struct issuer *i, const struct family *f, const struct token *t,
-           struct bytes client_id, int64_t now_s, struct token *ret)
+token_age(const struct issuer *i, const struct family *f, const struct token *t, int64_t now_s,
+          struct token *ret_next, enum token_age *ret)
 {
-	uint8_t presented[HASH_LEN], next[HASH_LEN];
+	struct digest presented, next;
 	int64_t since = now_s - f->rotated_s;
 
-	TRY(sha256(t->raw + HANDLE_LEN, SECRET_LEN, presented));
-	TRY(successor_of(i, t, ret));
-	TRY(sha256(ret->raw + HANDLE_LEN, SECRET_LEN, next));
+	TRY(secret_digest(t, &presented));
+	TRY(successor_of(i, t, ret_next));
+	TRY(secret_digest(ret_next, &next));
 
-	bool is_current = bytes_equal_secret(hash_bytes(presented), hash_bytes(f->current));
+	bool is_current = bytes_equal_secret(digest_bytes(&presented), digest_bytes(&f->current));
 	bool is_again = f->has_previous &&
-	                bytes_equal_secret(hash_bytes(presented), hash_bytes(f->previous)) &&
-	                bytes_equal_secret(hash_bytes(next), hash_bytes(f->current)) &&
+	                bytes_equal_secret(digest_bytes(&presented), digest_bytes(&f->previous)) &&
+	                bytes_equal_secret(digest_bytes(&next), digest_bytes(&f->current)) &&
 	                since >= 0 && since <= GRACE_S;
 
-	if (!is_current && !is_again)
-		return refused(REFRESH_REUSED);
-	if (f->is_disabled)
-		return refused(REFRESH_DISABLED);
-	if (!bytes_equal(f->client_id, client_id))
-		return refused(REFRESH_CLIENT);
-	return is_current ? family_rotate(i, f, next, now_s) : OK;
+	*ret = is_current ? TOKEN_CURRENT : is_again ? TOKEN_AGAIN : TOKEN_OLD;
+	return OK;
 }
 
+/* A public client's family goes on with the key it began with (RFC 9449 section 5); a confidential
+ * client proves itself, and may take another. */
 static bool
-ends_family(struct err e)
+key_is_shown(const struct grant *g, const struct access *a)
 {
-	return e.kind == ERR_IDENTITY && (e.code == REFRESH_REUSED || e.code == REFRESH_DISABLED);
+	if (g->caller.is_proven)
+		return true;
+	return (a->key.len == 0 || bytes_equal(a->key, grant_field(g, ASK_KEY))) &&
+	       (a->certificate.len == 0 ||
+	        bytes_equal(a->certificate, grant_field(g, ASK_CERTIFICATE)));
 }
 
-/* Whose session was refused: for the audit record. Short of memory it tells less, but the verdict
- * stands. */
-static void
-tell_whose(const struct family *f, struct issued *ret)
+static struct err
+family_check(const struct grant *g, const struct family *f, enum token_age age)
 {
-	buf_put(&ret->subject, f->subject);
-	buf_put(&ret->name, f->name);
+	if (age == TOKEN_OLD)
+		return refuse(REFRESH_REUSED);
+	if (f->is_disabled)
+		return refuse(REFRESH_DISABLED);
+	if (!bytes_equal(f->access.client_id, g->caller.id))
+		return refuse(REFRESH_CLIENT);
+	return key_is_shown(g, &f->access) ? OK : refuse(REFRESH_KEY);
+}
+
+/* The roles the user has now, as far as the login and this request go. */
+static struct err
+roles_now(const struct grant *g, const struct family *f, struct buf *ret)
+{
+	CLEANUP(buf_done) struct buf login = { 0 };
+
+	scope_put_narrowed(&login, f->access.roles, f->scope);
+	TRY(buf_check(&login));
+	return scope_grant(buf_bytes(&login), grant_field(g, ASK_SCOPE), SCOPE_ALL, ret);
+}
+
+/* All it gave ends with the family: one of two that had the token has stolen it. */
+static struct err
+family_end(struct grant *g, const struct family *f, struct err why)
+{
+	const struct event event = { .action = BYTES("session.revoke"),
+		                     .issuer = bytes_text(g->issuer->own->name),
+		                     .subject = f->access.subject,
+		                     .name = f->access.name,
+		                     .reason = bytes_text(refusal_reason(why)) };
+
+	TRY(event_add(g->issuer->store, &event));
+	return revoke_login(g->issuer->store, g->issuer->own->name, f->access.sid, g->now_s);
+}
+
+static struct err
+family_go_on(struct grant *g, struct family *f, const struct token *next, enum token_age age)
+{
+	CLEANUP(buf_wipe) struct buf text = { 0 };
+	CLEANUP(buf_done) struct buf roles = { 0 };
+	struct bytes asked = grant_field(g, ASK_SCOPE);
+	struct access a = f->access;
+
+	TRY(target_narrow(g->issuer->settings, g->issuer->own, a.resource,
+	                  grant_field(g, ASK_RESOURCE), &a.resource));
+	TRY(roles_now(g, f, &roles));
+	if (age == TOKEN_CURRENT)
+		TRY(family_rotate(g, f, next));
+	a.roles = buf_bytes(&roles);
+	grant_bind(g, &a);
+	base64url_put(&text, (struct bytes){ next->raw, TOKEN_LEN });
+	TRY(buf_check(&text));
+	return grant_issue(g, &a, asked.len > 0 ? asked : f->scope, buf_bytes(&text));
 }
 
 /* Inside the transaction: everything but its end. */
 static struct err
-refresh_inside(const struct issuer *i, const struct token *t, struct bytes client_id, int64_t now_s,
-               struct issued *ret)
+refresh_inside(struct grant *g, const struct token *t)
 {
 	CLEANUP(statement_done) struct statement q = { 0 };
 	CLEANUP(token_done) struct token next;
+	enum token_age age = TOKEN_OLD;
 	struct family f;
 
-	TRY(families_purge(i->store, now_s));
-	TRY(family_find(&q, i, t, &f));
+	TRY(families_purge(g->issuer->store, g->now_s));
+	TRY(family_find(&q, g->issuer, t, &f));
+	grant_tell(g, f.access.subject, f.access.name);
+	TRY(token_age(g->issuer, &f, t, g->now_s, &next, &age));
 
-	struct err verdict = family_use(i, &f, t, client_id, now_s, &next);
+	struct err verdict = family_check(g, &f, age);
 
-	if (verdict.kind == ERR_IDENTITY)
-		tell_whose(&f, ret);
-	if (ends_family(verdict))
-		TRY(family_delete(i, &f));
+	if (verdict.kind == ERR_IDENTITY &&
+	    (verdict.code == REFRESH_REUSED || verdict.code == REFRESH_DISABLED))
+		TRY(family_end(g, &f, verdict));
 	TRY(verdict);
-
-	struct access a = { .subject = f.subject,
-		            .name = f.name,
-		            .roles = f.roles,
-		            .client_id = client_id,
-		            .auth_s = f.auth_s };
-
-	return issue(i, &a, &next, now_s, ret);
+	return family_go_on(g, &f, &next, age);
 }
 
 struct err
-issuer_refresh(struct issuer *i, struct bytes refresh_token, struct bytes client_id, int64_t now_s,
-               struct issued *ret)
+refresh_grant(struct grant *g)
 {
 	CLEANUP(transaction_done) struct transaction t = { 0 };
 	CLEANUP(token_done) struct token presented;
-	CLEANUP(issued_done) struct issued result = { 0 };
 
-	TRY(client_check(&client_id));
-	TRY(token_parse(refresh_token, &presented));
-	TRY(transaction_begin(&t, i->store));
+	TRY(grant_authenticate(g));
+	TRY(token_parse(grant_field(g, ASK_REFRESH_TOKEN), &presented));
+	TRY(transaction_begin(&t, g->issuer->store));
 
-	struct err verdict = refresh_inside(i, &presented, client_id, now_s, &result);
+	struct err verdict = refresh_inside(g, &presented);
 
 	/* A refusal is kept too: it may have ended the family, and what had expired is gone. */
 	if (failed(verdict) && verdict.kind != ERR_IDENTITY)
 		return verdict;
 	TRY(transaction_commit(&t));
-	*ret = result;
-	result = (struct issued){ 0 };
 	return verdict;
+}
+
+/* Held by somebody */
+
+struct err
+family_held(const struct issuer *i, struct bytes text, int64_t now_s, struct statement *q,
+            struct held_family *ret, bool *ret_found)
+{
+	CLEANUP(token_done) struct token t, next;
+	enum token_age age = TOKEN_OLD;
+	struct family f;
+
+	*ret_found = false;
+	if (failed(token_parse(text, &t)))
+		return OK;
+
+	struct err e = family_find(q, i, &t, &f);
+
+	if (e.kind == ERR_IDENTITY)
+		return OK;
+	TRY(e);
+	TRY(token_age(i, &f, &t, now_s, &next, &age));
+	*ret = (struct held_family){ .subject = f.access.subject,
+		                     .name = f.access.name,
+		                     .client_id = f.access.client_id,
+		                     .scope = f.scope,
+		                     .sid = f.access.sid,
+		                     .resource = f.access.resource,
+		                     .auth_s = f.access.auth_s,
+		                     .idle_s = f.idle_s,
+		                     .is_current = age != TOKEN_OLD && !f.is_disabled &&
+		                                   f.idle_s > now_s };
+	*ret_found = true;
+	return OK;
 }

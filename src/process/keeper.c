@@ -14,11 +14,12 @@
 
 enum {
 	ROTATE_MS = 30000,
+	POLL_MS = 200,        /* how soon a change by the command line is seen */
 	UNREAD_MAX = 1 << 20, /* bytes of answers that wait for a worker that goes on asking */
 };
 
-static int64_t
-now_s(void)
+int64_t
+keeper_now_s(void)
 {
 	return clock_wall_us() / 1000000;
 }
@@ -62,18 +63,25 @@ tell_all_jwks(struct keeper *k)
 /* Workers */
 
 static void
-drop_asker(struct asker *a)
+free_asker(struct asker *a)
 {
 	list_remove(&a->node);
 	login_forget(a->keeper, a);
 	free(a);
 }
 
+void
+keeper_drop(struct asker *a)
+{
+	channel_close(a->channel);
+	free_asker(a);
+}
+
 static void
 on_asker_closed(void *of, struct channel *c)
 {
 	(void)c;
-	drop_asker(of);
+	free_asker(of);
 }
 
 static void
@@ -86,8 +94,7 @@ on_question(void *of, struct channel *c, const struct message *m)
 	if (m->fd >= 0) {
 		close(m->fd); /* it has nothing to hand over, and could use up our descriptors */
 		why = "a descriptor";
-	} else if (m->type != KEEPER_ASK || failed(ask_read(m->body, &ask)) ||
-	           (ask.kind != ASK_PASSWORD && ask.kind != ASK_REFRESH)) {
+	} else if (m->type != KEEPER_ASK || failed(ask_read(m->body, &ask))) {
 		why = "malformed";
 	} else if (channel_queued(c) > UNREAD_MAX) {
 		why = "answers are not read";
@@ -95,14 +102,10 @@ on_question(void *of, struct channel *c, const struct message *m)
 	if (why != NULL) {
 		LOG(LOG_ERROR, "a worker asks what it must not: its channel is closed",
 		    { "why", bytes_text(why) });
-		channel_close(c);
-		drop_asker(a);
+		keeper_drop(a);
 		return;
 	}
-	if (ask.kind == ASK_PASSWORD)
-		login_ask(a->keeper, a, m->id, &ask);
-	else
-		login_refresh(a->keeper, a, m->id, &ask);
+	keeper_ask(a->keeper, a, m->id, &ask);
 	/* The read buffer keeps it until the next packet, which may be hours away. It is ours to
 	 * write. */
 	OPENSSL_cleanse((uint8_t *)(uintptr_t)m->body.at, m->body.len);
@@ -129,8 +132,15 @@ add_asker(struct keeper *k, const struct message *m)
 	}
 	channel_wipe_sent(a->channel);
 	list_append(&k->askers, &a->node);
-	TRY(tell_shared_keys(k, a));
-	return tell_jwks(k, a);
+	/* What is revoked first: with the keys it begins to accept. */
+	e = tell_revoked(k, a);
+	if (!failed(e))
+		e = tell_shared_keys(k, a);
+	if (!failed(e))
+		e = tell_jwks(k, a);
+	if (failed(e))
+		keeper_drop(a);
+	return e;
 }
 
 /* Settings */
@@ -141,7 +151,8 @@ open_issuer(struct keeper *k, const struct settings *settings, struct issuer **r
 	unsigned index = role_local_issuer(settings);
 
 	*ret = NULL;
-	return index == ISSUER_NONE ? OK : issuer_open(settings, index, k->store, now_s(), ret);
+	return index == ISSUER_NONE ? OK
+	                            : issuer_open(settings, index, k->store, keeper_now_s(), ret);
 }
 
 /* A reload: the new settings are in use from here on, for logins under way too. */
@@ -179,6 +190,8 @@ on_control(void *of, struct channel *c, const struct message *m)
 
 	if (m->type == CONTROL_WORKER)
 		e = add_asker(k, m);
+	else if (m->type == CONTROL_LEDGER)
+		ledger_attach(k, m->fd);
 	else if (m->type == CONTROL_CONFIG)
 		e = take_config(k, m);
 	else if (m->type == CONTROL_PING)
@@ -199,20 +212,52 @@ on_control_closed(void *of, struct channel *c)
 }
 
 static void
-on_rotate(uv_timer_t *timer)
+rotate(struct keeper *k)
 {
-	struct keeper *k = container_of(timer, struct keeper, timer);
 	bool changed = false;
 
 	if (k->issuer == NULL)
 		return;
-	struct err e = issuer_rotate(k->issuer, now_s(), &changed);
+	struct err e = issuer_rotate(k->issuer, keeper_now_s(), &changed);
 	if (failed(e))
 		log_err(LOG_ERROR, "signing keys cannot be rotated", e);
 	if (!changed)
 		return;
 	LOG(LOG_INFO, "the signing keys have changed by their schedule");
 	tell_all_jwks(k);
+}
+
+static void
+on_rotate(uv_timer_t *timer)
+{
+	struct keeper *k = container_of(timer, struct keeper, timer);
+	struct err e = issuer_store_purge(k->store, keeper_now_s());
+
+	if (failed(e))
+		log_err(LOG_ERROR, "what has ended cannot be dropped from the state store", e);
+	rotate(k);
+}
+
+static void
+on_poll(uv_timer_t *timer)
+{
+	tell_news(container_of(timer, struct keeper, poll));
+}
+
+static void
+on_news(struct deferred *d)
+{
+	tell_news(container_of(d, struct keeper, news));
+}
+
+static struct err
+start_timer(struct keeper *k, uv_timer_t *timer, uv_timer_cb run, unsigned every_ms)
+{
+	int status = uv_timer_init(&k->start->loop->uv, timer);
+
+	if (status == 0)
+		status = uv_timer_start(timer, run, every_ms, every_ms);
+	return status == 0 ? OK : loop_err(status, "no timer");
 }
 
 static struct err
@@ -223,6 +268,7 @@ open_secrets(struct keeper *k)
 	TRY(issuer_store_shared_key(k->store, "cursor", &k->cursor_key));
 	TRY(issuer_store_shared_key(k->store, "fingerprint", &k->fingerprint_key));
 	TRY(throttle_new(&k->throttle));
+	TRY(proofs_new(&k->proofs));
 	return open_issuer(k, k->start->settings, &k->issuer);
 }
 
@@ -241,18 +287,15 @@ start(struct keeper *k)
 	TRY(loop_start_threads(s->loop, s->settings->login.hash_workers));
 	TRY(sandbox_enter_calls(&sandbox, &missing));
 	TRY(channel_open(s->loop, FD_CONTROL, on_control, on_control_closed, k, &s->control));
-	int status = uv_timer_init(&s->loop->uv, &k->timer);
-	if (status == 0)
-		status = uv_timer_start(&k->timer, on_rotate, ROTATE_MS, ROTATE_MS);
-	if (status != 0)
-		return loop_err(status, "no timer");
+	TRY(start_timer(k, &k->timer, on_rotate, ROTATE_MS));
+	TRY(start_timer(k, &k->poll, on_poll, POLL_MS));
 	return channel_send(s->control, CONTROL_READY, 0, (struct bytes){ 0 });
 }
 
 int
 keeper_main(struct start *s)
 {
-	struct keeper k = { .start = s };
+	struct keeper k = { .start = s, .news.run = on_news };
 
 	list_init(&k.askers);
 	list_init(&k.waiting);
@@ -268,6 +311,7 @@ keeper_main(struct start *s)
 	issuer_close(k.issuer);
 	issuer_store_close(k.store);
 	throttle_free(k.throttle);
+	proofs_free(k.proofs);
 	secret_done(&k.cursor_key);
 	secret_done(&k.fingerprint_key);
 	return 0;

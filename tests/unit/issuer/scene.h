@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "issuer/issuer.h"
+#include "issuer/refusal.h"
 #include "test.h"
 
 /* A hash of "secret" by another tool (argon2-cffi), so that most tests need not compute one. */
@@ -90,6 +91,28 @@ scene_user(struct scene *s, const char *name)
 		CHECK(!failed(user_find(s->store, bytes_text(name), &s->arena, &u)));
 	}
 	return u;
+}
+
+/* The two grants of a plain client; the reply is to be done away with also after a refusal. */
+static inline struct err
+scene_grant(struct issuer *i, const struct user *u, struct bytes client_id, int64_t now_s,
+            struct reply *ret)
+{
+	const struct ask ask = { .kind = ASK_PASSWORD, .fields[ASK_CLIENT_ID] = client_id };
+	struct err e = issuer_answer(i, &ask, now_s, ret);
+
+	return failed(e) ? e : issuer_login(i, u, &ask, now_s, ret);
+}
+
+static inline struct err
+scene_refresh(struct issuer *i, struct bytes token, struct bytes client_id, int64_t now_s,
+              struct reply *ret)
+{
+	return issuer_answer(i,
+	                     &(struct ask){ .kind = ASK_REFRESH,
+	                                    .fields[ASK_REFRESH_TOKEN] = token,
+	                                    .fields[ASK_CLIENT_ID] = client_id },
+	                     now_s, ret);
 }
 
 #endif

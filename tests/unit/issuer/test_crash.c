@@ -23,7 +23,7 @@ work(struct scene *s, int out)
 {
 	struct issuer_store *store = NULL;
 	struct issuer *i = NULL;
-	struct issued t = { 0 }, next = { 0 };
+	struct reply t = { 0 }, next = { 0 };
 	struct progress p = { .now_s = SCENE_NOW_S };
 	struct user u;
 	bool changed;
@@ -31,22 +31,23 @@ work(struct scene *s, int out)
 	if (failed(issuer_store_open(s->state, &store)) ||
 	    failed(issuer_open(&s->settings, 0, store, p.now_s, &i)) ||
 	    failed(user_find(store, BYTES("alice"), &s->arena, &u)) ||
-	    failed(issuer_grant(i, &u, BYTES(""), p.now_s, &t)))
+	    failed(scene_grant(i, &u, BYTES(""), p.now_s, &t)))
 		_exit(1);
 	for (;;) {
 		char name[32];
 
 		p.now_s += 300;
 		snprintf(name, sizeof name, "u%d-%u", (int)getpid(), p.users);
-		if (failed(issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES(""), p.now_s,
-		                          &next)) ||
+		if (failed(scene_refresh(i, buf_bytes(&t.fields[ANSWER_REFRESH_TOKEN]), BYTES(""),
+		                         p.now_s, &next)) ||
 		    failed(issuer_rotate(i, p.now_s, &changed)) ||
 		    failed(user_add(store, bytes_text(name), BYTES(""), bytes_text(scene_phc))))
 			_exit(2);
 		p.users++;
-		memcpy(p.refresh_token, next.refresh_token.at, 64);
-		issued_done(&t);
+		memcpy(p.refresh_token, next.fields[ANSWER_REFRESH_TOKEN].at, 64);
+		reply_done(&t);
 		t = next;
+		next = (struct reply){ 0 };
 		if (write(out, &p, sizeof p) != sizeof p)
 			_exit(3);
 	}
@@ -120,7 +121,7 @@ test_kill_at_any_moment_leaves_a_sound_store(void)
 	for (int round = 0; round < 25; round++) {
 		struct progress p = { 0 };
 		struct issuer *i = NULL;
-		struct issued got = { 0 };
+		struct reply got = { 0 };
 
 		CHECK(kill_one(&s, &p));
 		CHECK(!failed(issuer_store_open(s.state, &s.store)));
@@ -128,11 +129,11 @@ test_kill_at_any_moment_leaves_a_sound_store(void)
 		check_sound(&s);
 		/* The last token told of is current, or the one before, whose answer died with the
 		 * process: within the grace of that use it goes on. */
-		struct err e = issuer_refresh(i, (struct bytes){ (uint8_t *)p.refresh_token, 64 },
-		                              BYTES(""), p.now_s + 300, &got);
+		struct err e = scene_refresh(i, (struct bytes){ (uint8_t *)p.refresh_token, 64 },
+		                             BYTES(""), p.now_s + 300, &got);
 
 		CHECK(!failed(e));
-		issued_done(&got);
+		reply_done(&got);
 		issuer_close(i);
 		issuer_store_close(s.store);
 		s.store = NULL;

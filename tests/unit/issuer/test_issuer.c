@@ -14,12 +14,12 @@ open_issuer(struct scene *s, int64_t now_s, struct issuer **ret)
 }
 
 static void
-grant(struct scene *s, struct issuer *i, int64_t now_s, struct issued *ret)
+grant(struct scene *s, struct issuer *i, int64_t now_s, struct reply *ret)
 {
 	struct user u = scene_user(s, "alice");
 
-	*ret = (struct issued){ 0 };
-	CHECK(!failed(issuer_grant(i, &u, BYTES(""), now_s, ret)));
+	*ret = (struct reply){ 0 };
+	CHECK(!failed(scene_grant(i, &u, BYTES(""), now_s, ret)));
 }
 
 static struct jwks *
@@ -97,21 +97,24 @@ test_access_token_has_the_claims_of_rfc_9068(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued t;
+	struct reply t;
 	struct jws j = { 0 };
 
 	open_issuer(&s, SCENE_NOW_S, &i);
 	grant(&s, i, SCENE_NOW_S, &t);
 	CHECK(t.expires_in_s == 900);
-	CHECK(bytes_equal(buf_bytes(&t.subject), scene_user(&s, "alice").subject));
-	CHECK(verifies(i, buf_bytes(&t.access_token)));
-	CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)));
+	CHECK(bytes_equal(buf_bytes(&t.fields[ANSWER_SUBJECT]), scene_user(&s, "alice").subject));
+	CHECK(verifies(i, buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN])));
+	CHECK(!failed(jws_parse(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena, &j)));
 	CHECK(bytes_is(j.typ, "at+jwt") && j.alg == ALG_ES256 && j.kid.len == 43);
-	CHECK(j.payload != NULL && j.payload->count == 11);
+	CHECK(j.payload != NULL && j.payload->count == 14);
+	CHECK(member_text(j.payload, "sid").len == 22);
+	CHECK(member_date(j.payload, "gen") == 1);
+	CHECK(bytes_is(member_text(j.payload, "scope"), "reader editor"));
 	CHECK(bytes_is(member_text(j.payload, "iss"), "http://127.0.0.1:8080"));
-	CHECK(bytes_equal(member_text(j.payload, "sub"), buf_bytes(&t.subject)));
+	CHECK(bytes_equal(member_text(j.payload, "sub"), buf_bytes(&t.fields[ANSWER_SUBJECT])));
 	CHECK(bytes_is(member_text(j.payload, "preferred_username"), "alice") &&
-	      bytes_is(buf_bytes(&t.name), "alice"));
+	      bytes_is(buf_bytes(&t.fields[ANSWER_NAME]), "alice"));
 	CHECK(bytes_is(member_text(j.payload, "aud"), "api://books"));
 	CHECK(bytes_is(member_text(j.payload, "client_id"), "gatewarden"));
 	CHECK(member_text(j.payload, "jti").len == 22);
@@ -126,7 +129,7 @@ test_access_token_has_the_claims_of_rfc_9068(void)
 	CHECK(roles != NULL && roles->type == JSON_ARRAY && roles->count == 2);
 	CHECK(json_string(first, &role) && bytes_is(role, "reader"));
 	CHECK(json_string(json_next(roles, first), &role) && bytes_is(role, "editor"));
-	issued_done(&t);
+	reply_done(&t);
 	issuer_close(i);
 	scene_done(&s);
 }
@@ -136,13 +139,13 @@ test_token_passes_the_check_of_claims(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued t;
+	struct reply t;
 	struct jws j = { 0 };
 	struct jwt_report report;
 
 	open_issuer(&s, SCENE_NOW_S, &i);
 	grant(&s, i, SCENE_NOW_S, &t);
-	CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)));
+	CHECK(!failed(jws_parse(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena, &j)));
 
 	struct jwt_rules rules = { .issuer = s.settings.public_url,
 		                   .audience = s.audience,
@@ -157,7 +160,7 @@ test_token_passes_the_check_of_claims(void)
 	jwt_report_init(&report, true, &s.arena);
 	CHECK(jwt_check_claims(&j, &rules, SCENE_NOW_S + 961, &report).kind == ERR_IDENTITY);
 	CHECK(report.failed == JWT_EXPIRES);
-	issued_done(&t);
+	reply_done(&t);
 	issuer_close(i);
 	scene_done(&s);
 }
@@ -167,19 +170,19 @@ test_roles_stand_in_the_claim_the_issuer_is_told_to_read(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued t;
+	struct reply t;
 	struct jws j = { 0 };
 
 	scene_store(&s);
 	s.own.roles_claim = "https://books.example/roles";
 	CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &i)));
 	grant(&s, i, SCENE_NOW_S, &t);
-	CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)));
+	CHECK(!failed(jws_parse(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena, &j)));
 
 	const struct json *roles = json_member(j.payload, "https://books.example/roles");
 
 	CHECK(roles != NULL && roles->count == 2 && json_member(j.payload, "roles") == NULL);
-	issued_done(&t);
+	reply_done(&t);
 	issuer_close(i);
 	scene_done(&s);
 }
@@ -189,7 +192,7 @@ test_several_audiences_are_an_array_and_life_is_at_most_15_minutes(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued t;
+	struct reply t;
 	struct jws j = { 0 };
 
 	scene_store(&s);
@@ -197,14 +200,14 @@ test_several_audiences_are_an_array_and_life_is_at_most_15_minutes(void)
 	s.own.access_token_ttl_s = 100000; /* the configuration refuses it; so do we */
 	CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &i)));
 	grant(&s, i, SCENE_NOW_S, &t);
-	CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)));
+	CHECK(!failed(jws_parse(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena, &j)));
 	CHECK(t.expires_in_s == 900);
 	CHECK(member_date(j.payload, "exp") == SCENE_NOW_S + 900);
 
 	const struct json *audience = json_member(j.payload, "aud");
 
 	CHECK(audience != NULL && audience->type == JSON_ARRAY && audience->count == 2);
-	issued_done(&t);
+	reply_done(&t);
 	issuer_close(i);
 	scene_done(&s);
 }
@@ -217,17 +220,17 @@ test_every_signing_algorithm_verifies(void)
 	for (size_t n = 0; n < sizeof algorithms / sizeof *algorithms; n++) {
 		struct scene s;
 		struct issuer *i = NULL;
-		struct issued t;
+		struct reply t;
 		struct jws j = { 0 };
 
 		scene_store(&s);
 		s.own.signing_algorithm = algorithms[n];
 		CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &i)));
 		grant(&s, i, SCENE_NOW_S, &t);
-		CHECK(verifies(i, buf_bytes(&t.access_token)));
-		CHECK(!failed(jws_parse(buf_bytes(&t.access_token), &s.arena, &j)) &&
+		CHECK(verifies(i, buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN])));
+		CHECK(!failed(jws_parse(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena, &j)) &&
 		      j.alg == algorithms[n]);
-		issued_done(&t);
+		reply_done(&t);
 		issuer_close(i);
 		scene_done(&s);
 	}
@@ -238,20 +241,21 @@ test_key_survives_a_restart_and_two_tokens_differ(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued first, second;
+	struct reply first, second;
 
 	open_issuer(&s, SCENE_NOW_S, &i);
 	grant(&s, i, SCENE_NOW_S, &first);
 	grant(&s, i, SCENE_NOW_S, &second);
-	CHECK(!bytes_equal(buf_bytes(&first.access_token), buf_bytes(&second.access_token)));
+	CHECK(!bytes_equal(buf_bytes(&first.fields[ANSWER_ACCESS_TOKEN]),
+	                   buf_bytes(&second.fields[ANSWER_ACCESS_TOKEN])));
 	issuer_close(i);
 	issuer_store_close(s.store);
 	CHECK(!failed(issuer_store_open(s.state, &s.store)));
 	CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S + 5, &i)));
 	CHECK(published_count(i) == 1);
-	CHECK(verifies(i, buf_bytes(&first.access_token)));
-	issued_done(&first);
-	issued_done(&second);
+	CHECK(verifies(i, buf_bytes(&first.fields[ANSWER_ACCESS_TOKEN])));
+	reply_done(&first);
+	reply_done(&second);
 	issuer_close(i);
 	scene_done(&s);
 }
@@ -261,7 +265,7 @@ test_next_key_is_published_before_it_signs_and_the_old_one_stays_for_its_tokens(
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued before, last, after;
+	struct reply before, last, after;
 	bool changed = true;
 	int64_t change_s = SCENE_NOW_S + ROTATION;
 
@@ -274,26 +278,26 @@ test_next_key_is_published_before_it_signs_and_the_old_one_stays_for_its_tokens(
 	CHECK(!failed(issuer_rotate(i, change_s - DAY, &changed)) && changed);
 	CHECK(published_count(i) == 2);
 	grant(&s, i, change_s - 1, &last);
-	CHECK(bytes_equal(kid_of(buf_bytes(&before.access_token), &s.arena),
-	                  kid_of(buf_bytes(&last.access_token), &s.arena)));
+	CHECK(bytes_equal(kid_of(buf_bytes(&before.fields[ANSWER_ACCESS_TOKEN]), &s.arena),
+	                  kid_of(buf_bytes(&last.fields[ANSWER_ACCESS_TOKEN]), &s.arena)));
 	CHECK(!failed(issuer_rotate(i, change_s - 1, &changed)) && !changed);
 
 	/* The new one signs; what the old one signed a second ago still verifies. */
 	grant(&s, i, change_s, &after);
-	CHECK(!bytes_equal(kid_of(buf_bytes(&last.access_token), &s.arena),
-	                   kid_of(buf_bytes(&after.access_token), &s.arena)));
-	CHECK(verifies(i, buf_bytes(&after.access_token)));
+	CHECK(!bytes_equal(kid_of(buf_bytes(&last.fields[ANSWER_ACCESS_TOKEN]), &s.arena),
+	                   kid_of(buf_bytes(&after.fields[ANSWER_ACCESS_TOKEN]), &s.arena)));
+	CHECK(verifies(i, buf_bytes(&after.fields[ANSWER_ACCESS_TOKEN])));
 	CHECK(!failed(issuer_rotate(i, change_s + 900 + 59, &changed)) && !changed);
-	CHECK(verifies(i, buf_bytes(&last.access_token)));
+	CHECK(verifies(i, buf_bytes(&last.fields[ANSWER_ACCESS_TOKEN])));
 
 	/* Its last token has expired: it is gone. */
 	CHECK(!failed(issuer_rotate(i, change_s + 900 + 60, &changed)) && changed);
 	CHECK(published_count(i) == 1);
-	CHECK(!verifies(i, buf_bytes(&last.access_token)));
-	CHECK(verifies(i, buf_bytes(&after.access_token)));
-	issued_done(&before);
-	issued_done(&last);
-	issued_done(&after);
+	CHECK(!verifies(i, buf_bytes(&last.fields[ANSWER_ACCESS_TOKEN])));
+	CHECK(verifies(i, buf_bytes(&after.fields[ANSWER_ACCESS_TOKEN])));
+	reply_done(&before);
+	reply_done(&last);
+	reply_done(&after);
 	issuer_close(i);
 	scene_done(&s);
 }
@@ -303,7 +307,7 @@ test_years_of_rotation_keep_the_set_small_and_every_token_verifiable(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued t, held = { 0 };
+	struct reply t, held = { 0 };
 	unsigned changes = 0;
 
 	scene_store(&s);
@@ -315,15 +319,15 @@ test_years_of_rotation_keep_the_set_small_and_every_token_verifiable(void)
 		CHECK(!failed(issuer_rotate(i, now, &changed)));
 		changes += changed;
 		CHECK(published_count(i) <= 3);
-		if (held.access_token.len > 0)
-			CHECK(verifies(i, buf_bytes(&held.access_token)));
-		issued_done(&held);
+		if (held.fields[ANSWER_ACCESS_TOKEN].len > 0)
+			CHECK(verifies(i, buf_bytes(&held.fields[ANSWER_ACCESS_TOKEN])));
+		reply_done(&held);
 		grant(&s, i, now, &t);
-		CHECK(verifies(i, buf_bytes(&t.access_token)));
+		CHECK(verifies(i, buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN])));
 		held = t;
 	}
 	CHECK(changes > 70 && changes < 90); /* one made and one gone an hour */
-	issued_done(&held);
+	reply_done(&held);
 	issuer_close(i);
 	scene_done(&s);
 }
@@ -333,7 +337,7 @@ test_down_past_the_rotation_still_publishes_before_it_signs(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued before, t;
+	struct reply before, t;
 	int64_t late = SCENE_NOW_S + 3 * ROTATION;
 
 	open_issuer(&s, SCENE_NOW_S, &i);
@@ -342,14 +346,14 @@ test_down_past_the_rotation_still_publishes_before_it_signs(void)
 	CHECK(!failed(issuer_open(&s.settings, 0, s.store, late, &i)));
 	CHECK(published_count(i) == 2);
 	grant(&s, i, late + DAY - 1, &t);
-	CHECK(bytes_equal(kid_of(buf_bytes(&before.access_token), &s.arena),
-	                  kid_of(buf_bytes(&t.access_token), &s.arena)));
-	issued_done(&t);
+	CHECK(bytes_equal(kid_of(buf_bytes(&before.fields[ANSWER_ACCESS_TOKEN]), &s.arena),
+	                  kid_of(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena)));
+	reply_done(&t);
 	grant(&s, i, late + DAY, &t);
-	CHECK(!bytes_equal(kid_of(buf_bytes(&before.access_token), &s.arena),
-	                   kid_of(buf_bytes(&t.access_token), &s.arena)));
-	issued_done(&t);
-	issued_done(&before);
+	CHECK(!bytes_equal(kid_of(buf_bytes(&before.fields[ANSWER_ACCESS_TOKEN]), &s.arena),
+	                   kid_of(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena)));
+	reply_done(&t);
+	reply_done(&before);
 	issuer_close(i);
 	scene_done(&s);
 }
@@ -359,7 +363,7 @@ test_clock_that_jumps_ahead_and_back_leaves_a_key_that_signs(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued t;
+	struct reply t;
 	bool changed;
 	int64_t ahead = SCENE_NOW_S + 100 * (int64_t)ROTATION;
 
@@ -367,22 +371,22 @@ test_clock_that_jumps_ahead_and_back_leaves_a_key_that_signs(void)
 	CHECK(!failed(issuer_rotate(i, ahead, &changed))); /* a next key, dated far ahead */
 	CHECK(!failed(issuer_rotate(i, SCENE_NOW_S + 60, &changed))); /* and back */
 	grant(&s, i, SCENE_NOW_S + 60, &t);
-	CHECK(verifies(i, buf_bytes(&t.access_token)));
+	CHECK(verifies(i, buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN])));
 	/* The far one was dated anew: it signs a day from now, not in eight years. */
-	struct bytes kid = kid_of(buf_bytes(&t.access_token), &s.arena);
+	struct bytes kid = kid_of(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena);
 
-	issued_done(&t);
+	reply_done(&t);
 	grant(&s, i, SCENE_NOW_S + 60 + DAY, &t);
-	CHECK(!bytes_equal(kid, kid_of(buf_bytes(&t.access_token), &s.arena)));
-	issued_done(&t);
+	CHECK(!bytes_equal(kid, kid_of(buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN]), &s.arena)));
+	reply_done(&t);
 
 	/* Long enough ahead for the old key to go: all that is left lies ahead of the true time. */
 	CHECK(!failed(issuer_rotate(i, ahead, &changed)));
 	CHECK(!failed(issuer_rotate(i, ahead + 2 * DAY, &changed)));
 	CHECK(!failed(issuer_rotate(i, SCENE_NOW_S - DAY, &changed)));
 	grant(&s, i, SCENE_NOW_S - DAY, &t);
-	CHECK(verifies(i, buf_bytes(&t.access_token)));
-	issued_done(&t);
+	CHECK(verifies(i, buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN])));
+	reply_done(&t);
 	/* Its turn counts from the true time. */
 	CHECK(published_count(i) == 1);
 	CHECK(!failed(issuer_rotate(i, SCENE_NOW_S - DAY + ROTATION - DAY, &changed)) && changed);
@@ -396,7 +400,7 @@ test_another_algorithm_signs_at_once_and_old_tokens_still_verify(void)
 {
 	struct scene s;
 	struct issuer *i = NULL;
-	struct issued before, after;
+	struct reply before, after;
 	struct jws j = { 0 };
 
 	open_issuer(&s, SCENE_NOW_S, &i);
@@ -405,12 +409,12 @@ test_another_algorithm_signs_at_once_and_old_tokens_still_verify(void)
 	s.own.signing_algorithm = ALG_EDDSA;
 	CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &i)));
 	grant(&s, i, SCENE_NOW_S, &after);
-	CHECK(!failed(jws_parse(buf_bytes(&after.access_token), &s.arena, &j)) &&
+	CHECK(!failed(jws_parse(buf_bytes(&after.fields[ANSWER_ACCESS_TOKEN]), &s.arena, &j)) &&
 	      j.alg == ALG_EDDSA);
-	CHECK(verifies(i, buf_bytes(&before.access_token)));
-	CHECK(verifies(i, buf_bytes(&after.access_token)));
-	issued_done(&before);
-	issued_done(&after);
+	CHECK(verifies(i, buf_bytes(&before.fields[ANSWER_ACCESS_TOKEN])));
+	CHECK(verifies(i, buf_bytes(&after.fields[ANSWER_ACCESS_TOKEN])));
+	reply_done(&before);
+	reply_done(&after);
 
 	/* Back and forth without end: the set stays bounded. */
 	for (int n = 0; n < 20; n++) {
@@ -430,14 +434,14 @@ test_two_processes_sign_with_the_same_keys(void)
 	struct scene s;
 	struct issuer_store *second_store = NULL;
 	struct issuer *first = NULL, *second = NULL;
-	struct issued t;
+	struct reply t;
 
 	open_issuer(&s, SCENE_NOW_S, &first);
 	CHECK(!failed(issuer_store_open(s.state, &second_store)));
 	CHECK(!failed(issuer_open(&s.settings, 0, second_store, SCENE_NOW_S, &second)));
 	grant(&s, second, SCENE_NOW_S, &t);
-	CHECK(verifies(first, buf_bytes(&t.access_token)));
-	issued_done(&t);
+	CHECK(verifies(first, buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN])));
+	reply_done(&t);
 	issuer_close(first);
 	issuer_close(second);
 	issuer_store_close(second_store);
@@ -449,7 +453,7 @@ test_two_issuers_of_one_store_have_their_own_keys(void)
 {
 	struct scene s;
 	struct issuer *first = NULL, *second = NULL;
-	struct issued t;
+	struct reply t;
 
 	scene_store(&s);
 
@@ -461,17 +465,18 @@ test_two_issuers_of_one_store_have_their_own_keys(void)
 	CHECK(!failed(issuer_open(&s.settings, 0, s.store, SCENE_NOW_S, &first)));
 	CHECK(!failed(issuer_open(&s.settings, 1, s.store, SCENE_NOW_S, &second)));
 	grant(&s, first, SCENE_NOW_S, &t);
-	CHECK(verifies(first, buf_bytes(&t.access_token)));
-	CHECK(!verifies(second, buf_bytes(&t.access_token)));
+	CHECK(verifies(first, buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN])));
+	CHECK(!verifies(second, buf_bytes(&t.fields[ANSWER_ACCESS_TOKEN])));
 	/* Nor does a session of one go on at the other. */
-	struct issued next = { 0 };
+	struct reply next = { 0 };
 
-	CHECK(issuer_refresh(second, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S + 1, &next)
+	CHECK(scene_refresh(second, buf_bytes(&t.fields[ANSWER_REFRESH_TOKEN]), BYTES(""),
+	                    SCENE_NOW_S + 1, &next)
 	              .kind == ERR_IDENTITY);
-	CHECK(!failed(issuer_refresh(first, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S + 1,
-	                             &next)));
-	issued_done(&next);
-	issued_done(&t);
+	CHECK(!failed(scene_refresh(first, buf_bytes(&t.fields[ANSWER_REFRESH_TOKEN]), BYTES(""),
+	                            SCENE_NOW_S + 1, &next)));
+	reply_done(&next);
+	reply_done(&t);
 	issuer_close(first);
 	issuer_close(second);
 	scene_done(&s);

@@ -18,25 +18,26 @@ open_issuer(struct scene *s)
 }
 
 static void
-grant(struct scene *s, struct issuer *i, int64_t now_s, struct issued *ret)
+grant(struct scene *s, struct issuer *i, int64_t now_s, struct reply *ret)
 {
 	struct user u = scene_user(s, "alice");
 
-	*ret = (struct issued){ 0 };
-	CHECK(!failed(issuer_grant(i, &u, BYTES(""), now_s, ret)));
+	*ret = (struct reply){ 0 };
+	CHECK(!failed(scene_grant(i, &u, BYTES(""), now_s, ret)));
 }
 
 /* Uses the token; the answer's refresh token replaces it when `next` is not NULL. */
 static struct err
-use(struct issuer *i, const struct issued *t, int64_t now_s, struct issued *next)
+use(struct issuer *i, const struct reply *t, int64_t now_s, struct reply *next)
 {
-	struct issued got = { 0 };
-	struct err e = issuer_refresh(i, buf_bytes(&t->refresh_token), BYTES(""), now_s, &got);
+	struct reply got = { 0 };
+	struct err e = scene_refresh(i, buf_bytes(&t->fields[ANSWER_REFRESH_TOKEN]), BYTES(""),
+	                             now_s, &got);
 
 	if (next != NULL)
 		*next = got;
 	else
-		issued_done(&got);
+		reply_done(&got);
 	return e;
 }
 
@@ -68,18 +69,20 @@ test_refresh_gives_a_new_pair(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued first, second;
+	struct reply first, second;
 
 	grant(&s, i, SCENE_NOW_S, &first);
-	CHECK(first.refresh_token.len == 64);
+	CHECK(first.fields[ANSWER_REFRESH_TOKEN].len == 64);
 	CHECK(!failed(use(i, &first, SCENE_NOW_S + 100, &second)));
-	CHECK(second.access_token.len > 100 && second.refresh_token.len == 64 &&
-	      second.expires_in_s == 900);
-	CHECK(bytes_equal(buf_bytes(&first.subject), buf_bytes(&second.subject)));
-	CHECK(!bytes_equal(buf_bytes(&first.refresh_token), buf_bytes(&second.refresh_token)));
+	CHECK(second.fields[ANSWER_ACCESS_TOKEN].len > 100 &&
+	      second.fields[ANSWER_REFRESH_TOKEN].len == 64 && second.expires_in_s == 900);
+	CHECK(bytes_equal(buf_bytes(&first.fields[ANSWER_SUBJECT]),
+	                  buf_bytes(&second.fields[ANSWER_SUBJECT])));
+	CHECK(!bytes_equal(buf_bytes(&first.fields[ANSWER_REFRESH_TOKEN]),
+	                   buf_bytes(&second.fields[ANSWER_REFRESH_TOKEN])));
 	CHECK(!failed(use(i, &second, SCENE_NOW_S + 200, NULL)));
-	issued_done(&first);
-	issued_done(&second);
+	reply_done(&first);
+	reply_done(&second);
 	done(&s, i);
 }
 
@@ -89,7 +92,7 @@ test_refreshed_token_keeps_auth_time_and_reads_roles_anew(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued first, second;
+	struct reply first, second;
 	struct jws j = { 0 };
 	int64_t auth_s = 0, issued_s = 0;
 	sqlite3 *db;
@@ -99,7 +102,7 @@ test_refreshed_token_keeps_auth_time_and_reads_roles_anew(void)
 	CHECK(sqlite3_exec(db, "UPDATE user SET roles = 'auditor'", NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(db);
 	CHECK(!failed(use(i, &first, SCENE_NOW_S + 100, &second)));
-	CHECK(!failed(jws_parse(buf_bytes(&second.access_token), &s.arena, &j)));
+	CHECK(!failed(jws_parse(buf_bytes(&second.fields[ANSWER_ACCESS_TOKEN]), &s.arena, &j)));
 	CHECK(json_int64(json_member(j.payload, "auth_time"), &auth_s) && auth_s == SCENE_NOW_S);
 	CHECK(json_int64(json_member(j.payload, "iat"), &issued_s) &&
 	      issued_s == SCENE_NOW_S + 100);
@@ -109,8 +112,8 @@ test_refreshed_token_keeps_auth_time_and_reads_roles_anew(void)
 
 	CHECK(roles != NULL && roles->count == 1 && json_string(json_first(roles), &role) &&
 	      bytes_is(role, "auditor"));
-	issued_done(&first);
-	issued_done(&second);
+	reply_done(&first);
+	reply_done(&second);
 	done(&s, i);
 }
 
@@ -119,7 +122,7 @@ test_case_30_token_used_again_revokes_the_family(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued first, second, other;
+	struct reply first, second, other;
 
 	grant(&s, i, SCENE_NOW_S, &first);
 	grant(&s, i, SCENE_NOW_S, &other);
@@ -131,9 +134,9 @@ test_case_30_token_used_again_revokes_the_family(void)
 	CHECK(use(i, &second, SCENE_NOW_S + 13, NULL).kind ==
 	      ERR_IDENTITY); /* the thief's or the owner's: gone */
 	CHECK(!failed(use(i, &other, SCENE_NOW_S + 14, NULL))); /* another login goes on */
-	issued_done(&first);
-	issued_done(&second);
-	issued_done(&other);
+	reply_done(&first);
+	reply_done(&second);
+	reply_done(&other);
 	done(&s, i);
 }
 
@@ -143,21 +146,23 @@ test_case_30_a_refusal_tells_whose_session_it_was(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued first, got;
+	struct reply first, got;
 
 	grant(&s, i, SCENE_NOW_S, &first);
 	CHECK(!failed(use(i, &first, SCENE_NOW_S + 1, NULL)));
 	CHECK(use(i, &first, SCENE_NOW_S + 60, &got).code == REFRESH_REUSED);
-	CHECK(got.subject.len == 36 &&
-	      bytes_equal(buf_bytes(&got.subject), buf_bytes(&first.subject)));
-	CHECK(bytes_is(buf_bytes(&got.name), "alice"));
-	CHECK(got.access_token.len == 0 && got.refresh_token.len == 0);
+	CHECK(got.fields[ANSWER_SUBJECT].len == 36 &&
+	      bytes_equal(buf_bytes(&got.fields[ANSWER_SUBJECT]),
+	                  buf_bytes(&first.fields[ANSWER_SUBJECT])));
+	CHECK(bytes_is(buf_bytes(&got.fields[ANSWER_NAME]), "alice"));
+	CHECK(got.fields[ANSWER_ACCESS_TOKEN].len == 0 &&
+	      got.fields[ANSWER_REFRESH_TOKEN].len == 0);
 	CHECK(count(&s, "SELECT count(*) FROM family") == 0);
-	issued_done(&got);
+	reply_done(&got);
 	CHECK(use(i, &first, SCENE_NOW_S + 61, &got).code == REFRESH_UNKNOWN &&
-	      got.subject.len == 0);
-	issued_done(&got);
-	issued_done(&first);
+	      got.fields[ANSWER_SUBJECT].len == 0);
+	reply_done(&got);
+	reply_done(&first);
 	done(&s, i);
 }
 
@@ -167,7 +172,7 @@ test_case_30_every_old_token_of_a_long_session_revokes_it(void)
 	for (int stolen = 0; stolen < 5; stolen++) {
 		struct scene s;
 		struct issuer *i = open_issuer(&s);
-		struct issued tokens[6];
+		struct reply tokens[6];
 
 		grant(&s, i, SCENE_NOW_S, &tokens[0]);
 		for (int n = 1; n < 6; n++)
@@ -179,7 +184,7 @@ test_case_30_every_old_token_of_a_long_session_revokes_it(void)
 		CHECK(use(i, &tokens[stolen], now_s, NULL).code == REFRESH_REUSED);
 		CHECK(use(i, &tokens[5], now_s, NULL).kind == ERR_IDENTITY);
 		for (int n = 0; n < 6; n++)
-			issued_done(&tokens[n]);
+			reply_done(&tokens[n]);
 		done(&s, i);
 	}
 }
@@ -189,16 +194,17 @@ test_lost_answer_gets_the_same_successor_for_10_seconds(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued first, second, again;
+	struct reply first, second, again;
 
 	grant(&s, i, SCENE_NOW_S, &first);
 	CHECK(!failed(use(i, &first, SCENE_NOW_S + 1, &second)));
 	CHECK(!failed(use(i, &first, SCENE_NOW_S + 11, &again)));
-	CHECK(bytes_equal(buf_bytes(&second.refresh_token), buf_bytes(&again.refresh_token)));
+	CHECK(bytes_equal(buf_bytes(&second.fields[ANSWER_REFRESH_TOKEN]),
+	                  buf_bytes(&again.fields[ANSWER_REFRESH_TOKEN])));
 	CHECK(!failed(use(i, &again, SCENE_NOW_S + 12, NULL)));
-	issued_done(&first);
-	issued_done(&second);
-	issued_done(&again);
+	reply_done(&first);
+	reply_done(&second);
+	reply_done(&again);
 	done(&s, i);
 }
 
@@ -215,16 +221,16 @@ test_unknown_tokens_are_refused_and_end_nothing(void)
 	};
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued t, got = { 0 };
+	struct reply t, got = { 0 };
 
 	grant(&s, i, SCENE_NOW_S, &t);
 	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
-		struct err e = issuer_refresh(i, bytes_text(rows[n]), BYTES(""), SCENE_NOW_S, &got);
+		struct err e = scene_refresh(i, bytes_text(rows[n]), BYTES(""), SCENE_NOW_S, &got);
 
 		CHECK_ROW(e.kind == ERR_IDENTITY && e.code == REFRESH_UNKNOWN, rows[n]);
 	}
 	CHECK(!failed(use(i, &t, SCENE_NOW_S, NULL)));
-	issued_done(&t);
+	reply_done(&t);
 	done(&s, i);
 }
 
@@ -233,13 +239,13 @@ test_all_refusals_read_the_same(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued first, got = { 0 }, other = { 0 };
+	struct reply first, got = { 0 }, other = { 0 };
 
 	grant(&s, i, SCENE_NOW_S, &first);
 
-	struct err unknown = issuer_refresh(i, BYTES("x"), BYTES(""), SCENE_NOW_S, &got);
-	struct err client = issuer_refresh(i, buf_bytes(&first.refresh_token), BYTES("other"),
-	                                   SCENE_NOW_S, &other);
+	struct err unknown = scene_refresh(i, BYTES("x"), BYTES(""), SCENE_NOW_S, &got);
+	struct err client = scene_refresh(i, buf_bytes(&first.fields[ANSWER_REFRESH_TOKEN]),
+	                                  BYTES("other"), SCENE_NOW_S, &other);
 
 	CHECK(!failed(use(i, &first, SCENE_NOW_S, NULL)));
 
@@ -249,9 +255,9 @@ test_all_refusals_read_the_same(void)
 	CHECK(unknown.why == client.why && unknown.why == reused.why);
 	CHECK(unknown.kind == ERR_IDENTITY && client.kind == ERR_IDENTITY &&
 	      reused.kind == ERR_IDENTITY);
-	CHECK(got.subject.len == 0 && got.name.len == 0);
-	issued_done(&other);
-	issued_done(&first);
+	CHECK(got.fields[ANSWER_SUBJECT].len == 0 && got.fields[ANSWER_NAME].len == 0);
+	reply_done(&other);
+	reply_done(&first);
 	done(&s, i);
 }
 
@@ -261,17 +267,18 @@ test_another_client_cannot_use_a_token(void)
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
 	struct user u = scene_user(&s, "alice");
-	struct issued t = { 0 }, got = { 0 };
+	struct reply t = { 0 }, got = { 0 };
 
-	CHECK(!failed(issuer_grant(i, &u, BYTES("spa"), SCENE_NOW_S, &t)));
-	CHECK(issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES(""), SCENE_NOW_S, &got).code ==
-	      REFRESH_CLIENT);
-	issued_done(&got);
-	CHECK(!failed(
-		issuer_refresh(i, buf_bytes(&t.refresh_token), BYTES("spa"), SCENE_NOW_S, &got)));
-	issued_done(&t);
-	issued_done(&got);
-	CHECK(issuer_grant(i, &u, BYTES("a\nb"), SCENE_NOW_S, &t).kind == ERR_PEER);
+	CHECK(!failed(scene_grant(i, &u, BYTES("spa"), SCENE_NOW_S, &t)));
+	CHECK(scene_refresh(i, buf_bytes(&t.fields[ANSWER_REFRESH_TOKEN]), BYTES(""), SCENE_NOW_S,
+	                    &got)
+	              .code == REFRESH_CLIENT);
+	reply_done(&got);
+	CHECK(!failed(scene_refresh(i, buf_bytes(&t.fields[ANSWER_REFRESH_TOKEN]), BYTES("spa"),
+	                            SCENE_NOW_S, &got)));
+	reply_done(&t);
+	reply_done(&got);
+	CHECK(scene_grant(i, &u, BYTES("a\nb"), SCENE_NOW_S, &t).kind == ERR_PEER);
 	done(&s, i);
 }
 
@@ -280,22 +287,22 @@ test_idle_and_absolute_lifetimes_end_a_session(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued idle, t, next;
+	struct reply idle, t, next;
 
 	grant(&s, i, SCENE_NOW_S, &idle);
 	CHECK(use(i, &idle, SCENE_NOW_S + 7 * DAY, NULL).kind == ERR_IDENTITY);
-	issued_done(&idle);
+	reply_done(&idle);
 
 	grant(&s, i, SCENE_NOW_S, &t);
 	for (int day = 6; day < 30; day += 6) {
 		CHECK(!failed(use(i, &t, SCENE_NOW_S + day * DAY, &next)));
-		issued_done(&t);
+		reply_done(&t);
 		t = next;
 	}
 	CHECK(use(i, &t, SCENE_NOW_S + 30 * DAY, NULL).kind == ERR_IDENTITY);
 	CHECK(use(i, &t, SCENE_NOW_S + 29 * DAY, NULL).kind ==
 	      ERR_IDENTITY); /* the clock jumped back: it stays dead */
-	issued_done(&t);
+	reply_done(&t);
 	done(&s, i);
 }
 
@@ -304,7 +311,7 @@ test_clock_that_jumps_back_revives_neither_session_nor_grace(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued expired, used, successor, touch;
+	struct reply expired, used, successor, touch;
 
 	grant(&s, i, SCENE_NOW_S, &expired);
 	grant(&s, i, SCENE_NOW_S + 6 * DAY, &used);
@@ -313,10 +320,10 @@ test_clock_that_jumps_back_revives_neither_session_nor_grace(void)
 	grant(&s, i, SCENE_NOW_S + 8 * DAY, &touch);
 	CHECK(use(i, &expired, SCENE_NOW_S, NULL).kind == ERR_IDENTITY);
 	CHECK(use(i, &used, SCENE_NOW_S + 6 * DAY + 1, NULL).code == REFRESH_REUSED);
-	issued_done(&expired);
-	issued_done(&used);
-	issued_done(&successor);
-	issued_done(&touch);
+	reply_done(&expired);
+	reply_done(&used);
+	reply_done(&successor);
+	reply_done(&touch);
 	done(&s, i);
 }
 
@@ -325,7 +332,7 @@ test_disabling_and_a_new_password_end_all_sessions(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued first, second, third;
+	struct reply first, second, third;
 
 	grant(&s, i, SCENE_NOW_S, &first);
 	CHECK(!failed(user_set_disabled(s.store, BYTES("alice"), true)));
@@ -343,9 +350,9 @@ test_disabling_and_a_new_password_end_all_sessions(void)
 
 	CHECK(!failed(user_rehash(s.store, &u, bytes_text(scene_phc))));
 	CHECK(!failed(use(i, &third, SCENE_NOW_S + 4, NULL)));
-	issued_done(&first);
-	issued_done(&second);
-	issued_done(&third);
+	reply_done(&first);
+	reply_done(&second);
+	reply_done(&third);
 	done(&s, i);
 }
 
@@ -357,18 +364,19 @@ test_case_31_grant_reads_the_account_again(void)
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
 	struct user seen = scene_user(&s, "alice");
-	struct issued got = { 0 };
+	struct reply got = { 0 };
 
 	CHECK(!failed(user_set_password(s.store, BYTES("alice"), bytes_text(scene_phc))));
-	CHECK(issuer_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
+	CHECK(scene_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
 	seen = scene_user(&s, "alice");
 	CHECK(!failed(user_set_disabled(s.store, BYTES("alice"), true)));
-	CHECK(issuer_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
+	CHECK(scene_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
 	seen = scene_user(&s, "alice");
-	CHECK(issuer_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
+	CHECK(scene_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
 	seen.subject = BYTES("00000000-0000-4000-8000-000000000000");
-	CHECK(issuer_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
-	CHECK(got.access_token.len == 0 && count(&s, "SELECT count(*) FROM family") == 0);
+	CHECK(scene_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
+	CHECK(got.fields[ANSWER_ACCESS_TOKEN].len == 0 &&
+	      count(&s, "SELECT count(*) FROM family") == 0);
 	done(&s, i);
 }
 
@@ -377,14 +385,15 @@ test_neither_tokens_nor_handles_are_in_the_store(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued t, next;
+	struct reply t, next;
 	char path[128], *bytes = calloc(1, 1 << 20);
 	uint8_t raw[48];
 	size_t len = 0;
 
 	grant(&s, i, SCENE_NOW_S, &t);
 	CHECK(!failed(use(i, &t, SCENE_NOW_S, &next)));
-	CHECK(!failed(base64url_decode(buf_bytes(&next.refresh_token), raw, sizeof raw, &len)) &&
+	CHECK(!failed(base64url_decode(buf_bytes(&next.fields[ANSWER_REFRESH_TOKEN]), raw,
+	                               sizeof raw, &len)) &&
 	      len == 48);
 	for (int n = 0; n < 2; n++) {
 		snprintf(path, sizeof path, "%s%s", s.file, n == 0 ? "" : "-wal");
@@ -393,16 +402,16 @@ test_neither_tokens_nor_handles_are_in_the_store(void)
 		size_t got = f == NULL ? 0 : fread(bytes, 1, 1 << 20, f);
 
 		CHECK(got > 0);
-		CHECK(memmem(bytes, got, t.refresh_token.at, 64) == NULL);
-		CHECK(memmem(bytes, got, next.refresh_token.at, 64) == NULL);
+		CHECK(memmem(bytes, got, t.fields[ANSWER_REFRESH_TOKEN].at, 64) == NULL);
+		CHECK(memmem(bytes, got, next.fields[ANSWER_REFRESH_TOKEN].at, 64) == NULL);
 		CHECK(memmem(bytes, got, raw, 16) == NULL);      /* handle */
 		CHECK(memmem(bytes, got, raw + 16, 32) == NULL); /* secret */
 		if (f != NULL)
 			fclose(f);
 	}
 	free(bytes);
-	issued_done(&t);
-	issued_done(&next);
+	reply_done(&t);
+	reply_done(&next);
 	done(&s, i);
 }
 
@@ -411,12 +420,12 @@ test_store_does_not_grow_with_refreshes_or_logins(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued t, next, oldest = { 0 };
+	struct reply t, next, oldest = { 0 };
 
 	grant(&s, i, SCENE_NOW_S, &t);
 	for (int n = 0; n < 100; n++) {
 		CHECK(!failed(use(i, &t, SCENE_NOW_S + n, &next)));
-		issued_done(&t);
+		reply_done(&t);
 		t = next;
 	}
 	CHECK(count(&s, "SELECT count(*) FROM family") == 1);
@@ -424,13 +433,13 @@ test_store_does_not_grow_with_refreshes_or_logins(void)
 	for (int n = 0; n < FAMILIES_PER_USER_MAX + 5; n++) {
 		grant(&s, i, SCENE_NOW_S + 200 + n, &t);
 		if (n < FAMILIES_PER_USER_MAX + 4)
-			issued_done(&t);
+			reply_done(&t);
 	}
 	CHECK(count(&s, "SELECT count(*) FROM family") == FAMILIES_PER_USER_MAX);
 	CHECK(use(i, &oldest, SCENE_NOW_S + 300, NULL).kind == ERR_IDENTITY);
 	CHECK(!failed(use(i, &t, SCENE_NOW_S + 300, NULL)));
-	issued_done(&oldest);
-	issued_done(&t);
+	reply_done(&oldest);
+	reply_done(&t);
 	done(&s, i);
 }
 
@@ -439,13 +448,13 @@ test_no_refresh_tokens_where_they_live_0_seconds(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued t;
+	struct reply t;
 
 	s.own.refresh_token_ttl_s = 0;
 	grant(&s, i, SCENE_NOW_S, &t);
-	CHECK(t.refresh_token.len == 0 && t.access_token.len > 0);
+	CHECK(t.fields[ANSWER_REFRESH_TOKEN].len == 0 && t.fields[ANSWER_ACCESS_TOKEN].len > 0);
 	CHECK(count(&s, "SELECT count(*) FROM family") == 0);
-	issued_done(&t);
+	reply_done(&t);
 	done(&s, i);
 }
 
@@ -456,7 +465,7 @@ test_refreshes_at_once_do_not_branch(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued t;
+	struct reply t;
 	int pipes[2];
 	char answers[4][64];
 
@@ -466,12 +475,12 @@ test_refreshes_at_once_do_not_branch(void)
 		if (fork() == 0) {
 			struct issuer_store *store = NULL;
 			struct issuer *own = NULL;
-			struct issued got = { 0 };
+			struct reply got = { 0 };
 
 			if (failed(issuer_store_open(s.state, &store)) ||
 			    failed(issuer_open(&s.settings, 0, store, SCENE_NOW_S, &own)) ||
 			    failed(use(own, &t, SCENE_NOW_S + 1, &got)) ||
-			    write(pipes[1], got.refresh_token.at, 64) != 64)
+			    write(pipes[1], got.fields[ANSWER_REFRESH_TOKEN].at, 64) != 64)
 				_exit(1);
 			_exit(0);
 		}
@@ -483,13 +492,13 @@ test_refreshes_at_once_do_not_branch(void)
 		CHECK(read(pipes[0], answers[n], 64) == 64);
 		CHECK(memcmp(answers[n], answers[0], 64) == 0);
 	}
-	struct issued next = { 0 };
+	struct reply next = { 0 };
 
 	CHECK(count(&s, "SELECT count(*) FROM family") == 1);
-	CHECK(!failed(issuer_refresh(i, (struct bytes){ (uint8_t *)answers[0], 64 }, BYTES(""),
-	                             SCENE_NOW_S + 2, &next)));
-	issued_done(&next);
-	issued_done(&t);
+	CHECK(!failed(scene_refresh(i, (struct bytes){ (uint8_t *)answers[0], 64 }, BYTES(""),
+	                            SCENE_NOW_S + 2, &next)));
+	reply_done(&next);
+	reply_done(&t);
 	close(pipes[0]);
 	close(pipes[1]);
 	done(&s, i);
@@ -500,18 +509,19 @@ test_store_that_cannot_write_gives_no_token_and_keeps_the_session(void)
 {
 	struct scene s;
 	struct issuer *i = open_issuer(&s);
-	struct issued t, got = { 0 };
+	struct reply t, got = { 0 };
 	sqlite3 *other;
 
 	grant(&s, i, SCENE_NOW_S, &t);
 	CHECK(sqlite3_open(s.file, &other) == SQLITE_OK);
 	CHECK(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK);
 	CHECK(use(i, &t, SCENE_NOW_S + 1, &got).kind == ERR_UPSTREAM);
-	CHECK(got.access_token.len == 0 && got.refresh_token.len == 0);
+	CHECK(got.fields[ANSWER_ACCESS_TOKEN].len == 0 &&
+	      got.fields[ANSWER_REFRESH_TOKEN].len == 0);
 	CHECK(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(other);
 	CHECK(!failed(use(i, &t, SCENE_NOW_S + 60, NULL)));
-	issued_done(&t);
+	reply_done(&t);
 	done(&s, i);
 }
 

@@ -94,18 +94,19 @@ static void
 check_wrong_token(struct scene *s, struct issuer *i, size_t at)
 {
 	struct user u = scene_user(s, "alice");
-	struct issued t = { 0 }, got = { 0 };
+	struct reply t = { 0 }, got = { 0 };
 	struct buf text = { 0 };
 	uint8_t raw[TOKEN_LEN];
 	size_t len = 0;
 
-	CHECK(!failed(issuer_grant(i, &u, BYTES(""), SCENE_NOW_S, &t)));
-	CHECK(!failed(base64url_decode(buf_bytes(&t.refresh_token), raw, sizeof raw, &len)) &&
+	CHECK(!failed(scene_grant(i, &u, BYTES(""), SCENE_NOW_S, &t)));
+	CHECK(!failed(base64url_decode(buf_bytes(&t.fields[ANSWER_REFRESH_TOKEN]), raw, sizeof raw,
+	                               &len)) &&
 	      len == TOKEN_LEN);
 	raw[at] ^= 1;
 	base64url_put(&text, (struct bytes){ raw, sizeof raw });
 	watch_start(raw);
-	struct err e = issuer_refresh(i, buf_bytes(&text), BYTES(""), SCENE_NOW_S, &got);
+	struct err e = scene_refresh(i, buf_bytes(&text), BYTES(""), SCENE_NOW_S, &got);
 	is_watching = false;
 
 	CHECK(e.code == REFRESH_REUSED);
@@ -115,8 +116,8 @@ check_wrong_token(struct scene *s, struct issuer *i, size_t at)
 	/* The store looks the family up by the hash of its handle: so it is seen that SQLite is
 	 * watched. */
 	CHECK(in_memcmp[HANDLE_HASH] > 0);
-	issued_done(&got);
-	issued_done(&t);
+	reply_done(&got);
+	reply_done(&t);
 	buf_done(&text);
 }
 

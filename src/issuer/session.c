@@ -1,0 +1,192 @@
+/* session.c - browser sessions, and the states of logins on their way to a provider and back. Both
+ * are a worker's own data under the digest of a random name; nobody can guess one, and who reads
+ * the store finds none. */
+#include "format/json.h"
+#include "issuer/issuer.h"
+#include "issuer/opaque.h"
+#include "issuer/revoke.h"
+
+enum {
+	STATE_LIFE_S = 600,
+	STATES_MAX = 10000, /* anyone can begin a login: beyond that the oldest is given up */
+};
+
+struct keeping {
+	struct issuer_store *store;
+	const struct settings *settings;
+	const struct ask *ask;
+	int64_t now_s;
+	struct reply *reply;
+};
+
+static struct bytes
+member_text(const struct json *object, const char *name)
+{
+	struct bytes text = { 0 };
+
+	(void)json_string(json_member(object, name), &text); /* stays empty: not said */
+	return text;
+}
+
+/* States */
+
+static struct err
+states_trim(struct issuer_store *s)
+{
+	CLEANUP(statement_done) struct statement q;
+
+	statement_start(&q, s, "DELETE FROM state WHERE id <= (SELECT max(id) FROM state) - ?1");
+	statement_int(&q, 1, STATES_MAX);
+	return statement_run(&q);
+}
+
+static struct err
+state_put(struct keeping *k)
+{
+	CLEANUP(transaction_done) struct transaction t = { 0 };
+	CLEANUP(statement_done) struct statement q = { 0 };
+	struct digest hash;
+
+	TRY(opaque_make(&k->reply->fields[ANSWER_SECRET], &hash));
+	TRY(transaction_begin(&t, k->store));
+	statement_start(&q, k->store,
+	                "INSERT INTO state (hash, data, expires_s) VALUES (?1, ?2, ?3)");
+	statement_blob(&q, 1, digest_bytes(&hash));
+	statement_blob(&q, 2, k->ask->fields[ASK_DATA]);
+	statement_int(&q, 3, k->now_s + STATE_LIFE_S);
+	TRY(statement_run(&q));
+	TRY(states_trim(k->store));
+	k->reply->expires_in_s = STATE_LIFE_S;
+	return transaction_commit(&t);
+}
+
+static struct err
+not_found(void)
+{
+	return fail(ERR_NOT_FOUND, "there is no such session");
+}
+
+/* Once: the row is gone with the answer. */
+static struct err
+state_take(struct keeping *k)
+{
+	CLEANUP(statement_done) struct statement q = { 0 };
+	struct digest hash;
+	bool row = false;
+
+	TRY(digest_of(k->ask->fields[ASK_SECRET], &hash));
+	statement_start(&q, k->store,
+	                "DELETE FROM state WHERE hash = ?1 RETURNING data, expires_s");
+	statement_blob(&q, 1, digest_bytes(&hash));
+	TRY(statement_row(&q, &row));
+	if (!row || statement_column_int(&q, 1) <= k->now_s)
+		return not_found();
+	buf_put(&k->reply->fields[ANSWER_DATA], statement_column(&q, 0));
+	return statement_run(&q);
+}
+
+/* Sessions */
+
+static struct err
+life_read(const struct keeping *k, int64_t *ret)
+{
+	uint64_t asked, most = k->settings->sessions.ttl_s;
+
+	TRY(bytes_to_u64(k->ask->fields[ASK_LIFE], &asked));
+	if (asked == 0)
+		return fail(ERR_PEER, "a session without life");
+	*ret = (int64_t)(asked < most ? asked : most);
+	return OK;
+}
+
+/* A new name for each login: one that was there before is worth nothing after it (session
+ * fixation). */
+static struct err
+session_begin(struct keeping *k)
+{
+	CLEANUP(arena_done) struct arena arena = { 0 };
+	CLEANUP(statement_done) struct statement q = { 0 };
+	const struct json *data, *claims;
+	struct digest hash;
+	int64_t life_s;
+
+	TRY(life_read(k, &life_s));
+	TRY(json_parse(k->ask->fields[ASK_DATA], &arena, &data, NULL));
+	claims = json_member(data, "claims");
+	if (member_text(data, "issuer").len == 0 || member_text(claims, "sub").len == 0)
+		return fail(ERR_PEER, "a session of nobody");
+	TRY(opaque_make(&k->reply->fields[ANSWER_SECRET], &hash));
+	statement_start(&q, k->store,
+	                "INSERT INTO session (hash, issuer, subject, sid, data, expires_s) VALUES"
+	                " (?1, ?2, ?3, ?4, ?5, ?6)");
+	statement_blob(&q, 1, digest_bytes(&hash));
+	statement_text(&q, 2, member_text(data, "issuer"));
+	statement_text(&q, 3, member_text(claims, "sub"));
+	statement_text(&q, 4, member_text(claims, "sid"));
+	statement_blob(&q, 5, k->ask->fields[ASK_DATA]);
+	statement_int(&q, 6, k->now_s + life_s);
+	k->reply->expires_in_s = (unsigned)life_s;
+	return statement_run(&q);
+}
+
+static struct err
+session_find(struct keeping *k)
+{
+	CLEANUP(statement_done) struct statement q = { 0 };
+	struct digest hash;
+	bool row = false;
+
+	TRY(digest_of(k->ask->fields[ASK_SECRET], &hash));
+	statement_start(&q, k->store,
+	                "SELECT data, expires_s FROM session WHERE hash = ?1 AND expires_s > ?2");
+	statement_blob(&q, 1, digest_bytes(&hash));
+	statement_int(&q, 2, k->now_s);
+	TRY(statement_row(&q, &row));
+	if (!row)
+		return not_found();
+	buf_put(&k->reply->fields[ANSWER_DATA], statement_column(&q, 0));
+	k->reply->expires_in_s = (unsigned)(statement_column_int(&q, 1) - k->now_s);
+	return OK;
+}
+
+/* Other workers may know it by heart, and are told. */
+static struct err
+session_end(struct keeping *k)
+{
+	CLEANUP(transaction_done) struct transaction t = { 0 };
+	CLEANUP(statement_done) struct statement q = { 0 };
+	struct revocation r = { .kind = REVOKED_COOKIE };
+	struct digest hash;
+	bool row = false;
+
+	TRY(digest_of(k->ask->fields[ASK_SECRET], &hash));
+	TRY(transaction_begin(&t, k->store));
+	statement_start(&q, k->store, "DELETE FROM session WHERE hash = ?1 RETURNING expires_s");
+	statement_blob(&q, 1, digest_bytes(&hash));
+	TRY(statement_row(&q, &row));
+	if (!row)
+		return OK;
+	r.value = digest_bytes(&hash);
+	r.until_s = statement_column_int(&q, 0);
+	TRY(revocation_add(k->store, &r));
+	statement_done(&q);
+	return transaction_commit(&t);
+}
+
+struct err
+session_answer(struct issuer_store *s, const struct settings *settings, const struct ask *ask,
+               int64_t now_s, struct reply *ret)
+{
+	static struct err (*const kinds[ASK_KIND_COUNT])(struct keeping *) = {
+		[ASK_STATE_PUT] = state_put,         [ASK_STATE_TAKE] = state_take,
+		[ASK_SESSION_BEGIN] = session_begin, [ASK_SESSION_FIND] = session_find,
+		[ASK_SESSION_END] = session_end,
+	};
+	struct keeping k = {
+		.store = s, .settings = settings, .ask = ask, .now_s = now_s, .reply = ret
+	};
+
+	if ((unsigned)ask->kind >= ASK_KIND_COUNT || kinds[ask->kind] == NULL)
+		return fail(ERR_PEER, "no question of a session");
+	return kinds[ask->kind](&k);
+}
