@@ -48,7 +48,7 @@ code_authorize(struct grant *g)
 }
 
 struct err
-code_begin(struct grant *g, const struct access *a, int64_t user)
+code_issue(struct grant *g, const struct access *a, int64_t user)
 {
 	CLEANUP(statement_done) struct statement q = { 0 };
 	struct digest hash;

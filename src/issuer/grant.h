@@ -43,7 +43,7 @@ struct err exchange_grant(struct grant *g);
 /* code.c: is there such a client with this redirect_uri? */
 struct err code_authorize(struct grant *g);
 /* code.c: a code for `a` in the caller's transaction; user: its row. */
-struct err code_begin(struct grant *g, const struct access *a, int64_t user);
+struct err code_issue(struct grant *g, const struct access *a, int64_t user);
 /* held.c */
 struct err revoke_held(struct grant *g);
 struct err introspect_held(struct grant *g);

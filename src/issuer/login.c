@@ -48,7 +48,7 @@ give_code(struct grant *g, struct access *a, int64_t user)
 
 	/* Only asked whether there is any: what is granted is decided when the code is used. */
 	TRY(scope_grant(a->roles, grant_field(g, ASK_SCOPE), SCOPE_PART, &roles));
-	TRY(code_begin(g, a, user));
+	TRY(code_issue(g, a, user));
 	grant_tell(g, a->subject, a->name);
 	return OK;
 }
