@@ -177,6 +177,7 @@ static struct err
 local_proven(struct request *r, enum step *step)
 {
 	struct session_work *w = session_work(r);
+	const struct json *claims;
 
 	if (w->answer.result != ANSWER_GRANTED) {
 		r->subject = w->answer.fields[ANSWER_SUBJECT];
@@ -184,7 +185,8 @@ local_proven(struct request *r, enum step *step)
 		w->is_form_again = true;
 		return fail(ERR_IDENTITY, "incorrect username or password");
 	}
-	return session_begin(r, w->answer.fields[ANSWER_CLAIMS], step);
+	TRY(json_parse(w->answer.fields[ANSWER_CLAIMS], &r->arena, &claims, NULL));
+	return session_begin(r, claims, step);
 }
 
 static struct err
@@ -281,13 +283,12 @@ check_id_token(struct request *r, enum step *step)
 {
 	struct session_work *w = session_work(r);
 	struct source *source = source_of(r->gate, w->issuer);
-	CLEANUP(buf_wipe) struct buf claims = { .limit = (size_t)ASK_TEXT_MAX * 2 };
 	struct jwt_report report = { .failed = JWT_CHECK_COUNT };
-	const struct json *parsed;
+	const struct json *claims;
 
 	struct err e =
 		issuers_check_id_token(r->gate->issuers, w->issuer, w->id_token, w->nonce,
-	                               clock_wall_us() / 1000000, &r->arena, &parsed, &report);
+	                               clock_wall_us() / 1000000, &r->arena, &claims, &report);
 	bool is_key_missing =
 		e.kind == ERR_UPSTREAM || (e.kind == ERR_IDENTITY && report.failed == JWT_KEY);
 	if (is_key_missing && source != NULL && !w->has_refreshed) {
@@ -300,9 +301,7 @@ check_id_token(struct request *r, enum step *step)
 	if (e.kind == ERR_IDENTITY)
 		return refuse(r, &report);
 	TRY(e);
-	json_put_value(&claims, parsed);
-	TRY(buf_check(&claims));
-	return session_begin(r, buf_bytes(&claims), step);
+	return session_begin(r, claims, step);
 }
 
 static struct err

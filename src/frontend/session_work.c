@@ -190,21 +190,19 @@ name_subject(struct request *r, const struct json *claims)
 /* A secret of its own for each login: one that was put into the browser before means nothing
  * (session fixation). */
 struct err
-session_begin(struct request *r, struct bytes claims, enum step *step)
+session_begin(struct request *r, const struct json *claims, enum step *step)
 {
 	CLEANUP(buf_wipe) struct buf data = { .limit = ASK_TEXT_MAX };
 	const struct settings *settings = r->gate->settings;
 	struct ask ask = { .kind = ASK_SESSION_BEGIN };
-	const struct json *parsed;
 	char life[16];
 
-	TRY(json_parse(claims, &r->arena, &parsed, NULL));
-	name_subject(r, parsed);
+	name_subject(r, claims);
 	snprintf(life, sizeof life, "%u", settings->sessions.ttl_s);
 	buf_put_text(&data, "{\"issuer\":");
 	json_put_string(&data, bytes_text(settings->issuers[session_work(r)->issuer].name));
 	buf_put_text(&data, ",\"claims\":");
-	json_put_value(&data, parsed);
+	json_put_value(&data, claims);
 	buf_put_u8(&data, '}');
 	if (failed(buf_check(&data)))
 		return fail(ERR_PEER, "the identity provider says too much about you");

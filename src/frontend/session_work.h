@@ -3,6 +3,7 @@
 #ifndef FRONTEND_SESSION_WORK_H
 #define FRONTEND_SESSION_WORK_H
 
+#include "format/json.h"
 #include "frontend/session.h"
 
 /* In the request's arena, as all it names. */
@@ -49,7 +50,7 @@ bool session_is_redirect_target(struct bytes url);
 
 /* The last step of each login: claims (an object) of the issuer become a session, and the answer is
  * a redirect to return_to. */
-struct err session_begin(struct request *r, struct bytes claims, enum step *step);
+struct err session_begin(struct request *r, const struct json *claims, enum step *step);
 /* Our own login form, for return_to. `problem` as in login_page.h. */
 struct err session_put_form(struct request *r, const char *problem);
 
