@@ -22,10 +22,10 @@ def forged(token, keys):
         yield f"alg {name!r}", raw({**header, "alg": name}, payload, b"")
     for key in keys:
         public = key.private.public_key()
-        for form in (serialization.Encoding.PEM, serialization.Encoding.DER):
+        for name, form in (("PEM", serialization.Encoding.PEM), ("DER", serialization.Encoding.DER)):
             secret = public.public_bytes(form, serialization.PublicFormat.SubjectPublicKeyInfo)
             signed = compact({**header, "alg": "HS256", "kid": key.kid}) + "." + payload
-            yield f"HS256 with {key.kid} as {form.name}", signed + "." + b64(hmac.new(secret, signed.encode(), hashlib.sha256).digest())
+            yield f"HS256 with {key.kid} as {name}", signed + "." + b64(hmac.new(secret, signed.encode(), hashlib.sha256).digest())
     other = Key(header["alg"], header.get("kid"))
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     yield "another key of the same name", other.sign({k: v for k, v in header.items() if k not in ("alg", "kid")}, claims)

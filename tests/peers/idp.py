@@ -178,6 +178,24 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def __init__(self, *args):
+        self.connections = set()
+        super().__init__(*args)
+
+    def process_request(self, request, client_address):
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self):
+        """Connections that are kept alive would be answered for as long as they live."""
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request, client_address):
         pass  # a peer that goes away is what these tests are about
 
@@ -219,11 +237,12 @@ class Provider:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self):
-        """Down: connections are refused."""
+        """Down: connections are refused, and those that were there are cut."""
         if self.server:
             self.ending.set()
             self.server.shutdown()
             self.server.server_close()
+            self.server.hang_up()
             self.server = None
 
     def __enter__(self):
