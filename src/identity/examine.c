@@ -397,17 +397,3 @@ issuers_examine(struct issuers *s, const struct presented *p, int64_t now_s, boo
 		ret->issuer = (int)(x.issuer - s->issuers);
 	return e;
 }
-
-struct err
-issuers_identify(struct issuers *s, struct bytes token, int64_t now_s, bool full,
-                 struct arena *arena, const struct principal **ret, struct jwt_report *report)
-{
-	const struct presented shown = { .token = token };
-	struct identified found;
-	struct err e = issuers_examine(s, &shown, now_s, full, arena, &found);
-
-	*report = found.report;
-	if (!failed(e))
-		*ret = found.who;
-	return e;
-}

@@ -63,7 +63,9 @@ struct issuer *introspection_issuer(const struct issuers *s, const struct jws *j
 /* All checks of such a token. */
 struct err check_introspected(struct examination *x);
 
-/* overage.c: groups that were learned become claims, before any check. */
+/* overage.c: are there roles by groups, and the token says only where to ask for these? */
+bool groups_are_elsewhere(const struct issuer_settings *s, const struct json *claims);
+/* Groups that were learned become claims, before any check. */
 struct err take_learned_groups(struct examination *x);
 /* JWT_CLAIMS once more: are the groups that roles are granted by in the token? */
 struct err check_groups(struct examination *x);

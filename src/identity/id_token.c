@@ -90,6 +90,15 @@ check_login(const struct jws *j, struct bytes client, struct bytes nonce, struct
 	return jwt_report_result(r);
 }
 
+/* A session with fewer roles than its user has would puzzle everybody. */
+static struct err
+check_login_groups(const struct issuer *i, const struct jws *j, struct jwt_report *r)
+{
+	jwt_report_check(r, JWT_CLAIMS, !groups_are_elsewhere(i->settings, j->payload),
+	                 "the token has too many groups to list, and a login asks nobody for them");
+	return jwt_report_result(r);
+}
+
 struct err
 issuers_check_id_token(struct issuers *s, unsigned issuer, struct bytes id_token,
                        struct bytes nonce, int64_t now_s, struct arena *arena,
@@ -114,6 +123,7 @@ issuers_check_id_token(struct issuers *s, unsigned issuer, struct bytes id_token
 	TRY(check_signature(&s->issuers[issuer], &j, now_s, report));
 	TRY(jwt_check_claims(&j, &rules, now_s, report));
 	TRY(check_login(&j, bytes_text(rules.audience[0]), nonce, report));
+	TRY(check_login_groups(&s->issuers[issuer], &j, report));
 	*ret_claims = j.payload;
 	return OK;
 }

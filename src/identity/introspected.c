@@ -13,18 +13,37 @@ is_bearer_token(struct bytes token)
 	return token.len != 0 && token.len <= JWS_BYTES_MAX;
 }
 
-/* A token without a form we know can be of any of them. The first is meant: to show it to all would
- * give each the tokens of the others. */
+/* A token without a form we know can be of any of them: of the one that writes no names, else of
+ * the first. To show it to all would give each the tokens of the others. */
+static struct issuer *
+opaque_issuer(const struct issuers *s)
+{
+	struct issuer *first = NULL;
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->issuers[i].settings->introspection_url == NULL)
+			continue;
+		if (s->issuers[i].settings->issuer == NULL)
+			return &s->issuers[i];
+		if (first == NULL)
+			first = &s->issuers[i];
+	}
+	return first;
+}
+
 struct issuer *
 introspection_issuer(const struct issuers *s, const struct jws *j, struct err parsed,
                      struct bytes token)
 {
-	bool is_opaque = failed(parsed) && j->header == NULL;
 	const char *tenant;
 
-	for (size_t i = 0; i < s->count && is_bearer_token(token); i++)
+	if (!is_bearer_token(token))
+		return NULL;
+	if (failed(parsed) && j->header == NULL)
+		return opaque_issuer(s);
+	for (size_t i = 0; i < s->count; i++)
 		if (s->issuers[i].settings->introspection_url != NULL &&
-		    (is_opaque || jwt_is_issuer(j->payload, &s->issuers[i].rules, &tenant)))
+		    jwt_is_issuer(j->payload, &s->issuers[i].rules, &tenant))
 			return &s->issuers[i];
 	return NULL;
 }

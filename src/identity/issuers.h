@@ -19,8 +19,8 @@ void issuers_free(struct issuers *s);
 /* As given to issuers_new(). */
 const struct settings *issuers_settings(const struct issuers *s);
 
-/* Reads the `jwks: {file}` of each oidc issuer. Before the sandbox closes. ERR_CONFIG with errors
- * added. */
+/* Reads the `jwks: {file}` of each issuer that has one. Before the sandbox closes. ERR_CONFIG with
+ * errors added. */
 struct err issuers_load_files(struct issuers *s, struct config_errors *errors);
 /* Takes a new key set (owned from now on) for one issuer; cached tokens of the old one are no
  * longer found.
@@ -29,12 +29,7 @@ void issuers_set_keys(struct issuers *s, unsigned issuer, struct jwks *keys);
 /* Are there keys for every issuer? *missing gets the first name without. */
 bool issuers_ready(const struct issuers *s, const char **missing);
 
-/* On success *ret holds one reference (principal_release). ERR_IDENTITY: report->failed and ->why
- * say which check; ERR_UPSTREAM: the issuer's keys are not here yet (503). `full` fills every
- * finding and bypasses the cache, for `gatewarden token`. */
-struct err issuers_identify(struct issuers *s, struct bytes token, int64_t now_s, bool full,
-                            struct arena *arena, const struct principal **ret,
-                            struct jwt_report *report);
+/* Gives back one reference; NULL is allowed. */
 void principal_release(const struct principal *p);
 
 /* For tests, `explain --role` and doubles: a principal that has these roles and claims (JSON object
@@ -58,7 +53,9 @@ struct presented {
 /* What another process must be asked for before this token can be judged. */
 enum missing {
 	MISSING_NOTHING,
-	MISSING_KEYS,          /* FETCH_REFRESH of issuer_source() of `issuer` */
+	MISSING_KEYS,          /* FETCH_REFRESH of issuer_source() of `issuer`. All tokens that come
+	                        * before it is answered wait with the first; after it, an unknown
+	                        * key is refused at once for the issuer's keys_cooldown_s */
 	MISSING_INTROSPECTION, /* FETCH_INTROSPECT with the token */
 	MISSING_GROUPS,        /* FETCH_GROUPS with tenant, object, is_app */
 };

@@ -13,17 +13,15 @@ grants_by_groups(const struct issuer_settings *s)
 	for (size_t i = 0; i < s->roles_claim_count; i++)
 		if (strcmp(s->roles_claims[i], "groups") == 0)
 			return true;
-	return s->roles_claim_count == 0 && s->roles_claim != NULL &&
-	       strcmp(s->roles_claim, "groups") == 0;
+	return false;
 }
 
-static bool
-has_overage(const struct examination *x)
+bool
+groups_are_elsewhere(const struct issuer_settings *s, const struct json *claims)
 {
-	const struct json *claims = x->jws.payload;
 	bool has = false;
 
-	if (!grants_by_groups(x->issuer->settings) || json_member(claims, "groups") != NULL)
+	if (!grants_by_groups(s) || json_member(claims, "groups") != NULL)
 		return false;
 	(void)json_bool(json_member(claims, "hasgroups"), &has); /* stays false */
 	return has || json_member(json_member(claims, "_claim_names"), "groups") != NULL;
@@ -35,7 +33,8 @@ take_learned_groups(struct examination *x)
 	struct buf text CLEANUP(buf_done) = { .limit = JWKS_BYTES_MAX };
 	const struct json *learned, *groups;
 
-	if (x->shown->learned.len == 0 || !has_overage(x))
+	if (x->shown->learned.len == 0 ||
+	    !groups_are_elsewhere(x->issuer->settings, x->jws.payload))
 		return OK;
 	if (failed(json_parse(x->shown->learned, x->arena, &learned, NULL)))
 		return fail(ERR_UPSTREAM, "the groups of the token are not understood");
@@ -82,7 +81,7 @@ check_groups(struct examination *x)
 	const struct issuer_settings *s = x->issuer->settings;
 	struct jwt_report *r = &x->ret->report;
 
-	if (!has_overage(x))
+	if (!groups_are_elsewhere(s, x->jws.payload))
 		return jwt_report_result(r);
 	if (s->graph_secret.file == NULL && s->graph_secret.env == NULL)
 		return refuse(

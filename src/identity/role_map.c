@@ -125,7 +125,5 @@ role_map_roles(const struct role_map *m, const struct json *claims)
 
 	for (size_t i = 0; i < m->settings->roles_claim_count; i++)
 		roles |= roles_of_claim(m, bytes_text(m->settings->roles_claims[i]), claims);
-	if (m->settings->roles_claim_count == 0 && m->settings->roles_claim != NULL)
-		roles = roles_of_claim(m, bytes_text(m->settings->roles_claim), claims);
 	return roles;
 }

@@ -75,6 +75,10 @@ gate_settings(struct gate *g)
 	g->issuers[1].name = "other";
 	g->issuers[1].issuer = "https://other.test/";
 	g->issuers[1].roles_claim = "realm.groups";
+	for (size_t i = 0; i < 2; i++) {
+		g->issuers[i].roles_claims = &g->issuers[i].roles_claim;
+		g->issuers[i].roles_claim_count = 1;
+	}
 	g->sources[0] = (struct grant_source){ 0, "reader" };
 	g->sources[1] = (struct grant_source){ 1, "book-readers" };
 	g->sources[2] = (struct grant_source){ 0, "read" };

@@ -15,6 +15,7 @@ config_errors_drop(struct config_errors *e)
 static const char *corpus_audience[1];
 static struct issuer_name corpus_name;
 static const char *const corpus_clients[] = { "client" };
+static const char *const roles_claim[] = { "roles" };
 static const char *const access_use[] = { "access" };
 static const struct required_claim token_use[] = { { "token_use", access_use, 1 } };
 
@@ -76,7 +77,8 @@ start_corpus_gate(struct gate *g, const struct kind *kind, struct vectors *conte
 		g->issuers[0].audience = corpus_audience;
 		g->issuers[0].audience_count = 1;
 	}
-	g->issuers[0].roles_claim = "roles";
+	g->issuers[0].roles_claims = roles_claim;
+	g->issuers[0].roles_claim_count = 1;
 	g->issuers[0].leeway_s = LEEWAY;
 	g->issuers[0].algorithms = ALG_RS256 | ALG_RS384 | ALG_RS512 | ALG_PS256 | ALG_ES256 |
 	                           ALG_ES384 | ALG_ES512 | ALG_EDDSA;

@@ -117,6 +117,21 @@ test_issuer_without_login_logs_nobody_in(void)
 	CHECK(!logs_in(&g, HEADER, ID(AUD), "n-0S6") && g.error.kind == ERR_CONFIG);
 }
 
+static void
+test_login_with_too_many_groups_is_refused(void)
+{
+	struct gate g CLEANUP(gate_done) = { 0 };
+
+	gate_settings(&g);
+	g.issuers[0].login_client_id = "web";
+	g.issuers[0].roles_claim = "groups";
+	gate_start(&g);
+	CHECK(!logs_in(&g, HEADER, ID(AUD ",\"hasgroups\":true"), "n-0S6"));
+	CHECK(g.report.failed == JWT_CLAIMS);
+	CHECK(!logs_in(&g, HEADER, ID(AUD ",\"_claim_names\":{\"groups\":\"src1\"}"), "n-0S6"));
+	CHECK(logs_in(&g, HEADER, ID(AUD ",\"groups\":[]"), "n-0S6"));
+}
+
 /* Sessions */
 
 static struct err
@@ -193,6 +208,7 @@ test_agent_and_resource_are_taken_from_the_claims(void)
 TESTS(TEST(test_id_token_is_checked_as_the_standard_says),
       TEST(test_id_token_of_another_login_or_key_is_refused),
       TEST(test_issuer_without_login_logs_nobody_in),
+      TEST(test_login_with_too_many_groups_is_refused),
       TEST(test_principal_of_a_session_is_as_its_claims_say),
       TEST(test_session_ends_with_its_time_its_issuer_and_its_subject),
       TEST(test_agent_and_resource_are_taken_from_the_claims))

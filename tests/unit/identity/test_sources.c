@@ -296,6 +296,24 @@ test_answer_is_not_remembered_where_that_is_off(void)
 
 /* What has a form we know goes by its `iss`; what cannot be a token goes nowhere. */
 static void
+test_opaque_token_goes_to_the_issuer_without_a_name(void)
+{
+	struct gate g CLEANUP(gate_done) = { 0 };
+
+	gate_settings(&g);
+	for (size_t i = 0; i < 2; i++) {
+		g.issuers[i].type = ISSUER_INTROSPECTION;
+		g.issuers[i].introspection_url = "https://idp.test/introspect";
+	}
+	g.issuers[1].issuer = NULL;
+	gate_start(&g);
+	CHECK(!knowing(&g, BYTES("opaque"), NULL, NOW) && g.found.issuer == 1);
+	CHECK(g.found.missing == MISSING_INTROSPECTION);
+	CHECK(!gate_accepts(&g, HEADER, CLAIMS("")) && g.found.issuer == 0);
+	CHECK(g.found.missing == MISSING_INTROSPECTION);
+}
+
+static void
 test_only_tokens_of_that_issuer_are_asked_about(void)
 {
 	struct gate g CLEANUP(gate_done);
@@ -447,6 +465,7 @@ TESTS(TEST(test_token_waits_for_the_first_keys_and_then_comes_again),
       TEST(test_answers_about_a_token_are_checked),
       TEST(test_answer_that_is_no_object_is_a_failure_of_the_issuer),
       TEST(test_answer_is_not_remembered_where_that_is_off),
+      TEST(test_opaque_token_goes_to_the_issuer_without_a_name),
       TEST(test_only_tokens_of_that_issuer_are_asked_about),
       TEST(test_groups_that_do_not_fit_are_asked_for),
       TEST(test_learned_groups_never_replace_those_of_the_token),
