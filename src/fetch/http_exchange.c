@@ -11,8 +11,6 @@
 
 enum { ADDRESSES_MAX = 8 };
 
-static struct err begin_hop(struct http_exchange *x);
-
 /* What libcurl says when a transfer failed, for an operator. */
 static struct err
 err_of(CURLcode code)
@@ -27,6 +25,7 @@ err_of(CURLcode code)
 		{ CURLE_SSL_CACERT_BADFILE, "the file of trusted certificates cannot be used" },
 		{ CURLE_SSL_CONNECT_ERROR, "TLS with the host fails" },
 		{ CURLE_GOT_NOTHING, "the host closes without an answer" },
+		{ CURLE_SEND_ERROR, "the connection breaks off" },
 		{ CURLE_RECV_ERROR, "the answer breaks off" },
 		{ CURLE_PARTIAL_FILE, "the answer breaks off" },
 		{ CURLE_OUT_OF_MEMORY, "out of memory" },
@@ -239,7 +238,8 @@ set_transfer(struct http_exchange *x)
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		if (curl->easy_setopt(x->easy, numbers[i].option, numbers[i].value) != CURLE_OK)
 			return false;
-	return curl->easy_setopt(x->easy, CURLOPT_OPENSOCKETFUNCTION, on_connect) == CURLE_OK &&
+	return curl->easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, (long)x->is_again) == CURLE_OK &&
+	       curl->easy_setopt(x->easy, CURLOPT_OPENSOCKETFUNCTION, on_connect) == CURLE_OK &&
 	       curl->easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, on_field) == CURLE_OK &&
 	       curl->easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
 	       set_pointers(x) && set_body(x);
@@ -343,7 +343,31 @@ redirect(struct http_exchange *x)
 	TRY(buf_check(&x->url));
 	end_transfer(x);
 	buf_clear(&x->answer);
+	x->is_again = false;
 	return begin_hop(x);
+}
+
+static void
+go_on(struct http_exchange *x, struct err e)
+{
+	if (failed(e))
+		finish(x, e, 0);
+}
+
+/* The other end closed a connection that was kept, while we began to use it: nothing was asked yet,
+ * or nothing that asking twice would change (RFC 9112 section 9.3.1). */
+static bool
+was_closed_before(const struct http_exchange *x, CURLcode code)
+{
+	long connections = 1;
+
+	if (x->is_again || x->answer.len > 0 ||
+	    x->client->curl.easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &connections) !=
+	            CURLE_OK ||
+	    connections != 0)
+		return false;
+	return code == CURLE_SEND_ERROR ||
+	       (!x->is_post && (code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING));
 }
 
 void
@@ -351,6 +375,12 @@ http_exchange_ended(struct http_exchange *x, CURLcode code)
 {
 	long status = 0;
 
+	if (code != CURLE_OK && was_closed_before(x, code)) {
+		x->is_again = true;
+		end_transfer(x);
+		go_on(x, begin_hop(x));
+		return;
+	}
 	if (code != CURLE_OK) {
 		forget_host(x->client, &x->target);
 		finish(x, failed(x->refused) ? x->refused : err_of(code), 0);
@@ -366,9 +396,7 @@ http_exchange_ended(struct http_exchange *x, CURLcode code)
 		finish(x, OK, (unsigned)status);
 		return;
 	}
-	struct err e = redirect(x);
-	if (failed(e))
-		finish(x, e, 0);
+	go_on(x, redirect(x));
 }
 
 /* Its beginning */

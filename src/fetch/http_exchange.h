@@ -43,6 +43,7 @@ struct http_exchange {
 	struct resolving *resolving;
 	CURL *easy;
 	unsigned redirects;
+	bool is_again; /* on a new connection, because the one that was kept had been closed */
 	struct reply_head head;
 	struct buf answer;
 	struct err refused; /* why we broke it off ourselves */

@@ -55,6 +55,68 @@ try_connect(void)
 }
 
 static int
+try_netlink(void)
+{
+	return result(socket(AF_NETLINK, SOCK_RAW, 0));
+}
+
+static int
+try_unix(void)
+{
+	return result(socket(AF_UNIX, SOCK_STREAM, 0));
+}
+
+static int
+try_socket_pair(void)
+{
+	int pair[2];
+	return result(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+}
+
+static int
+try_bind(void)
+{
+	const struct sockaddr_in address = { .sin_family = AF_INET };
+	return result(bind(0, (const struct sockaddr *)&address, sizeof address));
+}
+
+/* A thread would have to be made; glibc asks by clone3 and, where that is refused, gives up. */
+static int
+try_thread(void)
+{
+	return result(syscall(SYS_clone, 0x3d0f00, NULL, NULL, NULL, 0));
+}
+
+/* With its parent: the state folder lies beside what a fetcher reads. */
+static int
+try_list_parent(void)
+{
+	return result(open("/tmp", O_RDONLY | O_DIRECTORY));
+}
+
+static int
+try_truncate_inside(void)
+{
+	char path[64];
+	snprintf(path, sizeof path, "%s/secret", folder);
+	return result(open(path, O_WRONLY | O_TRUNC));
+}
+
+static int
+try_read_secret(void)
+{
+	char path[64];
+	snprintf(path, sizeof path, "%s/secret", folder);
+	return result(open(path, O_RDONLY));
+}
+
+static int
+try_unlink(void)
+{
+	return result(unlink("/nowhere/a"));
+}
+
+static int
 try_accept(void)
 {
 	return result(accept4(-1, NULL, NULL, 0));
@@ -211,7 +273,9 @@ enum {
 	WORKER = 1 << ROLE_WORKER,
 	KEEPER = 1 << ROLE_KEEPER,
 	LEDGER = 1 << ROLE_LEDGER,
-	EVERY = WORKER | KEEPER | LEDGER
+	FETCHER = 1 << ROLE_FETCHER,
+	WRITERS = WORKER | KEEPER | LEDGER,
+	EVERY = WRITERS | FETCHER
 };
 
 /* expected: KILLED, an errno, or 0 where it is allowed. */
@@ -222,14 +286,24 @@ static const struct {
 } attempts[] = {
 	{ "exec", try_exec, EVERY, KILLED },
 	{ "fork", try_fork, EVERY, EPERM },
-	{ "socket", try_socket, EVERY, EPERM },
-	{ "connect", try_connect, EVERY, KILLED },
-	{ "accept", try_accept, KEEPER | LEDGER, EPERM },
+	{ "socket", try_socket, WRITERS, EPERM },
+	{ "socket", try_socket, FETCHER, 0 },
+	{ "connect", try_connect, WRITERS, KILLED },
+	{ "connect", try_connect, FETCHER, ENOTSOCK },
+	{ "netlink", try_netlink, EVERY, EPERM },
+	{ "a socket of this machine", try_unix, EVERY, EPERM },
+	{ "a socket pair", try_socket_pair, EVERY, EPERM },
+	{ "bind", try_bind, EVERY, KILLED },
+	{ "start a thread", try_thread, EVERY, EPERM },
+	{ "list a folder above", try_list_parent, EVERY, EACCES },
+	{ "unlink", try_unlink, FETCHER, EPERM },
+	{ "accept", try_accept, KEEPER | LEDGER | FETCHER, EPERM },
 	{ "accept", try_accept, WORKER, EBADF },
 	{ "read a file outside", try_passwd, EVERY, EACCES },
 	{ "write a file outside", try_write_outside, EVERY, EACCES },
-	{ "write a file inside", try_write_inside, EVERY, 0 },
-	{ "rename", try_rename, WORKER, EPERM },
+	{ "write a file inside", try_write_inside, WRITERS, 0 },
+	{ "write a file inside", try_write_inside, FETCHER, EACCES },
+	{ "rename", try_rename, WORKER | FETCHER, EPERM },
 	{ "map executable memory", try_exec_memory, EVERY, KILLED },
 	{ "make memory executable", try_make_executable, EVERY, KILLED },
 	{ "trace the parent", try_ptrace, EVERY, KILLED },
@@ -241,7 +315,7 @@ static const struct {
 	{ "read the flags of a descriptor", try_flags, EVERY, 0 },
 	{ "listen", try_listen, EVERY, EPERM },
 	{ "steer the connections of a shared port", try_steer_connections, EVERY, EPERM },
-	{ "send without delay", try_no_delay, WORKER, ENOTSOCK },
+	{ "send without delay", try_no_delay, WORKER | FETCHER, ENOTSOCK },
 	{ "read /proc", try_other_file_system, EVERY, EACCES },
 	{ "bpf", try_bpf, EVERY, KILLED },
 	{ "io_uring", try_uring, EVERY, KILLED },
@@ -256,9 +330,13 @@ enum { CANNOT_ENTER = 250, LACKS = 251 };
 static void
 attempt_in(enum role role, const char *path, int (*attempt)(void))
 {
-	const struct sandbox sandbox = { .role = role, .paths = { path }, .path_count = 1 };
+	struct sandbox sandbox = { .role = role };
 	const char *missing_files, *missing_calls;
 
+	if (role == ROLE_FETCHER)
+		sandbox.readable[sandbox.readable_count++] = path;
+	else
+		sandbox.paths[sandbox.path_count++] = path;
 	if (failed(sandbox_enter_files(&sandbox, &missing_files)) ||
 	    failed(sandbox_enter_calls(&sandbox, &missing_calls)))
 		_exit(CANNOT_ENTER);
@@ -331,6 +409,34 @@ test_a_file_is_given_without_what_lies_beside_it(void)
 	CHECK(beside == EACCES);
 }
 
+/* Exactly the file of the secret: neither what lies beside it nor writing to it. */
+static void
+test_fetcher_reads_its_files_and_no_other(void)
+{
+	char secret[64], sibling[64];
+	snprintf(secret, sizeof secret, "%s/secret", folder);
+	snprintf(sibling, sizeof sibling, "%s/sibling", folder);
+	close(open(secret, O_CREAT | O_WRONLY, 0600));
+	close(open(sibling, O_CREAT | O_WRONLY, 0600));
+
+	int read_it = outcome_with(ROLE_FETCHER, secret, try_read_secret);
+	int write_it = outcome_with(ROLE_FETCHER, secret, try_truncate_inside);
+	int beside = outcome_with(ROLE_FETCHER, secret, try_sibling);
+	unlink(secret);
+	unlink(sibling);
+	if (read_it == LACKS)
+		SKIP("the kernel lacks Landlock or seccomp");
+	CHECK(read_it == 0);
+	CHECK(write_it == EACCES);
+	CHECK(beside == EACCES);
+}
+
+static void
+test_fetcher_is_refused_what_it_does_not_need(void)
+{
+	check_role(ROLE_FETCHER);
+}
+
 static void
 test_keeper_is_refused_what_it_does_not_need(void)
 {
@@ -349,7 +455,9 @@ main(void)
 	static const struct test tests[] = { TEST(test_worker_is_refused_what_it_does_not_need),
 		                             TEST(test_a_file_is_given_without_what_lies_beside_it),
 		                             TEST(test_keeper_is_refused_what_it_does_not_need),
-		                             TEST(test_ledger_is_refused_what_it_does_not_need) };
+		                             TEST(test_ledger_is_refused_what_it_does_not_need),
+		                             TEST(test_fetcher_is_refused_what_it_does_not_need),
+		                             TEST(test_fetcher_reads_its_files_and_no_other) };
 
 	if (mkdtemp(folder) == NULL)
 		return 1;
