@@ -326,41 +326,57 @@ is_other_client(const struct advice *a)
 }
 
 static bool
+is_clientless(const struct advice *a)
+{
+	return a->issuer != NULL && a->issuer->client_count > 0 && advice_client(a) == NULL;
+}
+
+static bool
+is_app(const struct advice *a)
+{
+	return jwt_is_app(a->claims,
+	                  &(struct jwt_rules){ .client_claim = a->issuer->client_claim });
+}
+
+static bool
 wants_users(const struct advice *a)
 {
-	return a->issuer != NULL && a->issuer->callers == CALLERS_USERS && !has(a, "scp");
+	return a->issuer != NULL && a->issuer->callers == CALLERS_USERS && is_app(a);
 }
 
 static bool
 wants_apps(const struct advice *a)
 {
-	return a->issuer != NULL && a->issuer->callers == CALLERS_APPS && has(a, "scp");
+	return a->issuer != NULL && a->issuer->callers == CALLERS_APPS && !is_app(a);
 }
 
 static bool
 is_guest(const struct advice *a)
 {
-	return a->issuer != NULL && a->issuer->guests_refused && has(a, "idp");
+	struct bytes idp = text_of(a->claims, "idp"), account = { 0 };
+
+	if (a->issuer == NULL || !a->issuer->guests_refused)
+		return false;
+	if (claim_text(json_member(a->claims, "acct"), &account) && !bytes_is(account, "0"))
+		return true;
+	return has(a, "idp") && !bytes_equal(idp, text_of(a->claims, "iss"));
 }
 
 static bool
-requires_claims(const struct advice *a)
+lacks_required(const struct advice *a)
 {
-	return a->issuer != NULL && a->issuer->required_count > 0;
+	return advice_lacking(a) != NULL;
 }
 
 /* Questions about the binding */
 
 static bool
-is_bound_to_key(const struct advice *a)
+is_bound_otherwise(const struct advice *a)
 {
-	return json_member(json_member(a->claims, "cnf"), "jkt") != NULL;
-}
+	const struct json *cnf = json_member(a->claims, "cnf");
 
-static bool
-is_bound_to_certificate(const struct advice *a)
-{
-	return json_member(json_member(a->claims, "cnf"), "x5t#S256") != NULL;
+	return cnf != NULL && json_member(cnf, "jkt") == NULL &&
+	       json_member(cnf, "x5t#S256") == NULL;
 }
 
 static const struct row {
@@ -508,6 +524,9 @@ static const struct row {
 
 	{ JWT_SUBJECT, NULL, "the token does not say whose it is: let the issuer write `sub`" },
 
+	{ JWT_CLAIMS, is_clientless,
+	  "the token does not say which client it was given to, as an access token of issuer "
+	  "{$issuer} does: is it an ID token?" },
 	{ JWT_CLAIMS, is_other_client,
 	  "the token was given to client {$client}; issuer {$issuer} accepts {$clients}: use one "
 	  "of these, or add it to "
@@ -528,20 +547,15 @@ static const struct row {
 	  "the user is in too many groups for a token to hold: assign app roles instead, or "
 	  "configure "
 	  "issuers.{$issuer}.graph so that they are asked for" },
-	{ JWT_CLAIMS, requires_claims,
+	{ JWT_CLAIMS, lacks_required,
 	  "issuer {$issuer} requires {$required}: the token must have it (with `amr`, log in that "
 	  "way), or change "
 	  "issuers.{$issuer}.required_claims" },
 	{ JWT_CLAIMS, NULL, "a claim is not as issuer {$issuer} demands: see expected and got" },
 
-	{ JWT_BINDING, is_bound_to_key,
-	  "the token is bound to a key (DPoP): send `Authorization: DPoP TOKEN` and a proof of "
-	  "that key in the DPoP "
-	  "field; by itself it proves nothing" },
-	{ JWT_BINDING, is_bound_to_certificate,
-	  "the token is bound to a client certificate: send it over a connection that shows that "
-	  "certificate; by "
-	  "itself it proves nothing" },
+	{ JWT_BINDING, is_bound_otherwise,
+	  "the token is bound in a way that is not known here: ask for one bound to a DPoP key, or "
+	  "to a client certificate" },
 	{ JWT_BINDING, NULL,
 	  "issuer {$issuer} takes bound tokens only: ask for one with a DPoP proof (or a client "
 	  "certificate), or change "

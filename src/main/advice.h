@@ -31,6 +31,8 @@ const char *advice_other_version(const struct advice *a, const struct issuer_set
 const char *advice_nearest(const struct advice *a, const struct issuer_settings **ret);
 /* Which client the token was given to, as its issuer says it; NULL: it does not. */
 const struct json *advice_client(const struct advice *a);
+/* The first claim that the issuer requires and the token has not, or not so; NULL: none. */
+const struct required_claim *advice_lacking(const struct advice *a);
 /* The tenant in an `iss` of Entra; empty: not Entra's. */
 struct bytes advice_entra_tenant(struct bytes iss);
 

@@ -378,15 +378,35 @@ put_clients(const struct advice *a, struct buf *out)
 		put_list(a->issuer->clients, a->issuer->client_count, "any", out);
 }
 
+static bool
+is_met(const struct advice *a, const struct required_claim *r)
+{
+	const struct json *claim = claim_find(a->claims, bytes_text(r->path));
+
+	for (size_t i = 0; i < r->count; i++)
+		if (claim_holds(claim, bytes_text(r->values[i])))
+			return true;
+	return claim != NULL && r->count == 0;
+}
+
+const struct required_claim *
+advice_lacking(const struct advice *a)
+{
+	for (size_t i = 0; a->issuer != NULL && i < a->issuer->required_count; i++)
+		if (!is_met(a, &a->issuer->required[i]))
+			return &a->issuer->required[i];
+	return NULL;
+}
+
 static void
 put_required(const struct advice *a, struct buf *out)
 {
-	for (size_t i = 0; a->issuer != NULL && i < a->issuer->required_count; i++) {
-		const struct required_claim *r = &a->issuer->required[i];
+	const struct required_claim *r = advice_lacking(a);
 
-		buf_printf(out, "%s%s = ", i == 0 ? "" : ", ", r->path);
-		put_list(r->values, r->count, "anything", out);
-	}
+	if (r == NULL)
+		return;
+	buf_printf(out, "%s = ", r->path);
+	put_list(r->values, r->count, "anything", out);
 }
 
 static const struct word {

@@ -108,7 +108,7 @@ use_key_file(struct request *r)
 static struct err
 examine(struct request *r, struct bytes token, int64_t now_s)
 {
-	const struct presented shown = { .token = token, .has_asked = r->key_file != NULL };
+	const struct presented shown = { .token = token };
 
 	principal_release(r->found.who);
 	r->found = (struct identified){ .issuer = -1 };
@@ -123,17 +123,15 @@ put_left_open(const struct request *r, struct buf *out)
 
 	switch (r->found.missing) {
 	case MISSING_INTROSPECTION:
-		buf_printf(
-			out,
-			"not looked at: whether the token is good is known to issuer %s alone; the "
-			"running service asks it",
-			name);
+		buf_printf(out,
+		           "not looked at: only issuer %s knows whether the token is good; the "
+		           "running service asks it",
+		           name);
 		return true;
 	case MISSING_GROUPS:
 		buf_printf(out,
-		           "not looked at: the groups of the caller do not fit in the token; the "
-		           "running "
-		           "service asks issuer %s for them",
+		           "not looked at: the groups do not fit in the token; the running service "
+		           "asks issuer %s",
 		           name);
 		return true;
 	case MISSING_KEYS:
@@ -144,8 +142,7 @@ put_left_open(const struct request *r, struct buf *out)
 		return false;
 	buf_printf(out,
 	           "not looked at: the keys of issuer %s are fetched by the running service; give "
-	           "them "
-	           "by --jwks FILE",
+	           "them by --jwks FILE",
 	           name);
 	return true;
 }
@@ -180,13 +177,17 @@ diagnose(struct request *r, struct bytes token)
 	struct err e = examine(r, token, now_s);
 
 	if (r->key_file != NULL && is_fetched(r)) {
-		e = use_key_file(r);
-		if (failed(e)) {
-			complain("token", r->key_file, e);
+		struct err taken = use_key_file(r);
+
+		if (failed(taken)) {
+			complain("token", r->key_file, taken);
 			return 2;
 		}
 		e = examine(r, token, now_s);
-	}
+	} else if (r->key_file != NULL)
+		fprintf(stderr,
+		        "gatewarden token: --jwks is not used: the token is of no issuer whose "
+		        "keys are fetched\n");
 	(void)jws_parse(token, &r->loaded.arena, &parts); /* what can be read, for advice */
 
 	struct diagnosis d = {

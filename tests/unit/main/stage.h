@@ -160,7 +160,7 @@ stage_token(const struct stage *s, const char *user)
 	const struct settings *settings = NULL;
 	struct issuer_store *store = NULL;
 	struct issuer *issuer = NULL;
-	struct issued t = { 0 };
+	struct reply reply = { 0 };
 	struct user u;
 	int64_t now_s = clock_wall_us() / 1000000;
 
@@ -169,9 +169,11 @@ stage_token(const struct stage *s, const char *user)
 	CHECK(!failed(issuer_store_open(settings->state_path, &store)));
 	CHECK(!failed(issuer_open(settings, 0, store, now_s, &issuer)));
 	CHECK(!failed(user_find(store, bytes_text(user), &arena, &u)));
-	CHECK(!failed(issuer_grant(issuer, &u, BYTES(""), now_s, &t)));
-	token = strndup((const char *)t.access_token.at, t.access_token.len);
-	issued_done(&t);
+	CHECK(!failed(
+		issuer_login(issuer, &u, &(struct ask){ .kind = ASK_PASSWORD }, now_s, &reply)));
+	token = strndup((const char *)reply.fields[ANSWER_ACCESS_TOKEN].at,
+	                reply.fields[ANSWER_ACCESS_TOKEN].len);
+	reply_done(&reply);
 	issuer_close(issuer);
 	issuer_store_close(store);
 	arena_done(&arena);

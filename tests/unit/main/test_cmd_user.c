@@ -464,8 +464,31 @@ test_interrupt_at_the_prompt_ends_it_with_the_terminal_as_it_was(void)
 	stage_done(&s);
 }
 
-TESTS(TEST(test_a_change_stands_in_the_system_log), TEST(test_add_list_disable_enable),
-      TEST(test_added_password_is_the_one_that_verifies),
+static void
+test_roles_can_be_changed_and_are_checked(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	RUN(&s, cmd_user, good, "user", "add", "alice", "--role", "reader");
+	RUN(&s, cmd_user, "", "user", "roles", "alice", "--role", "admin", "--role=guest");
+	CHECK(s.status == 0 &&
+	      said(&s, "alice has admin guest; tokens with the roles before are revoked\n"));
+	RUN(&s, cmd_user, "", "user", "list", "--json");
+	CHECK(said(&s, "\"roles\":[\"admin\",\"guest\"]"));
+	RUN(&s, cmd_user, "", "user", "roles", "alice");
+	CHECK(s.status == 2 && said(&s, "at least one --role"));
+	RUN(&s, cmd_user, "", "user", "roles", "alice", "--role", "boss");
+	CHECK(s.status == 2 && said(&s, "--role guest   gives the role reader"));
+	RUN(&s, cmd_user, "", "user", "roles", "nobody", "--role", "reader");
+	CHECK(s.status == 1);
+	RUN(&s, cmd_user, "", "user", "list", "--json");
+	CHECK(said(&s, "\"roles\":[\"admin\",\"guest\"]"));
+	stage_done(&s);
+}
+
+TESTS(TEST(test_roles_can_be_changed_and_are_checked), TEST(test_a_change_stands_in_the_system_log),
+      TEST(test_add_list_disable_enable), TEST(test_added_password_is_the_one_that_verifies),
       TEST(test_hash_of_another_program_moves_in),
       TEST(test_unfit_hashes_are_refused_with_the_reason),
       TEST(test_unfit_passwords_are_refused_with_the_reason),
