@@ -74,7 +74,7 @@ put_grants(struct writer *w)
 {
 	const char *names[8] = { 0 };
 
-	for (size_t i = 0; oauth_grants[i].name != NULL && i < ARRAY_LEN(names) - 1; i++)
+	for (size_t i = 0; i < ARRAY_LEN(names) - 1 && oauth_grants[i].name != NULL; i++)
 		names[i] = oauth_grants[i].name;
 	put_texts(w, "grant_types_supported", names);
 }

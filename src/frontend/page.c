@@ -10,7 +10,7 @@
  * contrast of at least 7 to 1 for text and 3 to 1 for outlines, in both schemes. */
 static const char style[] =
 	":root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--text:#1c1f24;--dim:#495057;"
-	"--line:#767d86;--strong:#0b4f9e;--on:#fff;--bad:#a3161f;--badbg:#fdecec}"
+	"--line:#767d86;--strong:#0b4f9e;--on:#fff;--bad:#9b121b;--badbg:#fdecec}"
 	"@media(prefers-color-scheme:dark){:root{--page:#14171b;--card:#1e2228;--text:#eef0f3;"
 	"--dim:#bcc3cc;--line:#8b95a1;--strong:#9cc8ff;--on:#0b1a2c;--bad:#ffb3b3;--badbg:#3a1d20}}"
 	"*{box-sizing:border-box}"

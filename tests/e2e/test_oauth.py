@@ -365,6 +365,17 @@ def test_metadata_says_what_is_so():
 
 
 @test
+def test_bound_certificates_are_told_where_a_proxy_tells_of_them():
+    def change(config):
+        config["listen"]["http"] = {"address": config["listen"]["http"], "proxies": ["127.0.0.1"], "client_certificate": "Client-Cert"}
+
+    g = Gateway(change)
+    for path in ("openid-configuration", "oauth-protected-resource"):
+        equal(g.get("/.well-known/" + path).json()["tls_client_certificate_bound_access_tokens"], True)
+    g.check_end()
+
+
+@test
 def test_the_protected_resource_names_all_its_issuers():
     def change(config):
         config["issuers"]["corp"] = {"type": "oidc", "issuer": "https://idp.test.invalid/", "audience": "x", "jwks": {"file": "jwks.json"}}
