@@ -44,17 +44,19 @@ put_text(struct buf *out, struct bytes text)
 
 /* One line of a row; true when some cell goes on. */
 static bool
-put_line(struct buf *out, const struct table_column *columns, size_t count, struct bytes *left)
+put_line(struct buf *out, const struct table_column *columns, size_t count, struct bytes *left,
+         size_t indent)
 {
 	bool goes_on = false;
 	size_t pad = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		size_t len = fitting(left[i], columns[i].width);
+		size_t len = fitting(left[i], columns[i].width - indent);
+		struct bytes text = bytes_slice(left[i], 0, len);
 
-		for (; len > 0 && pad > 0; pad--)
+		for (pad += len > 0 ? indent : 0; len > 0 && pad > 0; pad--)
 			buf_put_u8(out, ' ');
-		pad += columns[i].width + 2 - put_text(out, bytes_slice(left[i], 0, len));
+		pad += columns[i].width + 2 - put_text(out, text) - (len > 0 ? indent : 0);
 		while (len < left[i].len && left[i].at[len] == ' ')
 			len++;
 		left[i] = bytes_slice(left[i], len, left[i].len);
@@ -72,8 +74,8 @@ table_put_row(struct buf *out, const struct table_column *columns, size_t count,
 
 	for (size_t i = 0; i < count; i++)
 		left[i] = cells[i].len == 0 ? BYTES("-") : cells[i];
-	while (put_line(out, columns, count, left))
-		continue;
+	for (size_t indent = 0; put_line(out, columns, count, left, indent);)
+		indent = 1;
 }
 
 void

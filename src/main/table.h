@@ -13,8 +13,9 @@ struct table_column {
 };
 
 void table_put_head(struct buf *out, const struct table_column *columns, size_t count);
-/* Breaks at a space where there is one, else anywhere. Empty cells are shown as `-`; a control
- * character as `?`: names come from callers, and none may move the cursor. */
+/* Breaks at a space where there is one, else anywhere; what goes on below is indented by one. Empty
+ * cells are shown as `-`; a control character as `?`: names come from callers, and none may move
+ * the cursor. */
 void table_put_row(struct buf *out, const struct table_column *columns, size_t count,
                    const struct bytes *cells);
 
