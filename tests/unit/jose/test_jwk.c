@@ -359,13 +359,13 @@ test_single_key_has_its_thumbprint(void)
 {
 	static const char text[] =
 		"{\"kty\":\"RSA\",\"n\":"
-	        "\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAA"
+		"\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAA"
 		"tVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-"
-	        "5JsGY4Hc5n9yBXAr"
+		"5JsGY4Hc5n9yBXAr"
 		"wl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"
-	        "FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQ"
+		"FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQ"
 		"vRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_"
-	        "xBniIqb"
+		"xBniIqb"
 		"w0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw\",\"e\":\"AQAB\",\"alg\":\"RS256\",\"kid\":"
 		"\"2011-04-29\"}";
 	struct arena arena CLEANUP(arena_drop) = { 0 };
