@@ -213,7 +213,7 @@ take_principal(struct usage *u, const struct json *record, int64_t class, int64_
 		     agent = audit_field(record, "unmapped", "agent");
 	struct usage_principal *p;
 
-	if (subject.len == 0)
+	if (subject.len == 0 || issuer.len == 0)
 		return;
 	p = find_or_add(u, issuer, subject);
 	if (p != NULL) {
@@ -233,12 +233,15 @@ take_principal(struct usage *u, const struct json *record, int64_t class, int64_
 	u->totals.left_out += p == NULL;
 }
 
-/* Somebody who failed to show who it is was not here: who is named may be another. */
+/* Somebody who failed to show who it is was not here: who is named may be another. Nor is anybody
+ * where no request was answered (status 0): what happened to an account, a key, the log. */
 static bool
 is_proven(const struct json *record, int64_t class, bool is_allowed)
 {
+	struct bytes status = audit_field(record, NULL, "status_code");
+
 	return class != AUDIT_ACCOUNT && (class != AUDIT_AUTHENTICATION || is_allowed) &&
-	       !bytes_is(audit_field(record, NULL, "status_code"), "401");
+	       !bytes_is(status, "401") && !bytes_is(status, "0");
 }
 
 void

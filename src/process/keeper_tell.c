@@ -54,18 +54,32 @@ tell_each(void *of, const struct revocation *r)
 
 /* Events */
 
+/* About a user or client; else about a key or a token, which is nobody. */
+static bool
+is_about_account(const struct event *e)
+{
+	return bytes_starts(e->action, BYTES("user.")) ||
+	       bytes_starts(e->action, BYTES("client.")) ||
+	       bytes_starts(e->action, BYTES("subject."));
+}
+
 static void
 put_event(struct buf *out, const struct event *e)
 {
-	audit_record_put(out, &(struct audit_record){ .decision = e->decision,
-	                                              .class = AUDIT_AUTHENTICATION,
-	                                              .outcome = AUDIT_ALLOWED,
-	                                              .issuer = e->issuer,
-	                                              .subject = e->subject,
-	                                              .name = e->name,
-	                                              .action = e->action,
-	                                              .reason = e->reason,
-	                                              .rows = -1 });
+	bool is_account = is_about_account(e);
+	struct bytes none = { 0 };
+
+	audit_record_put(out,
+	                 &(struct audit_record){ .decision = e->decision,
+	                                         .class = is_account ? AUDIT_ACCOUNT : AUDIT_API,
+	                                         .outcome = AUDIT_ALLOWED,
+	                                         .issuer = e->issuer,
+	                                         .subject = e->subject,
+	                                         .name = is_account ? e->name : none,
+	                                         .resource = is_account ? none : e->name,
+	                                         .action = e->action,
+	                                         .reason = e->reason,
+	                                         .rows = -1 });
 }
 
 static void
