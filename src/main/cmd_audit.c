@@ -270,7 +270,7 @@ put_principal(struct buf *row, const struct json *record)
 {
 	struct buf text CLEANUP(buf_done) = { 0 };
 	const struct json *actor = json_member(record, "actor");
-	bool is_account = audit_field(record, "user", "uid").len > 0;
+	bool is_account = json_member(record, "user") != NULL;
 	const struct json *of = is_account ? record : actor;
 	struct bytes issuer = audit_field(actor, "idp", "name"),
 		     name = audit_field(of, "user", "name"),
