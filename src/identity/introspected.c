@@ -13,6 +13,17 @@ is_bearer_token(struct bytes token)
 	return token.len != 0 && token.len <= JWS_BYTES_MAX;
 }
 
+/* A JWT that came to harm on its way is still one, and of somebody else. */
+static bool
+looks_signed(struct bytes token)
+{
+	unsigned dots = 0;
+
+	for (size_t i = 0; i < token.len; i++)
+		dots += token.at[i] == '.';
+	return dots == 2 && bytes_starts(token, BYTES("eyJ")); /* `{"` */
+}
+
 /* A token without a form we know can be of any of them: of the one that writes no names, else of
  * the first. To show it to all would give each the tokens of the others. */
 static struct issuer *
@@ -40,7 +51,7 @@ introspection_issuer(const struct issuers *s, const struct jws *j, struct err pa
 	if (!is_bearer_token(token))
 		return NULL;
 	if (failed(parsed) && j->header == NULL)
-		return opaque_issuer(s);
+		return looks_signed(token) ? NULL : opaque_issuer(s);
 	for (size_t i = 0; i < s->count; i++)
 		if (s->issuers[i].settings->introspection_url != NULL &&
 		    jwt_is_issuer(j->payload, &s->issuers[i].rules, &tenant))

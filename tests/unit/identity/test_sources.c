@@ -327,6 +327,16 @@ test_only_tokens_of_that_issuer_are_asked_about(void)
 	CHECK(gate_accepts(&g, HEADER, CLAIMS("")) && g.found.issuer == 0);
 	CHECK(!gate_accepts(&g, "{\"alg\":\"none\"}", CLAIMS("")));
 	CHECK(g.report.failed == JWT_ALGORITHM);
+
+	/* Another issuer's token, spelt wrongly, is not shown to this one. */
+	struct buf harmed CLEANUP(buf_done) = { 0 };
+	put_unsigned_token(&harmed, HEADER, CLAIMS(""));
+	sign_es256(&harmed, g.es256_raw, false);
+	buf_put_u8(&harmed, '=');
+	CHECK(!gate_identify(&g, buf_bytes(&harmed), NOW, false));
+	CHECK(g.report.failed == JWT_FORM && g.found.missing == MISSING_NOTHING);
+	CHECK(!gate_identify(&g, BYTES("a.b.c"), NOW, false));
+	CHECK(g.found.missing == MISSING_INTROSPECTION);
 	CHECK(!gate_identify(&g, BYTES("two words"), NOW, false));
 	CHECK(g.report.failed == JWT_FORM && g.error.kind == ERR_IDENTITY);
 	CHECK(!gate_identify(&g, BYTES("a\nb"), NOW, false) && g.report.failed == JWT_FORM);
