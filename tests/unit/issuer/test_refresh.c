@@ -228,6 +228,7 @@ test_unknown_tokens_are_refused_and_end_nothing(void)
 		struct err e = scene_refresh(i, bytes_text(rows[n]), BYTES(""), SCENE_NOW_S, &got);
 
 		CHECK_ROW(e.kind == ERR_IDENTITY && e.code == REFRESH_UNKNOWN, rows[n]);
+		reply_done(&got);
 	}
 	CHECK(!failed(use(i, &t, SCENE_NOW_S, NULL)));
 	reply_done(&t);
@@ -256,6 +257,7 @@ test_all_refusals_read_the_same(void)
 	CHECK(unknown.kind == ERR_IDENTITY && client.kind == ERR_IDENTITY &&
 	      reused.kind == ERR_IDENTITY);
 	CHECK(got.fields[ANSWER_SUBJECT].len == 0 && got.fields[ANSWER_NAME].len == 0);
+	reply_done(&got);
 	reply_done(&other);
 	reply_done(&first);
 	done(&s, i);
@@ -279,6 +281,7 @@ test_another_client_cannot_use_a_token(void)
 	reply_done(&t);
 	reply_done(&got);
 	CHECK(scene_grant(i, &u, BYTES("a\nb"), SCENE_NOW_S, &t).kind == ERR_PEER);
+	reply_done(&t);
 	done(&s, i);
 }
 
@@ -377,6 +380,7 @@ test_case_31_grant_reads_the_account_again(void)
 	CHECK(scene_grant(i, &seen, BYTES(""), SCENE_NOW_S, &got).kind == ERR_IDENTITY);
 	CHECK(got.fields[ANSWER_ACCESS_TOKEN].len == 0 &&
 	      count(&s, "SELECT count(*) FROM family") == 0);
+	reply_done(&got);
 	done(&s, i);
 }
 
@@ -518,6 +522,7 @@ test_store_that_cannot_write_gives_no_token_and_keeps_the_session(void)
 	CHECK(use(i, &t, SCENE_NOW_S + 1, &got).kind == ERR_UPSTREAM);
 	CHECK(got.fields[ANSWER_ACCESS_TOKEN].len == 0 &&
 	      got.fields[ANSWER_REFRESH_TOKEN].len == 0);
+	reply_done(&got);
 	CHECK(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(other);
 	CHECK(!failed(use(i, &t, SCENE_NOW_S + 60, NULL)));
