@@ -1,6 +1,8 @@
 /* `gatewarden explain`: the decision, the rule and its line, what would be seen. */
 #include "main/cmd_explain.h"
 
+#include "main/cmd_client.h"
+#include "main/cmd_token.h"
 #include "main/cmd_user.h"
 #include "stage.h"
 
@@ -151,6 +153,67 @@ test_token_decides_who_asks(void)
 	stage_done(&s);
 }
 
+/* A token of alice that an agent exchanged for one that reaches one resource. */
+static char *
+narrowed_token(struct stage *s, const char *resource)
+{
+	struct arena arena = { 0 };
+	struct config_errors errors = { 0 };
+	const struct settings *settings = NULL;
+	struct issuer_store *store = NULL;
+	struct issuer *issuer = NULL;
+	struct reply reply = { 0 };
+	char path[256], *subject = stage_token(s, "alice"), *token, *secret;
+
+	RUN(s, cmd_client, "", "client", "add", "agent", "--grant", "exchange");
+	secret = strrchr(s->out, ' ') == NULL ? s->out : strchr(s->out, '\n') + 1;
+	if (strlen(secret) < 43)
+		secret = s->out; /* the two outputs may come in either order */
+	secret[43] = '\0';
+	snprintf(path, sizeof path, "%s/gatewarden.yaml", s->directory);
+	CHECK(!failed(config_load(path, &arena, &settings, &errors)));
+	CHECK(!failed(issuer_store_open(settings->state_path, &store)));
+	CHECK(!failed(issuer_open(settings, 0, store, clock_wall_us() / 1000000, &issuer)));
+
+	struct ask ask = { .kind = ASK_EXCHANGE };
+
+	ask.fields[ASK_SUBJECT_TOKEN] = bytes_text(subject);
+	ask.fields[ASK_CLIENT_ID] = BYTES("agent");
+	ask.fields[ASK_CLIENT_SECRET] = bytes_text(secret);
+	ask.fields[ASK_RESOURCE] = bytes_text(resource);
+	CHECK(!failed(issuer_answer(issuer, &ask, clock_wall_us() / 1000000, &reply)));
+	token = strndup((const char *)reply.fields[ANSWER_ACCESS_TOKEN].at,
+	                reply.fields[ANSWER_ACCESS_TOKEN].len);
+	reply_done(&reply);
+	issuer_close(issuer);
+	issuer_store_close(store);
+	config_errors_done(&errors);
+	arena_done(&arena);
+	free(subject);
+	return token;
+}
+
+static void
+test_a_narrowed_token_is_explained_as_such(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	RUN(&s, cmd_user, "correct horse battery\n", "user", "add", "alice", "--role", "guest");
+
+	char *token = narrowed_token(&s, "books");
+
+	RUN(&s, cmd_explain, "", "explain", "--token", token, "GET", "/api/books");
+	CHECK(s.status == 0 && said(&s, "resources.books.allow.reader.read"));
+	RUN(&s, cmd_explain, "", "explain", "--token", token, "GET", "/api/authors");
+	CHECK(s.status == 1 && said(&s, "rule      token.resource\n") &&
+	      said(&s, "why       the token is narrowed to another resource\n"));
+	RUN(&s, cmd_token, "", "token", token);
+	CHECK(s.status == 0 && said(&s, "used by ") && said(&s, "for resource books only"));
+	free(token);
+	stage_done(&s);
+}
+
 static void
 test_wrong_usage_is_status_2(void)
 {
@@ -212,5 +275,5 @@ TESTS(TEST(test_allowed_names_rule_place_columns_and_rows),
       TEST(test_query_options_are_decided_like_in_the_gateway), TEST(test_two_roles_are_two_views),
       TEST(test_methods_are_the_actions_of_policy),
       TEST(test_denied_names_the_default_and_an_unknown_resource_is_noted),
-      TEST(test_token_decides_who_asks), TEST(test_wrong_usage_is_status_2),
-      TEST(test_missing_database_and_wrong_condition_are_told))
+      TEST(test_token_decides_who_asks), TEST(test_a_narrowed_token_is_explained_as_such),
+      TEST(test_wrong_usage_is_status_2), TEST(test_missing_database_and_wrong_condition_are_told))
