@@ -1,0 +1,871 @@
+/* The fetcher process, sandboxed, against a provider of ours that can be told to misbehave. The
+ * test is its supervisor and its workers. */
+#include <arpa/inet.h>
+#include <stdatomic.h>
+
+#include "alone.h"
+#include "identity/fetch.h"
+#include "jose/jwk.h"
+
+enum { REQUEST_MAX = 32768, COOLDOWN_S = 1, GROUPS_MANY = 900 };
+
+enum mood {
+	GOOD,
+	TWO_KEYS,
+	BAD_KEYS, /* beside a good one */
+	NO_KEYS,
+	ONLY_BAD_KEYS,
+	GARBAGE,
+	WRONG_TYPE,
+	FAILING,
+	HUGE,
+	DRIPPING,
+	FOREIGN_METADATA,
+	INACTIVE,
+	UNAUTHORIZED,
+	INVALID_GRANT,
+	MANY_GROUPS,
+	UNKNOWN_OBJECT,
+};
+
+/* Shared with the provider. */
+static struct {
+	_Atomic int mood;
+	_Atomic unsigned metadata, keys, introspect, token, groups;
+	_Atomic unsigned unexpected; /* requests that were not as they must be */
+} * provider;
+
+/* The provider */
+
+#define KEY_1                                                                                      \
+	"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k1\","                                     \
+	"\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"x5c\":[\"secret words\"]}"
+#define KEY_2                                                                                      \
+	"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k2\","                                     \
+	"\"x\":\"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw\"}"
+#define BAD_KEY "{\"kty\":\"oct\",\"kid\":\"shared\",\"k\":\"AAAA\"}"
+/* A compact JWS that is none of anybody's. */
+#define JWS "eyJhbGciOiJFZERTQSJ9.e30.AAAA"
+
+static unsigned port;
+
+static void
+say(int fd, const char *text)
+{
+	for (size_t len = strlen(text); len > 0;) {
+		ssize_t n = write(fd, text, len);
+		if (n <= 0)
+			_exit(0);
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+static void
+reply(int fd, int status, const char *type, const char *body)
+{
+	char head[256];
+
+	(void)snprintf(head, sizeof head,
+	               "HTTP/1.1 %d X\r\nContent-Type: %s\r\nRetry-After: 1\r\n"
+	               "Connection: close\r\nContent-Length: %zu\r\n\r\n",
+	               status, type, strlen(body));
+	say(fd, head);
+	say(fd, body);
+}
+
+static void
+reply_json(int fd, const char *body)
+{
+	reply(fd, 200, "application/json", body);
+}
+
+/* true: answered badly. */
+static bool
+misbehave(int fd, int mood)
+{
+	switch (mood) {
+	case GARBAGE:
+		reply_json(fd, "{\"keys\":[{]}");
+		return true;
+	case WRONG_TYPE:
+		reply(fd, 200, "text/html", "{\"keys\":[" KEY_2 "]}");
+		return true;
+	case FAILING:
+		reply(fd, 500, "application/json", "{}");
+		return true;
+	case HUGE:
+		say(fd, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n");
+		for (;;)
+			say(fd, "                                                              ");
+	case DRIPPING:
+		say(fd, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n");
+		for (;;) {
+			say(fd, " ");
+			usleep(50000);
+		}
+	case UNAUTHORIZED:
+		reply(fd, 401, "application/json", "{\"error\":\"invalid_client\"}");
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+serve_metadata(int fd, const char *request)
+{
+	char body[512];
+
+	(void)request;
+	provider->metadata++;
+	(void)snprintf(
+		body, sizeof body,
+		"{\"issuer\":\"http://127.0.0.1:%u%s\",\"jwks_uri\":\"http://127.0.0.1:%u/keys\","
+		"\"token_endpoint\":\"http://127.0.0.1:%u/token\","
+		"\"authorization_endpoint\":\"http://127.0.0.1:%u/authorize\"}",
+		port, provider->mood == FOREIGN_METADATA ? "/other" : "", port, port, port);
+	reply_json(fd, body);
+}
+
+static void
+serve_keys(int fd, const char *request)
+{
+	(void)request;
+	provider->keys++;
+	switch (provider->mood) {
+	case TWO_KEYS:
+		reply_json(fd, "{\"keys\":[" KEY_1 "," KEY_2 "]}");
+		break;
+	case BAD_KEYS:
+		reply_json(fd, "{\"keys\":[" BAD_KEY "," KEY_2 ",7]}");
+		break;
+	case NO_KEYS:
+		reply_json(fd, "{\"keys\":[]}");
+		break;
+	case ONLY_BAD_KEYS:
+		reply_json(fd, "{\"keys\":[" BAD_KEY "]}");
+		break;
+	default:
+		reply_json(fd, "{\"keys\":[" KEY_1 "]}");
+	}
+}
+
+static void
+expect(const char *request, const char *text)
+{
+	if (strcasestr(request, text) == NULL) {
+		printf("# missing %s in %s\n", text, request);
+		provider->unexpected++;
+	}
+}
+
+static void
+serve_introspection(int fd, const char *request)
+{
+	provider->introspect++;
+	expect(request, "POST ");
+	expect(request,
+	       "\r\nAuthorization: Basic bWUlM0E6YSUyMHNlY3JldA==\r\n"); /* me%3A:a%20secret */
+	expect(request, "\r\n\r\ntoken=an%20opaque%2Btoken&token_type_hint=access_token");
+	reply_json(fd, provider->mood == INACTIVE
+	                       ? "{\"active\":false,\"sub\":\"x\"}"
+	                       : "{\"active\":true, \"sub\":\"caf\\u00e9\",\"n\":1.10}");
+}
+
+static void
+serve_token(int fd, const char *request)
+{
+	provider->token++;
+	if (strstr(request, "grant_type=client_credentials") != NULL) {
+		expect(request,
+		       "client_id=us&client_secret=from%20the%20environment&scope=http%3A%2F%2F"
+		       "127.0.0.1");
+		expect(request, "%2F.default");
+		reply_json(fd, "{\"access_token\":\"for-graph\",\"expires_in\":3600}");
+		return;
+	}
+	expect(request,
+	       "grant_type=authorization_code&code=the-code&redirect_uri=http%3A%2F%2Fus%2F"
+	       "callback&code_verifier=the-verifier&client_id=browser");
+	if (provider->mood == INVALID_GRANT)
+		reply(fd, 400, "application/json", "{\"error\":\"invalid_grant\"}");
+	else
+		reply_json(fd, "{\"id_token\":\"" JWS "\",\"access_token\":\"opaque\",\"x\":1}");
+}
+
+static void
+serve_groups(int fd, const char *request)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+
+	provider->groups++;
+	expect(request,
+	       "POST /graph/v1.0/users/22222222-2222-2222-2222-222222222222/getMemberObjects ");
+	expect(request, "\r\nAuthorization: Bearer for-graph\r\n");
+	expect(request, "\r\n\r\n{\"securityEnabledOnly\":false}");
+	if (provider->mood == UNKNOWN_OBJECT) {
+		reply(fd, 404, "application/json", "{}");
+		return;
+	}
+	buf_put_text(&body, "{\"value\":[\"a-group\"");
+	for (int i = 0; provider->mood == MANY_GROUPS && i < GROUPS_MANY; i++)
+		buf_printf(&body, ",\"33333333-3333-3333-3333-33333333%04d\"", i);
+	buf_put_text(&body, ",\"named-group\"]}");
+	buf_put_u8(&body, '\0');
+	reply_json(fd, (const char *)body.at);
+}
+
+static const struct {
+	const char *path;
+	void (*serve)(int fd, const char *request);
+} pages[] = {
+	{ "/.well-known/openid-configuration", serve_metadata },
+	{ "/keys", serve_keys },
+	{ "/introspect", serve_introspection },
+	{ "/token", serve_token },
+	{ "/tenant/11111111-1111-1111-1111-111111111111", serve_token },
+	{ "/graph/", serve_groups },
+};
+
+static void
+serve(int fd)
+{
+	static char request[REQUEST_MAX];
+	size_t len = 0;
+	const char *end;
+
+	while ((end = strstr(request, "\r\n\r\n")) == NULL) {
+		ssize_t n = read(fd, request + len, sizeof request - 1 - len);
+		if (n <= 0)
+			return;
+		len += (size_t)n;
+	}
+	const char *field = strstr(request, "Content-Length: ");
+	size_t body = field != NULL ? (size_t)atol(field + 16) : 0;
+	while (len < (size_t)(end + 4 - request) + body) {
+		ssize_t n = read(fd, request + len, sizeof request - 1 - len);
+		if (n <= 0)
+			return;
+		len += (size_t)n;
+	}
+	const char *path = strchr(request, ' ') + 1;
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		if (strncmp(path, pages[i].path, strlen(pages[i].path)) == 0) {
+			if (i == 0 || !misbehave(fd, provider->mood))
+				pages[i].serve(fd, request);
+			return;
+		}
+	provider->unexpected++;
+}
+
+static pid_t
+start_provider(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(listener, (struct sockaddr *)&address, len) != 0 || listen(listener, 64) != 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &len) != 0)
+		exit(1);
+	port = ntohs(address.sin_port);
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid != 0) {
+		close(listener);
+		return pid;
+	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)signal(SIGCHLD, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+		if (fork() == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+			serve(fd);
+			_exit(0);
+		}
+		close(fd);
+	}
+}
+
+/* What a worker knows */
+
+struct view {
+	struct buf parts, keys;
+	unsigned key_messages, state_messages;
+	int64_t stale_until_s;
+	char why[200];
+	char authorization_endpoint[100];
+	struct buf answer;
+	struct fetch_answer last; /* borrows `answer` */
+};
+
+static void
+view_done(struct view *v)
+{
+	buf_done(&v->parts);
+	buf_done(&v->keys);
+	buf_done(&v->answer);
+}
+
+static void
+take_text(char *to, size_t room, struct bytes text)
+{
+	(void)snprintf(to, room, "%.*s", (int)text.len, (const char *)text.at);
+}
+
+static void
+take_keys(struct view *v, struct bytes body)
+{
+	struct fetched_keys keys;
+
+	CHECK(!failed(fetched_keys_read(body, &keys)));
+	buf_put(&v->parts, keys.part);
+	if (!keys.is_last)
+		return;
+	buf_clear(&v->keys);
+	buf_put(&v->keys, buf_bytes(&v->parts));
+	buf_clear(&v->parts);
+	v->stale_until_s = keys.stale_until_s;
+	v->key_messages++;
+}
+
+/* true: the answer to `id`. */
+static bool
+take(struct view *v, const struct message *m, uint64_t id)
+{
+	struct fetched_state state;
+
+	if (m->type == FETCH_KEYS)
+		take_keys(v, m->body);
+	if (m->type == FETCH_STATE) {
+		CHECK(!failed(fetched_state_read(m->body, &state)));
+		take_text(v->why, sizeof v->why, state.why);
+		take_text(v->authorization_endpoint, sizeof v->authorization_endpoint,
+		          state.authorization_endpoint);
+		v->state_messages++;
+	}
+	if (m->type != FETCH_ANSWER || m->id != id)
+		return false;
+	buf_clear(&v->answer);
+	buf_put(&v->answer, m->body);
+	CHECK(!failed(fetch_answer_read(buf_bytes(&v->answer), &v->last)));
+	return true;
+}
+
+/* Reads until that answer; with id 0 until there are keys or a reason why not. */
+static bool
+hear(int fd, struct view *v, uint64_t id)
+{
+	static uint8_t packet[CHANNEL_PACKET_MAX];
+	ssize_t len;
+
+	while ((len = next(fd, packet, sizeof packet)) > 0) {
+		struct reader r = reader_of((struct bytes){ packet, (size_t)len });
+		struct message m;
+		bool found, is_done = false;
+
+		while (!failed(channel_frame(&r, &m, &found)) && found)
+			is_done |= take(v, &m, id);
+		if (is_done || (id == 0 && v->state_messages > 0 &&
+		                (v->key_messages > 0 || v->why[0] != '\0')))
+			return true;
+	}
+	return false;
+}
+
+static char source[100];
+
+static bool
+refresh(int fd, struct view *v, uint64_t id)
+{
+	send_frame(fd, frame(FETCH_REFRESH, id, bytes_text(source)));
+	return hear(fd, v, id);
+}
+
+static bool
+ask(int fd, struct view *v, enum fetch_message type, uint64_t id, const struct fetch_ask *a)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+
+	fetch_ask_put(&body, a);
+	send_frame(fd, frame((uint16_t)type, id, buf_bytes(&body)));
+	return hear(fd, v, id);
+}
+
+static bool
+has_kid(const struct view *v, const char *kid)
+{
+	struct jwks *keys;
+	bool found;
+
+	if (failed(jwks_parse(buf_bytes(&v->keys), &keys, NULL)))
+		return false;
+	found = jwks_find(keys, bytes_text(kid), ALG_EDDSA) != NULL;
+	jwks_free(keys);
+	return found;
+}
+
+/* Beginning */
+
+static char config[4096], secret_file[] = "/tmp/fetcher-secret-XXXXXX";
+
+static const char *
+configuration(const char *cooldown)
+{
+	(void)snprintf(
+		config, sizeof config,
+		"{\"listen\":{\"http\":\"127.0.0.1:8080\"},\"outbound\":{\"timeout\":\"600ms\"},"
+		"\"issuers\":{\"lab\":{\"type\":\"oidc\",\"issuer\":\"http://127.0.0.1:%u\","
+		"\"audience\":\"a\",\"roles_claim\":\"roles\",\"algorithms\":[\"EdDSA\"],"
+		"\"keys_cooldown\":\"%s\",\"login\":{\"client_id\":\"browser\"}},"
+		"\"corp\":{\"type\":\"entra\",\"tenant\":\"11111111-1111-1111-1111-111111111111\","
+		"\"audience\":\"a\",\"roles_claim\":\"groups\",\"jwks\":{\"url\":"
+		"\"http://127.0.0.1:%u/keys\"},"
+		"\"graph\":{\"client_id\":\"us\",\"client_secret\":{\"env\":\"FETCHER_TEST\"},"
+		"\"endpoint\":\"http://127.0.0.1:%u/graph\","
+		"\"token_endpoint\":\"http://127.0.0.1:%u/tenant/{tenantid}\"}},"
+		"\"op\":{\"type\":\"introspection\",\"endpoint\":\"http://127.0.0.1:%u/"
+	        "introspect\","
+		"\"client_id\":\"me:\",\"client_secret\":{\"file\":\"%s\"},\"audience\":\"a\","
+		"\"roles_claim\":\"roles\"}},"
+		"\"sessions\":{\"issuer\":\"lab\"},"
+		"\"backends\":{\"b\":{\"type\":\"sqlite\",\"path\":\"b.db\"}},"
+		"\"roles\":{\"r\":{\"granted_by\":[\"lab:r\",\"op:r\",\"corp:named-group\"]}},"
+		"\"resources\":{\"t\":{\"backend\":\"b\",\"table\":\"t\",\"allow\":{\"r\":["
+	        "\"read\"]}}},"
+		"\"audit\":{\"path\":\"audit/\"},\"state\":{\"path\":\"state/\"}}",
+		port, cooldown, port, port, port, port, secret_file);
+	(void)snprintf(source, sizeof source,
+	               "http://127.0.0.1:%u/.well-known/openid-configuration", port);
+	return config;
+}
+
+/* With the first keys there. */
+static bool
+begin(struct process *p, const char *cooldown, int mood)
+{
+	provider->mood = mood;
+	provider->metadata = provider->keys = provider->introspect = provider->token = 0;
+	provider->groups = provider->unexpected = 0;
+	return start(p, ROLE_FETCHER, configuration(cooldown));
+}
+
+/* Of two sources: the one of `lab` is what is looked at, so the other is told apart by waiting for
+ * an answer about the first. */
+static int
+join_and_learn(struct process *p, struct view *v)
+{
+	int fd = join(p);
+
+	CHECK(refresh(fd, v, 1000));
+	return fd;
+}
+
+/* Keys */
+
+static void
+test_a_worker_is_told_keys_written_anew(void)
+{
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "30s", GOOD))
+		return;
+	int fd = join_and_learn(&p, &v);
+	CHECK(v.last.result == FETCH_DONE);
+	CHECK(has_kid(&v, "k1"));
+	CHECK(memmem(v.keys.at, v.keys.len, "secret", 6) == NULL && v.keys.len > 0);
+	CHECK(v.stale_until_s > time(NULL) + 86300 && v.stale_until_s <= time(NULL) + 86400);
+	CHECK(provider->metadata >= 1 && provider->unexpected == 0);
+
+	struct view CLEANUP(view_done) second = { 0 };
+	int late = join(&p);
+	CHECK(hear(late, &second, 0) && has_kid(&second, "k1"));
+	CHECK(strstr(second.why, "a") == NULL);
+	close(fd);
+	close(late);
+	stop(&p);
+}
+
+static void
+test_many_questions_are_one_fetch_per_cool_down(void)
+{
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "600s", GOOD))
+		return;
+	int fd = join_and_learn(&p, &v);
+	CHECK(refresh(fd, &v, 1));
+	unsigned metadata = provider->metadata;
+	for (uint64_t id = 2; id < 200; id++)
+		send_frame(fd, frame(FETCH_REFRESH, id, bytes_text(source)));
+	CHECK(hear(fd, &v, 199));
+	CHECK(v.last.result == FETCH_DONE && provider->metadata == metadata);
+	close(fd);
+	stop(&p);
+}
+
+static void
+test_new_keys_come_before_the_answer(void)
+{
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "1s", GOOD))
+		return;
+	int fd = join_and_learn(&p, &v);
+	usleep(1100000);
+	provider->mood = TWO_KEYS;
+	CHECK(!has_kid(&v, "k2"));
+	CHECK(refresh(fd, &v, 1) && v.last.result == FETCH_DONE);
+	CHECK(has_kid(&v, "k1") && has_kid(&v, "k2"));
+	usleep(1100000);
+	provider->mood = BAD_KEYS;
+	CHECK(refresh(fd, &v, 2) && v.last.result == FETCH_DONE);
+	CHECK(!has_kid(&v, "k1") && has_kid(&v, "k2"));
+	close(fd);
+	stop(&p);
+}
+
+static void
+test_bad_answers_keep_the_old_keys(void)
+{
+	static const int moods[] = { NO_KEYS, ONLY_BAD_KEYS, GARBAGE,  WRONG_TYPE,
+		                     FAILING, HUGE,          DRIPPING, FOREIGN_METADATA };
+
+	for (size_t i = 0; i < ARRAY_LEN(moods); i++) {
+		struct view CLEANUP(view_done) v = { 0 };
+		struct view CLEANUP(view_done) other = { 0 };
+		struct process p;
+
+		if (!begin(&p, "1s", GOOD))
+			return;
+		int fd = join_and_learn(&p, &v);
+		usleep(1100000);
+		provider->mood = moods[i];
+		CHECK(refresh(fd, &v, 1));
+		CHECK(v.last.result == FETCH_FAILED && v.last.retry_s >= 1 && v.last.why.len > 0);
+		CHECK(v.why[0] != '\0' && has_kid(&v, "k1"));
+
+		/* Also for one that comes now. */
+		int late = join(&p);
+		CHECK(hear(late, &other, 0) && other.key_messages > 0);
+
+		/* It comes back by itself. */
+		provider->mood = GOOD;
+		while (v.why[0] != '\0' && hear(fd, &v, 0) && v.why[0] != '\0')
+			v.key_messages = 0;
+		CHECK(v.why[0] == '\0');
+		close(fd);
+		close(late);
+		stop(&p);
+	}
+}
+
+static void
+test_without_keys_a_question_learns_why_and_when(void)
+{
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "1s", FAILING))
+		return;
+	int fd = join(&p);
+	CHECK(refresh(fd, &v, 1));
+	CHECK(v.last.result == FETCH_FAILED && v.last.retry_s >= 1 && v.last.retry_s <= 3);
+	CHECK(bytes_is(v.last.why, "the provider answers with an error (500)"));
+	CHECK(v.key_messages == 0);
+	close(fd);
+	stop(&p);
+}
+
+/* Questions */
+
+static void
+test_introspection_is_handed_on_as_facts(void)
+{
+	const struct fetch_ask a = { .issuer = BYTES("op"), .token = BYTES("an opaque+token") };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "30s", GOOD))
+		return;
+	int fd = join(&p);
+	CHECK(ask(fd, &v, FETCH_INTROSPECT, 1, &a) && v.last.result == FETCH_DONE);
+	CHECK(bytes_is(v.last.claims, "{\"active\":true,\"sub\":\"caf\xc3\xa9\",\"n\":1.10}"));
+	provider->mood = INACTIVE;
+	CHECK(ask(fd, &v, FETCH_INTROSPECT, 2, &a) && v.last.result == FETCH_REFUSED);
+	CHECK(v.last.claims.len == 0);
+	CHECK(provider->unexpected == 0 && provider->introspect == 2);
+
+	static const int moods[] = { GARBAGE, WRONG_TYPE, FAILING, HUGE, DRIPPING, UNAUTHORIZED };
+	for (size_t i = 0; i < ARRAY_LEN(moods); i++) {
+		provider->mood = moods[i];
+		CHECK(ask(fd, &v, FETCH_INTROSPECT, 3 + i, &a) && v.last.result == FETCH_FAILED);
+		CHECK(v.last.retry_s >= 1 && v.last.why.len > 0);
+	}
+	CHECK(bytes_is(v.last.why, "the provider refuses our credentials"));
+	close(fd);
+	stop(&p);
+}
+
+static void
+test_questions_of_no_issuer_are_failures(void)
+{
+	static const struct {
+		enum fetch_message type;
+		const char *issuer;
+	} rows[] = { { FETCH_INTROSPECT, "nobody" },
+		     { FETCH_INTROSPECT, "lab" },
+		     { FETCH_GROUPS, "lab" },
+		     { FETCH_CODE, "op" } };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "30s", GOOD))
+		return;
+	int fd = join(&p);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct fetch_ask a = { .issuer = bytes_text(rows[i].issuer),
+			                     .token = BYTES("x") };
+		CHECK(ask(fd, &v, rows[i].type, 1 + i, &a) && v.last.result == FETCH_FAILED);
+	}
+	CHECK(provider->introspect == 0 && provider->token == 0 && provider->groups == 0);
+	close(fd);
+	stop(&p);
+}
+
+static void
+test_codes_become_tokens(void)
+{
+	const struct fetch_ask a = { .issuer = BYTES("lab"),
+		                     .code = BYTES("the-code"),
+		                     .verifier = BYTES("the-verifier"),
+		                     .redirect_uri = BYTES("http://us/callback") };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "30s", GOOD))
+		return;
+	int fd = join_and_learn(&p, &v);
+	CHECK(ask(fd, &v, FETCH_CODE, 1, &a) && v.last.result == FETCH_DONE);
+	CHECK(bytes_is(v.last.id_token, JWS));
+	CHECK(v.last.access_token.len == 0); /* not a JWS: nothing we could use */
+	provider->mood = INVALID_GRANT;
+	CHECK(ask(fd, &v, FETCH_CODE, 2, &a) && v.last.result == FETCH_REFUSED);
+	provider->mood = FAILING;
+	CHECK(ask(fd, &v, FETCH_CODE, 3, &a) && v.last.result == FETCH_FAILED);
+	CHECK(provider->unexpected == 0);
+	close(fd);
+	stop(&p);
+}
+
+static void
+test_groups_are_asked_for_with_one_token(void)
+{
+	struct fetch_ask a = { .issuer = BYTES("corp"),
+		               .tenant = BYTES("11111111-1111-1111-1111-111111111111"),
+		               .object = BYTES("22222222-2222-2222-2222-222222222222") };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "30s", GOOD))
+		return;
+	int fd = join(&p);
+	CHECK(ask(fd, &v, FETCH_GROUPS, 1, &a) && v.last.result == FETCH_DONE);
+	CHECK(bytes_is(v.last.claims, "{\"groups\":[\"a-group\",\"named-group\"]}"));
+	provider->mood = MANY_GROUPS;
+	CHECK(ask(fd, &v, FETCH_GROUPS, 2, &a) && v.last.result == FETCH_DONE);
+	CHECK(bytes_is(v.last.claims, "{\"groups\":[\"named-group\"]}"));
+	provider->mood = UNKNOWN_OBJECT;
+	CHECK(ask(fd, &v, FETCH_GROUPS, 3, &a) && v.last.result == FETCH_REFUSED);
+	CHECK(provider->token == 1 && provider->groups == 3 && provider->unexpected == 0);
+
+	/* It would lead elsewhere. */
+	a.object = BYTES("22222222-2222-2222-2222-22222222222/");
+	CHECK(ask(fd, &v, FETCH_GROUPS, 4, &a) && v.last.result == FETCH_FAILED);
+	a.object = BYTES("../../applications");
+	CHECK(ask(fd, &v, FETCH_GROUPS, 5, &a) && v.last.result == FETCH_FAILED);
+	CHECK(provider->groups == 3);
+	close(fd);
+	stop(&p);
+}
+
+static void
+test_a_dead_provider_holds_nobody_for_long(void)
+{
+	enum { MANY = 400 };
+	const struct fetch_ask a = { .issuer = BYTES("op"), .token = BYTES("an opaque+token") };
+	CLEANUP(buf_done) struct buf body = { 0 };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "30s", DRIPPING))
+		return;
+	int fd = join(&p);
+	fetch_ask_put(&body, &a);
+	time_t before = time(NULL);
+	for (uint64_t id = 1; id <= MANY; id++)
+		send_frame(fd, frame(FETCH_INTROSPECT, id, buf_bytes(&body)));
+	CHECK(hear(fd, &v, MANY) && v.last.result == FETCH_FAILED);
+	CHECK(time(NULL) - before <= 10);
+	close(fd);
+	stop(&p);
+}
+
+/* Workers that were taken over */
+
+static void
+test_garbage_closes_the_workers_channel_and_no_other(void)
+{
+	static const uint8_t too_long[FETCH_URL_MAX + 1] = { 0 };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "30s", GOOD))
+		return;
+	int honest = join_and_learn(&p, &v);
+	const struct {
+		uint16_t type;
+		struct bytes body;
+	} rows[] = { { FETCH_KEYS, BYTES("") },
+		     { FETCH_ANSWER, BYTES("") },
+		     { 99, BYTES("") },
+		     { FETCH_REFRESH, { too_long, sizeof too_long } },
+		     { FETCH_INTROSPECT, BYTES("") },
+		     { FETCH_CODE, BYTES("\2\0\0\0\0") } };
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int fd = join(&p);
+		send_frame(fd, frame(rows[i].type, 1, rows[i].body));
+		CHECK(is_closed(fd));
+		close(fd);
+	}
+	CHECK(refresh(honest, &v, 7));
+	close(honest);
+	stop(&p);
+}
+
+static void
+test_descriptors_are_closed(void)
+{
+	const int gifts[GIFTS_MAX] = { 0, 1, 2, 0 };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "600s", GOOD))
+		return;
+	int honest = join_and_learn(&p, &v);
+	CHECK(refresh(honest, &v, 1));
+	size_t before = count_fds(p.pid);
+	if (before == 0)
+		test_skipped = "descriptors of another process cannot be counted";
+	for (size_t i = 0; i < 16; i++) {
+		CLEANUP(buf_done)
+		struct buf out = frame(FETCH_REFRESH, 2, bytes_text(source));
+		int fd = join(&p);
+
+		CHECK(send_fds(fd, buf_bytes(&out), gifts, i % GIFTS_MAX + 1));
+		CHECK(is_closed(fd));
+		close(fd);
+	}
+	CHECK(refresh(honest, &v, 3));
+	CHECK(count_fds(p.pid) == before);
+	close(honest);
+	stop(&p);
+}
+
+/* One that asks and goes away leaves nothing behind that its answer could reach. */
+static void
+test_a_worker_that_goes_away_is_forgotten(void)
+{
+	const struct fetch_ask a = { .issuer = BYTES("op"), .token = BYTES("an opaque+token") };
+	CLEANUP(buf_done) struct buf body = { 0 };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "1s", DRIPPING))
+		return;
+	fetch_ask_put(&body, &a);
+	for (int i = 0; i < 20; i++) {
+		int fd = join(&p);
+		send_frame(fd, frame(FETCH_REFRESH, 1, bytes_text(source)));
+		send_frame(fd, frame(FETCH_INTROSPECT, 2, buf_bytes(&body)));
+		close(fd);
+	}
+	usleep(1000000);
+	int fd = join(&p);
+	CHECK(refresh(fd, &v, 1));
+	close(fd);
+	stop(&p);
+}
+
+/* A reload */
+
+static void
+reconfigure(struct process *p, const char *text)
+{
+	CLEANUP(buf_done) struct buf packet = frame(CONTROL_CONFIG, 0, (struct bytes){ 0 });
+	int fd = -1;
+
+	CHECK(!failed(child_memfd("configuration", bytes_text(text), &fd)));
+	CHECK(send_fds(p->control, buf_bytes(&packet), &fd, 1));
+	close(fd);
+}
+
+static void
+test_sources_that_stay_keep_their_keys(void)
+{
+	struct view CLEANUP(view_done) v = { 0 };
+	struct view CLEANUP(view_done) late = { 0 };
+	struct process p;
+
+	if (!begin(&p, "600s", GOOD))
+		return;
+	int fd = join_and_learn(&p, &v);
+	provider->mood = FAILING;
+	reconfigure(&p, configuration("599s"));
+	int other = join(&p);
+	CHECK(hear(other, &late, 0) && has_kid(&late, "k1") && late.why[0] == '\0');
+	close(fd);
+	close(other);
+	stop(&p);
+}
+
+int
+main(void)
+{
+	static const struct test tests[] = {
+		TEST(test_a_worker_is_told_keys_written_anew),
+		TEST(test_many_questions_are_one_fetch_per_cool_down),
+		TEST(test_new_keys_come_before_the_answer),
+		TEST(test_bad_answers_keep_the_old_keys),
+		TEST(test_without_keys_a_question_learns_why_and_when),
+		TEST(test_introspection_is_handed_on_as_facts),
+		TEST(test_questions_of_no_issuer_are_failures),
+		TEST(test_codes_become_tokens),
+		TEST(test_groups_are_asked_for_with_one_token),
+		TEST(test_a_dead_provider_holds_nobody_for_long),
+		TEST(test_garbage_closes_the_workers_channel_and_no_other),
+		TEST(test_descriptors_are_closed),
+		TEST(test_a_worker_that_goes_away_is_forgotten),
+		TEST(test_sources_that_stay_keep_their_keys),
+	};
+	int fd = mkstemp(secret_file);
+
+	provider = mmap(NULL, sizeof *provider, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	                -1, 0);
+	if (fd < 0 || provider == MAP_FAILED || write(fd, "a secret\n", 9) != 9)
+		return 1;
+	setenv("FETCHER_TEST", "from the environment", 1);
+	pid_t pid = start_provider();
+	int status = test_main(tests, ARRAY_LEN(tests));
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	unlink(secret_file);
+	return status;
+}
