@@ -91,7 +91,8 @@ test_a_query_gives_the_records_that_match_all_conditions_in_order(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct found f = { 0 };
-		CHECK_ROW(!failed(audit_query(path, &rows[i].filter, take, NULL, &f)), rows[i].name);
+		CHECK_ROW(!failed(audit_query(path, &rows[i].filter, take, NULL, &f)),
+		          rows[i].name);
 		CHECK_ROW(bytes_is(buf_bytes(&f.sequences), rows[i].found), rows[i].name);
 		buf_done(&f.sequences);
 	}
