@@ -112,7 +112,9 @@ error_name(const struct request *r)
 	};
 	const struct oauth *o = r->state;
 
-	if (o != NULL && o->error != NULL)
+	/* What was found out about the request counts only while nothing of ours has failed. */
+	if (o != NULL && o->error != NULL &&
+	    (r->outcome.kind == ERR_PEER || r->outcome.kind == ERR_IDENTITY))
 		return o->error;
 	for (size_t i = 0; i < ARRAY_LEN(errors); i++)
 		if (errors[i].kind == r->outcome.kind)

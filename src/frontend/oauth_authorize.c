@@ -95,16 +95,23 @@ put_page(struct request *r)
 	return OK;
 }
 
+/* Not the caller's fault, and not for the caller to know. */
+static bool
+is_ours(struct err e)
+{
+	return e.kind != ERR_PEER && e.kind != ERR_IDENTITY && e.kind != ERR_NOT_FOUND &&
+	       e.kind != ERR_LIMIT;
+}
+
 static void
 put_refusal(struct request *r)
 {
 	struct err e = r->outcome;
-	bool is_ours = e.kind != ERR_PEER && e.kind != ERR_IDENTITY && e.kind != ERR_NOT_FOUND;
 	const char *detail = r->detail.len == 0 ? NULL : arena_text(&r->arena, r->detail);
 
 	page_put_fields(&r->reply.fields, (struct bytes){ 0 });
 	r->reply.type = PAGE_TYPE;
-	login_page_put_refusal(&r->reply.body, is_ours          ? not_possible
+	login_page_put_refusal(&r->reply.body, is_ours(e)       ? not_possible
 	                                       : detail != NULL ? detail
 	                                                        : e.why);
 }
@@ -112,7 +119,8 @@ put_refusal(struct request *r)
 void
 authorize_put_error(struct request *r, struct buf *body)
 {
-	const struct authorize *a = r->state;
+	struct authorize *a = r->state;
+	bool is_trusted = a != NULL && a->is_trusted;
 
 	(void)body; /* it is the answer's */
 	/* A page says what is wrong, not a challenge that browsers answer with a dialogue. */
@@ -120,10 +128,15 @@ authorize_put_error(struct request *r, struct buf *body)
 		r->reply.status = 400;
 		buf_clear(&r->reply.fields);
 	}
-	if (a != NULL && a->is_trusted && a->error != NULL)
+	/* What was found out before, such as a wrong password, is not told unrecorded. */
+	if (is_trusted && is_ours(r->outcome)) {
+		a->problem = not_possible;
+		a->error = NULL;
+	}
+	if (is_trusted && a->error != NULL)
 		put_redirect(r, "error", bytes_text(a->error),
 		             r->detail.len != 0 ? r->detail : bytes_text(r->outcome.why));
-	else if (a == NULL || !a->is_trusted || a->problem == NULL || failed(put_page(r)))
+	else if (!is_trusted || a->problem == NULL || failed(put_page(r)))
 		put_refusal(r);
 }
 
@@ -335,7 +348,6 @@ ask_login(struct request *r, enum step *step)
 		a->problem = "both user name and password are needed";
 		return fail(ERR_PEER, "username or password is missing");
 	}
-	a->problem = not_possible; /* until keeper says something else */
 	return ask(r,
 	           (struct ask){ .kind = ASK_LOGIN,
 	                         .fields[ASK_USER] = a->username,

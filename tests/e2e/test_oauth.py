@@ -1,10 +1,14 @@
 """Our own authorization server as HTTP sees it: the login page, redirects, errors as RFC 6749 names them,
 what clients discover."""
 import base64
+import contextlib
 import hashlib
 import html
+import os
 import re
 import secrets
+import signal
+import threading
 import urllib.parse
 
 from harness import Gateway, equal, jwt_parts, main, shared, test, wait_until
@@ -234,6 +238,43 @@ def test_a_page_is_good_in_its_own_browser_only():
     tab = Login(cookie=login.cookie)
     equal((tab.cookie, tab.send().status), (login.cookie, 303), "two tabs of one browser")
     equal(gateway().get("/authorize/login").status, 405)
+
+
+@contextlib.contextmanager
+def without(g, role):
+    """As often as it is started, it is killed."""
+    done = threading.Event()
+
+    def kill():
+        while not done.wait(0.002):
+            for pid in g.children(role):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@test
+def test_a_login_that_cannot_be_checked_or_recorded_is_a_page_that_says_so():
+    for role in ("keeper", "ledger"):
+        g = Gateway()
+        g.add_client("shop", "--public", "--redirect-uri", BACK, "--grant", "code")
+        login = Login(g)
+        with without(g, role):
+            for password in (None, "not the password"):
+                answer = wait_until(lambda: next((a for a in [login.send(password=password)] if a.status == 503), None), 10, f"a login without {role}")
+                equal(answer.headers["content-type"], "text/html; charset=utf-8")
+                assert int(answer.headers["retry-after"]) >= 1 and b"not possible right now" in answer.body, answer
+                assert b"is wrong" not in answer.body and "location" not in answer.headers, "told what was not recorded"
+        wait_until(g.is_ready, 30, "readiness")
+        equal(login.send().status, 303)
+        g.check_end()
 
 
 @test
