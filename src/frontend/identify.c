@@ -18,7 +18,8 @@ struct showing {
 	unsigned asked; /* bit = enum missing: each is asked for once */
 };
 
-static stage_fn examine_again, session_settled, proof_settled;
+static struct err examine_again(struct request *r, enum step *step);
+static struct err proof_settled(struct request *r, enum step *step);
 
 const char *
 request_refusal(const struct request *r)

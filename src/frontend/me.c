@@ -7,7 +7,8 @@
 static void
 put_text(struct buf *out, const char *name, struct bytes value)
 {
-	buf_printf(out, ",\"%s\":", name);
+	buf_put_u8(out, ',');
+	json_put_name(out, name);
 	json_put_string(out, value);
 }
 
@@ -53,14 +54,15 @@ struct err
 me_execute(struct request *r, enum step *step)
 {
 	struct buf *out = &r->reply.body;
+	struct bytes agent = principal_agent(r->who);
 
 	(void)step;
 	r->reply.type = "application/json";
 	buf_put_text(out, "{\"issuer\":");
 	json_put_string(out, bytes_text(principal_issuer(r->who)));
 	put_text(out, "subject", principal_subject(r->who));
-	if (principal_agent(r->who).len != 0)
-		put_text(out, "agent", principal_agent(r->who));
+	if (agent.len != 0)
+		put_text(out, "agent", agent);
 	put_roles(out, r->gate->settings, principal_roles(r->who));
 	put_text(out, "shown", r->is_session ? BYTES("session") : BYTES("token"));
 	put_binding(out, r->who);

@@ -166,7 +166,6 @@ begun(struct request *r, enum step *step)
 		return fail(ERR_UPSTREAM, "no session can be begun right now");
 	cookie_put(r, COOKIE_SESSION, w->answer.fields[ANSWER_SECRET],
 	           r->gate->settings->sessions.ttl_s);
-	cookie_put(r, COOKIE_LOGIN, (struct bytes){ 0 }, 0);
 	r->reply.status = 303;
 	buf_put_text(out, "Location: ");
 	buf_put(out, w->return_to); /* visible ASCII: session_is_return_path() */

@@ -436,6 +436,24 @@ def test_a_user_who_is_disabled_has_no_session_within_a_second():
 
 
 @test
+def test_two_tabs_may_log_in_at_once():
+    w = world()
+    browser = Browser(w.gateway)
+    answers = [w.corp.authorize(browser.get(f"/login?return_to=/{tab}")[1]) for tab in "ab"]
+    for tab, answer in zip("ab", answers):
+        equal(browser.get("/login/callback?" + urllib.parse.urlencode(answer))[:2], (303, "/" + tab))
+
+
+@test
+def test_what_was_refused_and_found_is_counted():
+    metrics = world().gateway.admin("/metrics").body.decode()
+    counted = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if not line.startswith("#"))
+    for name in ('token_refusals_total{check="binding"}', 'token_refusals_total{check="key"}', "fetcher_waits_total",
+                 "session_cache_hits_total", "session_cache_misses_total", "revocations_total"):
+        assert int(counted["gatewarden_" + name]) > 0, name
+
+
+@test
 def test_a_provider_that_is_away_is_a_page_that_says_so():
     w = world()
     w.corp.faults[TOKEN] = lambda h: h.answer(500, b"{}")
