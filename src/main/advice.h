@@ -20,6 +20,9 @@ void advice_put(const struct advice *a, enum jwt_check check, struct buf *out);
 /* advice_text.c - one sentence with its words put in: `{aud}` is the claim, `{@alg}` a member of
  * the header, `{$issuer}` one of the words named there. */
 void advice_put_sentence(const struct advice *a, const char *sentence, struct buf *out);
+/* Printable ASCII, cut at JWT_TEXT_MAX: whoever wrote the token wrote this text, and nothing of it
+ * may steer a terminal. */
+void advice_put_text(struct bytes text, struct buf *out);
 /* As text: itself where it is one, else JSON. "nothing" for NULL. */
 void advice_put_claim(const struct json *claim, struct buf *out);
 

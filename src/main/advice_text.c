@@ -7,9 +7,8 @@
 
 enum { SHOWN_MAX = 8, KEY_ROOM = 64 };
 
-/* Whoever wrote the token wrote this text: nothing of it may steer a terminal. */
-static void
-put_printable(struct bytes text, struct buf *out)
+void
+advice_put_text(struct bytes text, struct buf *out)
 {
 	for (size_t i = 0; i < text.len && i < JWT_TEXT_MAX; i++)
 		buf_put_u8(out, text.at[i] >= 0x20 && text.at[i] < 0x7f ? text.at[i] : '?');
@@ -28,11 +27,11 @@ advice_put_claim(const struct json *claim, struct buf *out)
 		return;
 	}
 	if (json_string(claim, &string)) {
-		put_printable(string, out);
+		advice_put_text(string, out);
 		return;
 	}
 	json_put_value(&text, claim);
-	put_printable(buf_bytes(&text), out);
+	advice_put_text(buf_bytes(&text), out);
 }
 
 static struct bytes
@@ -208,7 +207,7 @@ put_tenants(const struct advice *a, struct buf *out)
 static void
 put_tenant(const struct advice *a, struct buf *out)
 {
-	put_printable(advice_entra_tenant(iss_of(a)), out);
+	advice_put_text(advice_entra_tenant(iss_of(a)), out);
 }
 
 static void

@@ -199,6 +199,10 @@ who_by_token(struct question *r)
 		return 0;
 	if (e.kind != ERR_IDENTITY) {
 		complain("explain", NULL, e);
+		if (e.kind == ERR_UPSTREAM)
+			fprintf(stderr, "  what the running service fetches is not here: ask with "
+			                "--role and "
+			                "--claims\n");
 		return 2;
 	}
 	printf("decision  the token is refused: %s (see `gatewarden token`)\n",

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "identity/fetch.h"
 #include "issuer/revocation.h"
 #include "main/arguments.h"
 #include "main/loaded.h"
@@ -99,8 +100,14 @@ revoke_by_subject(struct request *r)
 	return 0;
 }
 
-/* A token that nobody signed could name any other by its `jti`. Where its keys are fetched they are
+/* A token that nobody signed could name any other by its `jti`. Where the keys are fetched they are
  * not here, and the operator's word has to do. */
+static bool
+is_signed(const struct issuer_settings *issuer, const struct jwt_finding *signature)
+{
+	return signature->done ? signature->passed : issuer_source(issuer).len > 0;
+}
+
 static struct err
 check_token(struct request *r, struct bytes token, struct jws *ret,
             const struct issuer_settings **of)
@@ -109,7 +116,6 @@ check_token(struct request *r, struct bytes token, struct jws *ret,
 	struct identified found = { .issuer = -1 };
 	struct err e = issuers_examine(r->issuers, &shown, clock_wall_us() / 1000000, true,
 	                               &r->loaded.arena, &found);
-	const struct jwt_finding *signature = &found.report.findings[JWT_SIGNATURE];
 
 	principal_release(found.who);
 	if (found.issuer < 0)
@@ -117,10 +123,10 @@ check_token(struct request *r, struct bytes token, struct jws *ret,
 		               ? e
 		               : fail(ERR_IDENTITY,
 		                      "the token is of no issuer of the configuration");
-	if ((signature->done && !signature->passed) || found.report.failed == JWT_KEY)
+	*of = &r->loaded.settings->issuers[found.issuer];
+	if (!is_signed(*of, &found.report.findings[JWT_SIGNATURE]))
 		return fail(ERR_IDENTITY,
 		            "the token is not signed by its issuer: nothing to revoke");
-	*of = &r->loaded.settings->issuers[found.issuer];
 	return jws_parse(token, &r->loaded.arena, ret);
 }
 

@@ -83,13 +83,6 @@ is_of_issuer(const struct diagnosis *d, const struct grant_source *source)
 }
 
 static void
-put_printable(struct bytes text, struct buf *out)
-{
-	for (size_t i = 0; i < text.len && i < JWT_TEXT_MAX; i++)
-		buf_put_u8(out, text.at[i] >= 0x20 && text.at[i] < 0x7f ? text.at[i] : '?');
-}
-
-static void
 put_seconds(int64_t seconds, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
@@ -159,7 +152,7 @@ put_looked_at(const struct diagnosis *d, const char *path, struct buf *out)
 	buf_printf(out, "      claim %s:", path);
 	while (shown < VALUES_SHOWN_MAX && values_next(&v, &value)) {
 		buf_put_text(out, shown++ == 0 ? " " : ", ");
-		put_printable(value, out);
+		advice_put_text(value, out);
 	}
 	if (shown == VALUES_SHOWN_MAX && values_next(&v, &value))
 		buf_put_text(out, ", ...");
@@ -194,16 +187,16 @@ put_accepted(const struct diagnosis *d, struct buf *out)
 	const struct settings *s = d->about.settings;
 
 	buf_printf(out, "accepted: issuer %s, subject ", principal_issuer(who));
-	put_printable(principal_subject(who), out);
+	advice_put_text(principal_subject(who), out);
 	buf_put_text(out, ", until ");
 	put_seconds(principal_expires(who), out);
 	if (principal_agent(who).len > 0) {
 		buf_put_text(out, ", used by ");
-		put_printable(principal_agent(who), out);
+		advice_put_text(principal_agent(who), out);
 	}
 	if (principal_resource(who).len > 0) {
 		buf_put_text(out, ", for resource ");
-		put_printable(principal_resource(who), out);
+		advice_put_text(principal_resource(who), out);
 		buf_put_text(out, " only");
 	}
 	buf_put_u8(out, '\n');

@@ -84,6 +84,16 @@ test_a_token_that_its_issuer_did_not_sign_revokes_nothing(void)
 	CHECK(s.status == 1 && said(&s, "no issuer"));
 	RUN(&s, cmd_revoke, "", "revoke", "--token", "nonsense");
 	CHECK(s.status == 1);
+	/* {"alg":"HS256"}, {"alg":"none"}: no signature was even looked at. */
+	for (size_t i = 0; i < 2; i++) {
+		static const char *const headers[] = { "eyJhbGciOiJIUzI1NiJ9",
+			                               "eyJhbGciOiJub25lIn0" };
+		char forged[4096];
+
+		snprintf(forged, sizeof forged, "%s%s", headers[i], strchr(token, '.'));
+		RUN(&s, cmd_revoke, "", "revoke", "--token", forged);
+		CHECK(s.status == 1 && said(&s, "not signed by its issuer"));
+	}
 	CHECK(rows_of(&s).tokens == 0);
 	free(token);
 	stage_done(&s);
