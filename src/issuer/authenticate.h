@@ -14,9 +14,9 @@ struct caller {
 	struct client client; /* in the arena; only `id` when not registered */
 };
 
-/* Refuses with CLIENT_…, in the same words and time for a client that is not known and one that
- * fails. An id that is not registered and comes without any proof is a public client. A client that
- * exists is in *ret also when it is refused: for the audit record. */
+/* Refuses with CLIENT_…, in the same words for a client that is not known and one that fails, and
+ * for a secret in the same time. An id that is not registered and comes without any proof is a
+ * public client. A client that exists is in *ret also when it is refused: for the audit record. */
 struct err authenticate(const struct issuer *i, const struct ask *ask, int64_t now_s,
                         struct arena *arena, struct caller *ret);
 /* The same without asking for proof: after it was given, and where none is due (/authorize). */

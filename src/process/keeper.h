@@ -55,7 +55,7 @@ void keeper_drop(struct asker *a);
 void keeper_ask(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask);
 /* Takes NULL: the worker is gone. */
 void keeper_send(const struct asker *a, uint64_t id, const struct answer *answer);
-void keeper_send_wait(const struct asker *a, uint64_t id, unsigned wait_s);
+void keeper_send_wait(const struct asker *a, uint64_t id, unsigned wait_s, const char *reason);
 /* What issuer_answer() and its like gave. */
 void keeper_send_reply(const struct asker *a, uint64_t id, struct err e, const struct reply *r);
 /* When keeper has no local issuer. */

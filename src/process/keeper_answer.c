@@ -20,12 +20,12 @@ keeper_send(const struct asker *a, uint64_t id, const struct answer *answer)
 }
 
 void
-keeper_send_wait(const struct asker *a, uint64_t id, unsigned wait_s)
+keeper_send_wait(const struct asker *a, uint64_t id, unsigned wait_s, const char *reason)
 {
 	keeper_send(a, id,
 	            &(struct answer){ .result = ANSWER_WAIT,
 	                              .wait_s = wait_s,
-	                              .fields[ANSWER_REASON] = BYTES("too many logins") });
+	                              .fields[ANSWER_REASON] = bytes_text(reason) });
 }
 
 void
@@ -140,7 +140,7 @@ ask_issuer(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask
 	e = has_credentials(ask) ? answer_throttled(k, ask, &reply, &wait_s)
 	                         : issuer_answer(k->issuer, ask, keeper_now_s(), &reply);
 	if (wait_s != 0)
-		keeper_send_wait(a, id, wait_s);
+		keeper_send_wait(a, id, wait_s, "too many failures of the client");
 	else if (!failed(e) && is_password_next(ask))
 		login_ask(k, a, id, ask);
 	else
@@ -160,10 +160,13 @@ static void
 ask_proof(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask)
 {
 	const struct reply none = { 0 };
+	struct err e = proofs_add(k->proofs, ask->fields[ASK_PROOF_ID], clock_monotonic_us());
 
-	keeper_send_reply(a, id,
-	                  proofs_add(k->proofs, ask->fields[ASK_PROOF_ID], clock_monotonic_us()),
-	                  &none);
+	/* Not logged, for a flood of them is not. */
+	if (e.kind == ERR_LIMIT)
+		keeper_send_wait(a, id, 1, e.why);
+	else
+		keeper_send_reply(a, id, e, &none);
 }
 
 typedef void ask_fn(struct keeper *, struct asker *, uint64_t, const struct ask *);

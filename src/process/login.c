@@ -26,6 +26,8 @@ struct job {
 	struct buf rehashed;
 };
 
+static const char too_many[] = "too many logins";
+
 static void run_next(struct keeper *k);
 
 /* Passwords */
@@ -141,7 +143,7 @@ run_next(struct keeper *k)
 			run(j);
 			return;
 		}
-		keeper_send_wait(j->asker, j->id, wait_s);
+		keeper_send_wait(j->asker, j->id, wait_s, too_many);
 		job_free(j);
 	}
 }
@@ -184,7 +186,7 @@ login_ask(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask)
 	    k->waiting_count >= limits->hash_queue)
 		wait_s = 1;
 	if (wait_s != 0) {
-		keeper_send_wait(a, id, wait_s);
+		keeper_send_wait(a, id, wait_s, too_many);
 		return;
 	}
 	struct job *j = calloc(1, sizeof *j);

@@ -17,7 +17,7 @@ struct progress {
 	int64_t now_s;
 };
 
-/* Adds users, refreshes, rotates keys without end. */
+/* Adds users, changes one, refreshes, rotates keys without end. */
 static void
 work(struct scene *s, int out)
 {
@@ -41,6 +41,7 @@ work(struct scene *s, int out)
 		if (failed(scene_refresh(i, buf_bytes(&t.fields[ANSWER_REFRESH_TOKEN]), BYTES(""),
 		                         p.now_s, &next)) ||
 		    failed(issuer_rotate(i, p.now_s, &changed)) ||
+		    failed(user_set_roles(store, BYTES("carol"), bytes_text(name))) ||
 		    failed(user_add(store, bytes_text(name), BYTES(""), bytes_text(scene_phc))))
 			_exit(2);
 		p.users++;
@@ -63,6 +64,17 @@ check_sound(struct scene *s)
 	CHECK(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &q, NULL) == SQLITE_OK);
 	CHECK(sqlite3_step(q) == SQLITE_ROW &&
 	      strcmp((const char *)sqlite3_column_text(q, 0), "ok") == 0);
+	sqlite3_finalize(q);
+	/* A change, what it revokes and the event of it are there together or not at all. */
+	CHECK(sqlite3_prepare_v2(
+		      db,
+		      "SELECT generation - 1, (SELECT count(*) FROM revocation WHERE value = "
+		      "CAST(subject AS BLOB)), (SELECT count(*) FROM event WHERE action = "
+		      "'user.roles') FROM user WHERE name = 'carol'",
+		      -1, &q, NULL) == SQLITE_OK);
+	CHECK(sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) > 0);
+	CHECK(sqlite3_column_int(q, 0) == sqlite3_column_int(q, 1));
+	CHECK(sqlite3_column_int(q, 0) == sqlite3_column_int(q, 2));
 	sqlite3_finalize(q);
 	sqlite3_close(db);
 }
@@ -116,6 +128,7 @@ test_kill_at_any_moment_leaves_a_sound_store(void)
 	scene_store(&s);
 	s.own.key_rotation_s = 3600;
 	(void)scene_user(&s, "alice");
+	(void)scene_user(&s, "carol");
 	issuer_store_close(s.store);
 	s.store = NULL;
 	for (int round = 0; round < 25; round++) {
