@@ -62,11 +62,14 @@ client_add(struct issuer_store *s, const struct settings *settings, const struct
 	return buf_check(ret_secret);
 }
 
-#define COLUMNS                                                                                    \
-	"SELECT id, name, subject, length(secret_hash), jwks, certificate, roles, redirect_uris, " \
-	"grants, public, dpop_required, disabled, created_s, generation FROM client "
+static const char find_sql[] =
+	"SELECT id, name, subject, length(secret_hash), jwks, certificate, roles, redirect_uris, "
+	"grants, public, dpop_required, disabled, created_s, generation FROM client WHERE id = ?1";
+static const char list_sql[] =
+	"SELECT id, name, subject, length(secret_hash), jwks, certificate, roles, redirect_uris, "
+	"grants, public, dpop_required, disabled, created_s, generation FROM client ORDER BY id";
 
-/* A row of either statement below. */
+/* A row of either. */
 static void
 client_read(struct statement *q, struct client *ret)
 {
@@ -87,11 +90,6 @@ client_read(struct statement *q, struct client *ret)
 		.generation = statement_column_int(q, 13),
 	};
 }
-
-static const char find_sql[] = COLUMNS "WHERE id = ?1";
-static const char list_sql[] = COLUMNS "ORDER BY id";
-
-#undef COLUMNS
 
 static struct err
 not_found(void)
