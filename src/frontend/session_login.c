@@ -402,13 +402,16 @@ void
 session_put_error(struct request *r, struct buf *body)
 {
 	struct session_work *w = session_work(r);
+	bool is_refused = r->outcome.kind == ERR_IDENTITY;
 
 	/* No challenge: it is not a token that is missing here. */
-	if (r->outcome.kind == ERR_IDENTITY && request_refusal(r) == NULL) {
+	if (is_refused && request_refusal(r) == NULL) {
 		r->reply.status = 403;
 		buf_clear(&r->reply.fields);
 	}
-	if (w != NULL && w->is_form_again && !failed(session_put_form(r, r->outcome.why)))
+	/* Not where something of ours failed since, and a refusal could not be recorded. */
+	if (is_refused && w != NULL && w->is_form_again &&
+	    !failed(session_put_form(r, r->outcome.why)))
 		return;
 	r->reply.type = PAGE_TYPE;
 	page_put_fields(&r->reply.fields, (struct bytes){ 0 });

@@ -111,6 +111,7 @@ class Browser:
     def keep(self, line):
         name, _, value = line.split(";")[0].partition("=")
         flags = {f.strip().partition("=")[0].lower(): f.strip().partition("=")[2] for f in line.split(";")[1:]}
+        assert ("secure" in flags) == name.startswith("__Host-"), line
         assert "httponly" in flags and flags["samesite"] == "Lax" and flags["path"] == "/" and "domain" not in flags, line
         self.cookies.pop(name, None)
         if flags.get("max-age") != "0":
@@ -442,6 +443,22 @@ def test_two_tabs_may_log_in_at_once():
     answers = [w.corp.authorize(browser.get(f"/login?return_to=/{tab}")[1]) for tab in "ab"]
     for tab, answer in zip("ab", answers):
         equal(browser.get("/login/callback?" + urllib.parse.urlencode(answer))[:2], (303, "/" + tab))
+
+
+@test
+def test_over_tls_the_cookies_are_of_this_host_alone():
+    def change(config):
+        config["public_url"] = "https://books.example"
+        config["issuers"]["local"]["login"] = True
+
+    g = Gateway(change)
+    browser = Browser(g)
+    equal(browser.local_login("ada", g.passwords["ada"])[0], 303)
+    equal(sorted(browser.cookies), ["__Host-gatewarden", "__Host-gatewarden-login"])
+    equal(browser.me()["issuer"], "local")
+    secret = browser.cookies["__Host-gatewarden"]
+    equal(g.get("/me", headers={"Cookie": f"gatewarden={secret}"}).status, 401, "a name that any host may set")
+    g.check_end()
 
 
 @test
