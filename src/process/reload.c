@@ -95,8 +95,8 @@ finish_reload(struct supervisor *s)
 	s->next = NULL;
 	(void)uv_timer_stop(&s->reload_timer); /* never fails */
 	/* Fetcher first: the first request may need a key that it has to fetch. */
-	configure(s, ROLE_FETCHER, s->current);
 	end_needless_fetcher(s);
+	configure(s, ROLE_FETCHER, s->current);
 	accept_generation(s, s->current->number);
 	drain_generation(s, old);
 	configure(s, ROLE_KEEPER, s->current);
