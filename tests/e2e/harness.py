@@ -464,15 +464,15 @@ class Gateway:
 
     # Audit
 
-    def records(self):
-        """Every complete line of the log, in order."""
+    def records(self, word=""):
+        """Every complete line of the log, in order; with `word` only those that hold it."""
         lines = b"".join(p.read_bytes() for p in sorted((self.folder / "audit").glob("*.jsonl"))).split(b"\n")
-        return [json.loads(line) for line in lines[:-1]]
+        return [json.loads(line) for line in lines[:-1] if word.encode() in line]
 
     def record_of(self, decision):
         """The record of a decision id; it may be written a moment after the answer."""
         def find():
-            return [r for r in self.records() if r["metadata"]["uid"] == decision]
+            return [r for r in self.records(decision) if r["metadata"]["uid"] == decision]
         return wait_until(find, 5, f"the record of {decision}")
 
     def sql(self, text):

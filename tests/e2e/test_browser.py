@@ -13,6 +13,7 @@ if chromium is None:
     sys.exit(0)
 
 gateway = Gateway()
+gateway.add_client("docs", "--public", "--redirect-uri", gateway.url + "/docs/oauth2-redirect.html", "--grant", "code")
 done = subprocess.run(["node", pathlib.Path(__file__).parent / "browser/docs.mjs", gateway.url, chromium], cwd=ROOT / "tests", text=True,
                       env=dict(os.environ, DOCS_USER="ada", DOCS_PASSWORD=gateway.passwords["ada"]), capture_output=True, timeout=180, check=False)
 print(done.stdout, end="")
