@@ -13,37 +13,48 @@ static const char *const verdicts[] = { [VERDICT_ACCEPTED] = "accepted",
 
 /* Facts for both forms */
 
-/* The next value of a claim that gives roles: the text itself, each word of it, or each item of an
- * array. Starts with *item NULL and the text in *words. */
+/* The values of a claim that gives roles, by the rule of src/identity/role_map.h: items of an array
+ * of texts, or the words of a text that is a scope. Another shape has none. */
 struct values {
-	const struct json *claim, *item;
-	struct bytes words;
+	const struct json *claim, *item; /* item: the next; NULL: no array, or its end */
+	struct bytes words;              /* left of a scope */
+	bool is_odd;
 };
+
+static bool
+is_array_of_texts(const struct json *claim)
+{
+	struct bytes text;
+
+	if (claim->type != JSON_ARRAY)
+		return false;
+	for (const struct json *i = json_first(claim); i != NULL; i = json_next(claim, i))
+		if (!json_string(i, &text))
+			return false;
+	return true;
+}
 
 static struct values
 values_of(const struct diagnosis *d, const char *path)
 {
 	struct values v = { .claim = claim_find(d->about.claims, bytes_text(path)) };
+	bool is_scope = strcmp(path, "scp") == 0 || strcmp(path, "scope") == 0;
 
-	if (v.claim != NULL && v.claim->type == JSON_ARRAY)
-		v.item = json_first(v.claim);
-	else
-		(void)json_string(v.claim, &v.words); /* another shape has no values */
+	if (v.claim == NULL || (is_scope && json_string(v.claim, &v.words)))
+		return v;
+	v.is_odd = !is_array_of_texts(v.claim);
+	v.item = v.is_odd ? NULL : json_first(v.claim);
 	return v;
 }
 
 static bool
 values_next(struct values *v, struct bytes *ret)
 {
-	if (v->claim == NULL || v->claim->type != JSON_ARRAY)
+	if (v->item == NULL)
 		return claim_word(&v->words, ret);
-	for (; v->item != NULL; v->item = json_next(v->claim, v->item)) {
-		if (!json_string(v->item, ret))
-			continue;
-		v->item = json_next(v->claim, v->item);
-		return true;
-	}
-	return false;
+	(void)json_string(v->item, ret); /* each is one */
+	v->item = json_next(v->claim, v->item);
+	return true;
 }
 
 static bool
@@ -70,16 +81,29 @@ claim_giving(const struct diagnosis *d, const struct grant_source *source)
 	return NULL;
 }
 
-static uint64_t
-roles_of(const struct diagnosis *d)
-{
-	return d->found->who == NULL ? 0 : principal_roles(d->found->who);
-}
-
 static bool
 is_of_issuer(const struct diagnosis *d, const struct grant_source *source)
 {
 	return &d->about.settings->issuers[source->issuer] == d->about.issuer;
+}
+
+/* Those the token has; of one that is not proven, those it would have. */
+static uint64_t
+roles_of(const struct diagnosis *d)
+{
+	const struct settings *s = d->about.settings;
+	uint64_t roles = 0;
+
+	if (d->found->who != NULL)
+		return principal_roles(d->found->who);
+	if (d->verdict != VERDICT_UNPROVEN || d->about.issuer == NULL)
+		return 0;
+	for (size_t i = 0; i < s->role_count && i < ROLES_MAX; i++)
+		for (size_t n = 0; n < s->roles[i].granted_by_count; n++)
+			if (is_of_issuer(d, &s->roles[i].granted_by[n]) &&
+			    claim_giving(d, &s->roles[i].granted_by[n]) != NULL)
+				roles |= UINT64_C(1) << i;
+	return roles;
 }
 
 static void
@@ -156,8 +180,12 @@ put_looked_at(const struct diagnosis *d, const char *path, struct buf *out)
 	}
 	if (shown == VALUES_SHOWN_MAX && values_next(&v, &value))
 		buf_put_text(out, ", ...");
-	if (shown == 0)
-		buf_put_text(out, v.claim == NULL ? " the token has none" : " no values of text");
+	if (v.is_odd) {
+		buf_put_text(out, " no array of texts, so it grants nothing: ");
+		advice_put_claim(v.claim, out);
+	} else if (shown == 0) {
+		buf_put_text(out, v.claim == NULL ? " the token has none" : " empty");
+	}
 	buf_put_u8(out, '\n');
 }
 
@@ -181,10 +209,21 @@ put_no_role(const struct diagnosis *d, struct buf *out)
 }
 
 static void
+put_roles(const struct diagnosis *d, struct buf *out)
+{
+	const struct settings *s = d->about.settings;
+
+	for (size_t i = 0; i < s->role_count; i++)
+		if (roles_of(d) >> i & 1)
+			put_role(d, &s->roles[i], out);
+	if (roles_of(d) == 0)
+		put_no_role(d, out);
+}
+
+static void
 put_accepted(const struct diagnosis *d, struct buf *out)
 {
 	const struct principal *who = d->found->who;
-	const struct settings *s = d->about.settings;
 
 	buf_printf(out, "accepted: issuer %s, subject ", principal_issuer(who));
 	advice_put_text(principal_subject(who), out);
@@ -200,11 +239,7 @@ put_accepted(const struct diagnosis *d, struct buf *out)
 		buf_put_text(out, " only");
 	}
 	buf_put_u8(out, '\n');
-	for (size_t i = 0; i < s->role_count; i++)
-		if (roles_of(d) >> i & 1)
-			put_role(d, &s->roles[i], out);
-	if (roles_of(d) == 0)
-		put_no_role(d, out);
+	put_roles(d, out);
 }
 
 void
@@ -225,6 +260,9 @@ diagnosis_put_text(const struct diagnosis *d, struct buf *out)
 	case VERDICT_UNPROVEN:
 		buf_printf(out, "not proven: %.*s\n", (int)d->not_looked_at.len,
 		           (const char *)d->not_looked_at.at);
+		/* Of a token that only its issuer reads nothing is known here. */
+		if (d->about.claims != NULL && d->about.issuer != NULL)
+			put_roles(d, out);
 		break;
 	}
 }
@@ -306,7 +344,7 @@ put_json_claims(const struct diagnosis *d, struct buf *out)
 			buf_put_text(out, shown++ == 0 ? "" : ",");
 			json_put_string(out, bytes_slice(value, 0, JWT_TEXT_MAX));
 		}
-		buf_put_text(out, "]}");
+		buf_put_text(out, v.is_odd ? "],\"is_array_of_texts\":false}" : "]}");
 	}
 }
 

@@ -23,7 +23,8 @@ struct diagnosis {
 void diagnosis_put_text(const struct diagnosis *d, struct buf *out);
 /* {"verdict":"refused","why":…,"reason":"audience","issuer":…,"subject":…,"checks":[…],"roles":[…],
  * "claims":[…],"grants":[…]}. `claims` are those that give roles, with their values, and `grants`
- * what the configuration grants roles for: both also where no role results. */
+ * what the configuration grants roles for: both also where no role results. `roles` of a token that
+ * is not proven are those it would have. */
 void diagnosis_put_json(const struct diagnosis *d, struct buf *out);
 
 #endif

@@ -225,6 +225,14 @@ test_roles_name_the_grant_and_the_claim(void)
 	      said(&s, "claim realm.roles: the token has none") &&
 	      said(&s, "claim groups: R, ?[2Jevil\n") &&
 	      said(&s, "would give one: r (reader) boss (admin)\n"));
+	/* A lone text is not taken for a list of one. */
+	RUN(&s, cmd_token, "", "token",
+	    sign(&k, "https://idp.test.invalid/", "api://books", 600,
+	         ",\"groups\":\"r\",\"realm\":{\"roles\":[\"boss\",1]}"));
+	CHECK(s.status == 0 &&
+	      said(&s, "claim groups: no array of texts, so it grants nothing: r\n") &&
+	      said(&s,
+	           "claim realm.roles: no array of texts, so it grants nothing: [\"boss\",1]\n"));
 	signer_done(&k, &s);
 }
 
@@ -244,6 +252,7 @@ test_keys_that_are_fetched_come_by_jwks_or_the_token_is_not_proven(void)
 	CHECK(s.status == 1 &&
 	      said(&s, "not proven: not looked at: the keys of issuer corp are fetched by the "
 	               "running service; give them by --jwks FILE\n"));
+	CHECK(said(&s, "role  reader  by corp:r through roles\n"));
 	CHECK(said(&s, "-     signature  not looked at\n") && said(&s, "ok    audience") &&
 	      strstr(s.out, "accepted") == NULL);
 	RUN(&s, cmd_token, "", "token", "--jwks", "keys.json", token);
