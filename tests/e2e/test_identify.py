@@ -5,13 +5,15 @@ import hashlib
 import html
 import http.client
 import json
+import os
 import re
 import secrets
+import signal
 import time
 import urllib.parse
 
-from harness import Gateway, equal, main, test, wait_until  # first: it says where the others are
-from idp import TOKEN, Key, Provider
+from harness import Gateway, equal, main, read_answers, test, wait_until  # first: it says where the others are
+from idp import JWKS, TOKEN, Key, Provider, hang
 
 _world = {}
 
@@ -203,6 +205,33 @@ def test_a_key_that_is_new_is_found_by_the_request_that_shows_it():
         new = Key("ES256")
         w.corp.keys = [new, *w.corp.keys][:3]
         equal(w.gateway.get("/me", w.corp.token(new)).status, 200)
+
+
+@test
+def test_who_waits_for_a_key_may_go_away_and_is_answered_when_the_fetcher_dies():
+    w = world()
+    g = w.gateway
+    w.corp.faults[JWKS] = hang
+    time.sleep(1.2)
+    try:
+        sockets = [g.connect() for _ in range(24)]
+        for s in sockets:
+            s.sendall(f"GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {w.corp.token(Key('ES256'))}\r\n\r\n".encode())
+        time.sleep(0.5)
+        for s in sockets[::2]:
+            s.close()
+        equal(g.get("/me", w.corp.token()).status, 200, "a key that is known, meanwhile")
+        fetcher, = g.children("@fetcher")
+        os.kill(fetcher, signal.SIGKILL)
+        statuses = {answer.status for s in sockets[1::2] for answer in read_answers(s, 4)[0][:1]}
+        equal(statuses - {401, 503}, set())
+        assert 503 in statuses, statuses
+    finally:
+        w.corp.faults.clear()
+    wait_until(lambda: g.children("@fetcher") not in ([], [fetcher]), 10, "another fetcher")
+    new = Key("ES256")
+    w.corp.keys = [new, *w.corp.keys][:3]
+    wait_until(lambda: g.get("/me", w.corp.token(new)).status == 200, 20, "a new key")
 
 
 @test
