@@ -66,7 +66,8 @@ has_value(const struct diagnosis *d, const char *path, const char *wanted)
 	while (values_next(&v, &value))
 		if (bytes_is(value, wanted))
 			return true;
-	return false;
+	/* Of a role that was given, this is where it came from, whatever the shape. */
+	return d->found->who != NULL && json_string(v.claim, &value) && bytes_is(value, wanted);
 }
 
 /* The claim through which this value came; NULL: it did not. */
