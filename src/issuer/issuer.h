@@ -107,7 +107,8 @@ struct err issuer_store_put_jwks(struct issuer_store *s, const char *name, struc
 
 /* Answers */
 
-/* What becomes of a question of identity/ask.h. Always reply_done(), also after an error. */
+/* What becomes of a question of identity/ask.h. Zeroed before each; always reply_done(), also after
+ * an error. */
 struct reply {
 	enum oauth_error error; /* when refused */
 	unsigned expires_in_s;
