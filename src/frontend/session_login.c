@@ -103,6 +103,19 @@ to_provider(struct request *r, enum step *step)
 	return OK;
 }
 
+/* What the provider says of itself is not here, or too old: once more, with all that can be had. */
+static struct err
+wait_for_provider(struct request *r, struct source *source, stage_fn *next, enum step *step)
+{
+	struct session_work *w = session_work(r);
+
+	w->has_refreshed = true;
+	w->next = next;
+	r->waiter.wake = session_woken;
+	*step = STEP_MORE;
+	return source_refresh(source, &r->waiter);
+}
+
 /* What must be known when the browser comes back stays with keeper, under a name that nobody can
  * guess and that serves once, in the browser it was given to. */
 static struct err
@@ -110,10 +123,12 @@ keep_state(struct request *r, enum step *step)
 {
 	CLEANUP(buf_wipe) struct buf data = { .limit = ASK_TEXT_MAX };
 	struct session_work *w = session_work(r);
-	const struct source *source = source_of(r->gate, w->issuer);
+	struct source *source = source_of(r->gate, w->issuer);
 	struct ask ask = { .kind = ASK_STATE_PUT };
 	struct bytes browser;
 
+	if (source != NULL && source->state.authorization_endpoint.len == 0 && !w->has_refreshed)
+		return wait_for_provider(r, source, keep_state, step);
 	if (source == NULL || !session_is_redirect_target(source->state.authorization_endpoint)) {
 		r->retry_after_s = source == NULL ? 0 : source->state.retry_s;
 		return fail(ERR_UPSTREAM, "the identity provider is not there right now");
@@ -291,13 +306,8 @@ check_id_token(struct request *r, enum step *step)
 	                               clock_wall_us() / 1000000, &r->arena, &claims, &report);
 	bool is_key_missing =
 		e.kind == ERR_UPSTREAM || (e.kind == ERR_IDENTITY && report.failed == JWT_KEY);
-	if (is_key_missing && source != NULL && !w->has_refreshed) {
-		w->has_refreshed = true;
-		w->next = check_id_token;
-		r->waiter.wake = session_woken;
-		*step = STEP_MORE;
-		return source_refresh(source, &r->waiter);
-	}
+	if (is_key_missing && source != NULL && !w->has_refreshed)
+		return wait_for_provider(r, source, check_id_token, step);
 	if (e.kind == ERR_IDENTITY)
 		return refuse(r, &report);
 	TRY(e);

@@ -13,7 +13,7 @@ struct session_work {
 	struct fetch_answer fetched; /* of fetcher: DONE or REFUSED */
 	unsigned issuer;             /* index in the settings */
 	struct bytes return_to, nonce, verifier, id_token;
-	bool has_refreshed;    /* the provider's keys were asked for anew */
+	bool has_refreshed;    /* what the provider says of itself was asked for anew */
 	bool is_form_again;    /* the login form is shown again, */
 	struct bytes username; /* with this name in it */
 };

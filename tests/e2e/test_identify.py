@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 from harness import Gateway, equal, main, read_answers, test, wait_until  # first: it says where the others are
-from idp import JWKS, TOKEN, Key, Provider, hang
+from idp import JWKS, METADATA, TOKEN, Key, Provider, hang
 
 _world = {}
 
@@ -488,6 +488,27 @@ def test_over_tls_the_cookies_are_of_this_host_alone():
     secret = browser.cookies["__Host-gatewarden"]
     equal(g.get("/me", headers={"Cookie": f"gatewarden={secret}"}).status, 401, "a name that any host may set")
     g.check_end()
+
+
+@test
+def test_the_first_login_after_a_start_waits_for_what_its_provider_says():
+    provider = LoginProvider()
+
+    def answer_late(h):
+        time.sleep(1.5)
+        h.json(provider.metadata())
+
+    def change(config):
+        config["issuers"]["corp"] = {"type": "oidc", "issuer": provider.issuer, "audience": "api://books", "login": {"client_id": "books"}}
+        config["roles"]["reader"]["granted_by"].append("corp:reader")
+
+    with provider:
+        provider.faults[METADATA] = answer_late
+        g = Gateway(change)
+        status, location, page = Browser(g).get("/login")
+        equal(status, 303, page)
+        assert location.startswith(provider.url + "/authorize?"), location
+        g.check_end()
 
 
 @test
