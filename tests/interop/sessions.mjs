@@ -34,7 +34,7 @@ page.on("console", (m) => {
 
 const at = () => new URL(page.url());
 const atGateway = (path) => (url) => url.origin === new URL(world.url).origin && url.pathname === path;
-const cookies = async () => (await context.cookies(world.url)).filter((c) => /gatewarden/.test(c.name));
+const cookies = async () => (await context.cookies(world.url)).filter((c) => c.name === world.cookie);
 
 // oidc-provider's own pages: a login of any name, then consent.
 async function logInAtProvider(user) {
@@ -77,9 +77,11 @@ async function ask(path, options) {
 async function stay() {
 	await logIn(world.user);
 	report((await page.innerText("body")).includes(world.user), "the account page shows who one is", await page.innerText("body"));
-	const all = await cookies();
-	const cookie = all.find((c) => c.name === world.cookie);
-	report(all.length === 1 && cookie, "one cookie of ours is left after the login", JSON.stringify(all.map((c) => c.name)));
+	const [cookie] = await cookies();
+	const others = (await context.cookies(world.url)).filter((c) => /gatewarden/.test(c.name) && c !== cookie && c.name !== world.cookie);
+	// It says which browser a login began in, for other tabs too.
+	report(others.every((c) => c.name === `${world.cookie}-login` && c.httpOnly && c.value !== cookie.value && c.expires < Date.now() / 1000 + 601),
+		"besides the session's there is one for logins, for ten minutes", JSON.stringify(others.map((c) => [c.name, c.expires])));
 	report(cookie.httpOnly && cookie.sameSite === "Lax" && cookie.path === "/" && cookie.secure === world.url.startsWith("https:"),
 		"the cookie is for this host alone, and out of reach of scripts", JSON.stringify({ ...cookie, value: "" }));
 	report(/^[A-Za-z0-9_-]{43,}$/.test(cookie.value), "it holds a random number and nothing else", `${cookie.value.length} letters`);
