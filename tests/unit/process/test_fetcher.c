@@ -1,94 +1,10 @@
 /* The fetcher process, sandboxed, against a provider of ours that can be told to misbehave. The
  * test is its supervisor and its workers. */
-#include "identity/fetch.h"
+#include <sys/syscall.h>
+
 #include "jose/jwk.h"
 #include "provider.h"
-
-/* What a worker knows */
-
-struct view {
-	struct buf parts, keys;
-	unsigned key_messages, state_messages;
-	int64_t stale_until_s;
-	char why[200];
-	char authorization_endpoint[100];
-	struct buf answer;
-	struct fetch_answer last; /* borrows `answer` */
-};
-
-static void
-view_done(struct view *v)
-{
-	buf_done(&v->parts);
-	buf_done(&v->keys);
-	buf_done(&v->answer);
-}
-
-static void
-take_text(char *to, size_t room, struct bytes text)
-{
-	(void)snprintf(to, room, "%.*s", (int)text.len, (const char *)text.at);
-}
-
-static void
-take_keys(struct view *v, struct bytes body)
-{
-	struct fetched_keys keys;
-
-	CHECK(!failed(fetched_keys_read(body, &keys)));
-	buf_put(&v->parts, keys.part);
-	if (!keys.is_last)
-		return;
-	buf_clear(&v->keys);
-	buf_put(&v->keys, buf_bytes(&v->parts));
-	buf_clear(&v->parts);
-	v->stale_until_s = keys.stale_until_s;
-	v->key_messages++;
-}
-
-/* true: the answer to `id`. */
-static bool
-take(struct view *v, const struct message *m, uint64_t id)
-{
-	struct fetched_state state;
-
-	if (m->type == FETCH_KEYS)
-		take_keys(v, m->body);
-	if (m->type == FETCH_STATE) {
-		CHECK(!failed(fetched_state_read(m->body, &state)));
-		take_text(v->why, sizeof v->why, state.why);
-		take_text(v->authorization_endpoint, sizeof v->authorization_endpoint,
-		          state.authorization_endpoint);
-		v->state_messages++;
-	}
-	if (m->type != FETCH_ANSWER || m->id != id)
-		return false;
-	buf_clear(&v->answer);
-	buf_put(&v->answer, m->body);
-	CHECK(!failed(fetch_answer_read(buf_bytes(&v->answer), &v->last)));
-	return true;
-}
-
-/* Reads until that answer; with id 0 until there are keys or a reason why not. */
-static bool
-hear(int fd, struct view *v, uint64_t id)
-{
-	static uint8_t packet[CHANNEL_PACKET_MAX];
-	ssize_t len;
-
-	while ((len = next(fd, packet, sizeof packet)) > 0) {
-		struct reader r = reader_of((struct bytes){ packet, (size_t)len });
-		struct message m;
-		bool found, is_done = false;
-
-		while (!failed(channel_frame(&r, &m, &found)) && found)
-			is_done |= take(v, &m, id);
-		if (is_done || (id == 0 && v->state_messages > 0 &&
-		                (v->key_messages > 0 || v->why[0] != '\0')))
-			return true;
-	}
-	return false;
-}
+#include "view.h"
 
 static char source[100];
 
@@ -549,6 +465,38 @@ test_sources_that_stay_keep_their_keys(void)
 	stop(&p);
 }
 
+/* The sandbox was closed around the file that was there. Its supervisor starts it again. */
+static void
+test_a_secret_put_in_the_place_of_another_ends_it(void)
+{
+	const struct fetch_ask a = { .issuer = BYTES("op"), .token = BYTES("an opaque+token") };
+	char other[64];
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
+		SKIP("the kernel lacks Landlock");
+	if (!begin(&p, "600s", GOOD))
+		return;
+	int fd = join_and_learn(&p, &v);
+	(void)snprintf(other, sizeof other, "%s.new", secret_file);
+	FILE *f = fopen(other, "w");
+	CHECK(f != NULL && fputs("a secret\n", f) > 0 && fclose(f) == 0);
+	CHECK(rename(other, secret_file) == 0);
+	usleep(10500000); /* younger ones do not look, so that none goes round in circles */
+	CHECK(!ask(fd, &v, FETCH_INTROSPECT, 1, &a) || v.last.result == FETCH_FAILED);
+	CHECK(is_closed(fd) && provider->introspect == 0);
+	close(fd);
+	stop(&p);
+
+	if (!begin(&p, "600s", GOOD))
+		return;
+	fd = join(&p);
+	CHECK(ask(fd, &v, FETCH_INTROSPECT, 1, &a) && v.last.result == FETCH_DONE);
+	close(fd);
+	stop(&p);
+}
+
 int
 main(void)
 {
@@ -567,6 +515,7 @@ main(void)
 		TEST(test_descriptors_are_closed),
 		TEST(test_a_worker_that_goes_away_is_forgotten),
 		TEST(test_sources_that_stay_keep_their_keys),
+		TEST(test_a_secret_put_in_the_place_of_another_ends_it),
 	};
 	int fd = mkstemp(secret_file);
 
