@@ -43,7 +43,8 @@ actor_check(struct grant *g)
 	                                                                      : refuse(ACTOR_TOKEN);
 }
 
-/* The newest acts; whom it acts through stands inside (RFC 8693 section 4.1). */
+/* The newest acts; whom it acts through stands inside (RFC 8693 section 4.1). By the name of the
+ * client, which people know it by. */
 static struct err
 put_act(const struct grant *g, const struct own_token *t, struct buf *out)
 {
@@ -55,7 +56,7 @@ put_act(const struct grant *g, const struct own_token *t, struct buf *out)
 	if (actors > ACTORS_MAX)
 		return refuse(SUBJECT_CHAIN);
 	buf_put_text(out, "{\"sub\":");
-	json_put_string(out, g->caller.client.subject);
+	json_put_string(out, g->caller.client.id);
 	if (before != NULL) {
 		buf_put_text(out, ",\"act\":");
 		json_put_value(out, before);
@@ -104,7 +105,7 @@ give(struct grant *g, const struct own_token *t)
 	grant_bind(g, &a);
 	TRY(note(g, &a));
 	TRY(grant_issue(g, &a, (struct bytes){ 0 }, (struct bytes){ 0 }));
-	buf_put(&g->reply->fields[ANSWER_AGENT], g->caller.client.subject);
+	buf_put(&g->reply->fields[ANSWER_AGENT], g->caller.client.id);
 	return buf_check(&g->reply->fields[ANSWER_AGENT]);
 }
 
