@@ -15,9 +15,9 @@ enum { TOKENS = 20000, ROUNDS = 5 };
 
 static const char configuration[] =
 	"{\"issuers\":{\"idp\":{\"type\":\"oidc\",\"issuer\":\"https://"
-        "idp.test\",\"audience\":\"api://books\","
+	"idp.test\",\"audience\":\"api://books\","
 	"\"jwks\":{\"url\":\"https://idp.test/"
-        "keys\"}}},\"roles\":{\"reader\":{\"granted_by\":[\"idp:reader\"]}},"
+	"keys\"}}},\"roles\":{\"reader\":{\"granted_by\":[\"idp:reader\"]}},"
 	"\"audit\":{\"path\":\"audit/\"},\"state\":{\"path\":\"state/\"}}";
 
 struct set {
