@@ -21,7 +21,7 @@ function init(args)
 			if job == "mix" and i % 10 == 0 then token = token:sub(1, -6) .. string.format("%05d", i) end
 			ready[i] = get("/api/books/" .. id, token)
 		end
-	elseif job == "first" then
+	elseif job == "first" or job == "cycle" then
 		for i, token in ipairs(tokens) do
 			ready[i] = get("/me", token)
 		end

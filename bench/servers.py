@@ -16,8 +16,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HERE = ROOT / "bench"
-BUILD = ROOT / "build"
-PROGRAM = pathlib.Path(os.environ.get("GATEWARDEN_PLAIN", BUILD / "gatewarden"))
+BUILD = pathlib.Path(os.environ.get("GATEWARDEN_BUILD", ROOT / "build"))
+PROGRAM = BUILD / "gatewarden"
 DATABASE = BUILD / "bench.db"
 TICK_US = 1_000_000 / os.sysconf("SC_CLK_TCK")
 TWO = len(os.sched_getaffinity(0)) >= 2
