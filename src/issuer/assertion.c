@@ -5,7 +5,7 @@
 #include "jose/jwt.h"
 
 enum {
-	ASSERTION_AHEAD_MAX_S = 300, /* its exp: no longer-lived proof is kept in mind */
+	ASSERTION_LIFE_MAX_S = 300, /* no longer-lived proof is kept in mind */
 	ASSERTION_LEEWAY_S = 30,
 	ASSERTION_JTI_MAX = 256,
 };
@@ -66,14 +66,20 @@ is_timely(const struct json *claims, int64_t now_s, int64_t *ret_expires_s)
 {
 	int64_t exp, nbf, iat;
 
-	if (!jwt_date(claims, "exp", &exp) || exp + ASSERTION_LEEWAY_S <= now_s ||
-	    exp > now_s + ASSERTION_AHEAD_MAX_S)
+	if (!jwt_date(claims, "exp", &exp))
 		return false;
 	if (json_member(claims, "nbf") != NULL &&
 	    (!jwt_date(claims, "nbf", &nbf) || nbf > now_s + ASSERTION_LEEWAY_S))
 		return false;
-	if (json_member(claims, "iat") != NULL &&
-	    (!jwt_date(claims, "iat", &iat) || iat > now_s + ASSERTION_LEEWAY_S))
+	if (json_member(claims, "iat") != NULL) {
+		if (!jwt_date(claims, "iat", &iat) || iat > now_s + ASSERTION_LEEWAY_S)
+			return false;
+		/* Some libraries write an hour; it counts for minutes from when it was made. */
+		if (exp - ASSERTION_LIFE_MAX_S > iat)
+			exp = iat + ASSERTION_LIFE_MAX_S;
+	}
+	if (exp + ASSERTION_LEEWAY_S <= now_s ||
+	    exp > now_s + ASSERTION_LIFE_MAX_S + ASSERTION_LEEWAY_S)
 		return false;
 	*ret_expires_s = exp;
 	return true;

@@ -175,7 +175,7 @@ test_certificate_proves_and_binds(void)
 struct assertion {
 	const char *what;
 	const char *typ, *iss, *sub, *aud;
-	int64_t exp, nbf;
+	int64_t exp, nbf, iat;
 	const char *jti;
 };
 
@@ -198,6 +198,8 @@ sign(struct play *p, const struct signing_key *key, const struct assertion *a)
 	           a->sub, a->aud, (long long)a->exp);
 	if (a->nbf != 0)
 		buf_printf(&claims, ",\"nbf\":%lld", (long long)a->nbf);
+	if (a->iat != 0)
+		buf_printf(&claims, ",\"iat\":%lld", (long long)a->iat);
 	if (a->jti != NULL)
 		buf_printf(&claims, ",\"jti\":\"%s\"", a->jti);
 	buf_put_u8(&claims, '}');
@@ -254,6 +256,15 @@ test_assertion_proves_a_client_once(void)
 	second.jti = "b";
 	second.aud = "[\"https://other.test.invalid\",\"http://127.0.0.1:8080/token\"]";
 	CHECK(!failed(play_ask(&p, NOW, asserting(sign(&p, key, &second)))));
+	/* Written for an hour: good for minutes, and once. */
+	second.jti = "c";
+	second.exp = NOW + 3600;
+	second.iat = NOW - 60;
+	CHECK(!failed(play_ask(&p, NOW, asserting(sign(&p, key, &second)))));
+	(void)play_ask(&p, NOW + 200, asserting(sign(&p, key, &second)));
+	CHECK(play_refused(&p, OAUTH_INVALID_CLIENT, CLIENT_ASSERTION_USED));
+	(void)play_ask(&p, NOW + 271, asserting(sign(&p, key, &second)));
+	CHECK(play_refused(&p, OAUTH_INVALID_CLIENT, CLIENT_ASSERTION));
 	/* Forgotten when it has expired, and refused for that. */
 	CHECK(!failed(issuer_store_purge(p.scene.store, NOW + 3600)));
 	(void)play_ask(&p, NOW + 3600, asserting(text));
@@ -275,7 +286,10 @@ test_unfit_assertions_are_refused(void)
 		{ .what = "no audience", .aud = "[]" },
 		{ .what = "a number as audience", .aud = "1" },
 		{ .what = "expired", .exp = NOW - 31 },
-		{ .what = "lives too long", .exp = NOW + 301 },
+		{ .what = "lives too long", .exp = NOW + 331 },
+		{ .what = "was made too long ago", .exp = NOW + 3600, .iat = NOW - 331 },
+		{ .what = "made in the future", .iat = NOW + 31 },
+		{ .what = "made before time began", .iat = INT64_MIN / 2 },
 		{ .what = "not yet", .nbf = NOW + 31 },
 		{ .what = "no name", .jti = "" },
 		{ .what = "an access token", .typ = "at+jwt" },
@@ -304,6 +318,7 @@ test_unfit_assertions_are_refused(void)
 		if (rows[i].jti != NULL)
 			a.jti = rows[i].jti;
 		a.nbf = rows[i].nbf;
+		a.iat = rows[i].iat;
 
 		struct ask ask = asserting(sign(&p, key, &a));
 
