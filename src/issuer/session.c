@@ -99,8 +99,19 @@ life_read(const struct keeping *k, int64_t *ret)
 	return OK;
 }
 
+static bool
+is_local(const struct settings *settings, struct bytes issuer)
+{
+	for (size_t i = 0; i < settings->issuer_count; i++)
+		if (settings->issuers[i].type == ISSUER_LOCAL &&
+		    bytes_is(issuer, settings->issuers[i].name))
+			return true;
+	return false;
+}
+
 /* A new name for each login: one that was there before is worth nothing after it (session
- * fixation). */
+ * fixation). A user of ours who was changed after the password was looked at gets none: it would
+ * outlive the row that revokes what there was before the change. */
 static struct err
 session_begin(struct keeping *k)
 {
@@ -108,25 +119,30 @@ session_begin(struct keeping *k)
 	CLEANUP(statement_done) struct statement q = { 0 };
 	const struct json *data, *claims;
 	struct digest hash;
-	int64_t life_s;
+	int64_t life_s, generation = 0;
 
 	TRY(life_read(k, &life_s));
 	TRY(json_parse(k->ask->fields[ASK_DATA], &arena, &data, NULL));
 	claims = json_member(data, "claims");
 	if (member_text(data, "issuer").len == 0 || member_text(claims, "sub").len == 0)
 		return fail(ERR_PEER, "a session of nobody");
+	(void)json_int64(json_member(claims, "gen"), &generation); /* of ours only */
 	TRY(opaque_make(&k->reply->fields[ANSWER_SECRET], &hash));
 	statement_start(&q, k->store,
-	                "INSERT INTO session (hash, issuer, subject, sid, data, expires_s) VALUES"
-	                " (?1, ?2, ?3, ?4, ?5, ?6)");
+	                "INSERT INTO session (hash, issuer, subject, sid, data, expires_s)"
+	                " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT ?7 OR EXISTS (SELECT 1 FROM user"
+	                " WHERE subject = ?3 AND disabled = 0 AND generation = ?8)");
 	statement_blob(&q, 1, digest_bytes(&hash));
 	statement_text(&q, 2, member_text(data, "issuer"));
 	statement_text(&q, 3, member_text(claims, "sub"));
 	statement_text(&q, 4, member_text(claims, "sid"));
 	statement_blob(&q, 5, k->ask->fields[ASK_DATA]);
 	statement_int(&q, 6, k->now_s + life_s);
+	statement_int(&q, 7, is_local(k->settings, member_text(data, "issuer")));
+	statement_int(&q, 8, generation);
 	k->reply->expires_in_s = (unsigned)life_s;
-	return statement_run(&q);
+	TRY(statement_run(&q));
+	return store_changes(k->store) == 1 ? OK : not_found();
 }
 
 static struct err

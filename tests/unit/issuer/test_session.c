@@ -160,6 +160,29 @@ test_changed_local_user_loses_its_sessions(void)
 	play_done(&p);
 }
 
+/* Between the password and the session: what was revoked then must not come back with it. */
+static void
+test_user_changed_during_the_login_gets_no_session(void)
+{
+	struct play p;
+	struct buf data = { 0 };
+	struct ask ask = { .kind = ASK_SESSION_BEGIN, .fields[ASK_LIFE] = BYTES("3600") };
+
+	play_open(&p);
+	CHECK(!failed(play_login(&p, NOW, (struct ask){ .kind = ASK_SESSION_LOGIN })));
+	buf_put_text(&data, "{\"issuer\":\"local\",\"claims\":");
+	buf_put(&data, buf_bytes(&p.reply.fields[ANSWER_CLAIMS]));
+	buf_put_text(&data, "}");
+	ask.fields[ASK_DATA] = buf_bytes(&data);
+	CHECK(!failed(keep(&p, NOW, ask)));
+	CHECK(!failed(user_set_disabled(p.scene.store, BYTES("alice"), true)));
+	CHECK(keep(&p, NOW, ask).kind == ERR_NOT_FOUND);
+	CHECK(!failed(user_set_disabled(p.scene.store, BYTES("alice"), false)));
+	CHECK(keep(&p, NOW, ask).kind == ERR_NOT_FOUND);
+	buf_done(&data);
+	play_done(&p);
+}
+
 static struct bytes
 put_state(struct play *p, const char *data)
 {
@@ -224,5 +247,6 @@ test_flood_of_states_is_bounded(void)
 TESTS(TEST(test_session_is_found_by_its_secret_until_it_ends),
       TEST(test_session_lives_no_longer_than_configured), TEST(test_session_of_nobody_is_refused),
       TEST(test_ended_session_is_told_to_all), TEST(test_revoked_subject_loses_its_sessions),
-      TEST(test_changed_local_user_loses_its_sessions), TEST(test_state_is_taken_once_and_in_time),
-      TEST(test_flood_of_states_is_bounded))
+      TEST(test_changed_local_user_loses_its_sessions),
+      TEST(test_user_changed_during_the_login_gets_no_session),
+      TEST(test_state_is_taken_once_and_in_time), TEST(test_flood_of_states_is_bounded))
