@@ -91,6 +91,7 @@ give(struct grant *g, const struct own_token *t)
 		            .sid = t->sid,
 		            .auth_s = t->auth_s,
 		            .generation = t->generation,
+		            .is_app = t->is_app,
 		            .life_s = t->expires_s - g->now_s };
 
 	TRY(target_narrow(g->issuer->settings, g->issuer->own, t->resource,

@@ -63,6 +63,7 @@ own_token_read(const struct issuer *i, struct bytes token, struct arena *arena,
 		.expires_s = member_number(j.payload, "exp"),
 		.auth_s = member_number(j.payload, "auth_time"),
 		.generation = member_number(j.payload, "gen"),
+		.is_app = bytes_is(member_text(j.payload, "idtyp"), "app"),
 	};
 	return roles_read(json_member(j.payload, i->own->roles_claim), arena, &ret->roles);
 }

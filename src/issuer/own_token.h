@@ -13,6 +13,7 @@ struct own_token {
 	struct bytes subject, name, client_id, sid, jti, resource;
 	struct bytes roles; /* space separated */
 	int64_t expires_s, auth_s, generation;
+	bool is_app; /* as in struct access */
 };
 
 /* ERR_IDENTITY (SUBJECT_TOKEN): no access token of this issuer. It may have expired. */

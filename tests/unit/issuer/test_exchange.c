@@ -72,6 +72,27 @@ test_exchanged_token_says_who_acts_and_does_less(void)
 	play_done(p);
 }
 
+/* Who takes tokens of people only must still see that nobody logged in. */
+static void
+test_exchanged_token_of_a_service_account_is_still_one(void)
+{
+	struct agent a;
+	struct play *p = &a.play;
+
+	open_agent(&a, (struct ask){ 0 });
+	CHECK(!failed(play_ask(p, NOW,
+	                       (struct ask){ .kind = ASK_CLIENT,
+	                                     .fields[ASK_CLIENT_ID] = BYTES("bot"),
+	                                     .fields[ASK_CLIENT_SECRET] = a.secret })));
+	struct bytes own = play_field(p, ANSWER_ACCESS_TOKEN);
+
+	CHECK(!failed(play_ask(p, NOW, exchange(&a, own))));
+	CHECK(bytes_is(claim_text(play_access(p), "idtyp"), "app"));
+	CHECK(!failed(play_ask(p, NOW, exchange(&a, a.subject))));
+	CHECK(json_member(play_access(p), "idtyp") == NULL);
+	play_done(p);
+}
+
 static void
 test_exchange_that_asks_for_more_is_refused(void)
 {
@@ -372,6 +393,7 @@ test_what_an_agent_exchanged_ends_with_it(void)
 }
 
 TESTS(TEST(test_exchanged_token_says_who_acts_and_does_less),
+      TEST(test_exchanged_token_of_a_service_account_is_still_one),
       TEST(test_exchange_that_asks_for_more_is_refused), TEST(test_exchanging_again_cuts_again),
       TEST(test_chain_of_actors_ends), TEST(test_property_nothing_ever_widens),
       TEST(test_subject_tokens_that_do_not_count), TEST(test_revoked_subject_token_is_refused),
