@@ -171,12 +171,17 @@ code_use(struct grant *g, const struct digest *hash, struct code *c)
 	return grant_issue(g, &c->access, c->scope, buf_bytes(&refresh));
 }
 
-/* Whoever came second: one of the two has stolen it. */
+/* Whoever came second: one of the two has stolen it. Whoever comes third ends nothing more. */
 static struct err
 code_reused(struct grant *g, const struct code *c)
 {
 	struct bytes issuer = bytes_text(g->issuer->own->name);
+	bool has_ended = false;
 
+	TRY(revocation_has(g->issuer->store, REVOKED_SESSION, g->issuer->own->name, c->access.sid,
+	                   &has_ended));
+	if (has_ended)
+		return OK;
 	TRY(revoke_login(g->issuer->store, g->issuer->own->name, c->access.sid, g->now_s));
 	return event_add(g->issuer->store,
 	                 &(struct event){ .action = BYTES("session.revoke"),

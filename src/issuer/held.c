@@ -48,20 +48,29 @@ held_find(struct grant *g, struct held *ret)
 
 /* Giving back */
 
-/* A refresh token ends its whole login, an access token itself. */
+/* A refresh token ends its whole login, an access token itself; in a flood of them, all that the
+ * subject has. */
 static struct err
 held_revoke(const struct grant *g, const struct held *h)
 {
 	struct issuer_store *s = g->issuer->store;
 	const char *issuer = g->issuer->own->name;
-	const struct event event = { .action = h->is_refresh ? BYTES("session.revoke")
-		                                             : BYTES("token.revoke"),
-		                     .issuer = bytes_text(issuer),
-		                     .subject = h->subject,
-		                     .name = h->name,
-		                     .reason = BYTES("given back by its client") };
+	struct event event = { .action = h->is_refresh ? BYTES("session.revoke")
+		                                       : BYTES("token.revoke"),
+		               .issuer = bytes_text(issuer),
+		               .subject = h->subject,
+		               .name = h->name,
+		               .reason = BYTES("given back by its client") };
+	bool is_crowded = false;
 
+	TRY(revocation_is_crowded(s, &is_crowded));
+	if (is_crowded) {
+		event.action = BYTES("subject.revoke");
+		event.reason = BYTES("too many tokens are given back");
+	}
 	TRY(event_add(s, &event));
+	if (is_crowded)
+		return revoke_own_subject(s, h->subject);
 	if (h->is_refresh)
 		return revoke_login(s, issuer, h->family.sid, g->now_s);
 	return revocation_add(
@@ -71,22 +80,34 @@ held_revoke(const struct grant *g, const struct held *h)
 	                                 .until_s = revocation_until_s(h->access.expires_s) });
 }
 
+/* One that has ended is not written down once more. */
+static struct err
+has_ended(const struct grant *g, const struct held *h, bool *ret)
+{
+	struct err e = h->is_access ? own_token_check(g->issuer, &h->access, g->now_s) : OK;
+
+	*ret = e.kind == ERR_IDENTITY || (!h->is_refresh && !h->is_access);
+	return *ret ? OK : e;
+}
+
 struct err
 revoke_held(struct grant *g)
 {
 	CLEANUP(transaction_done) struct transaction t = { 0 };
 	CLEANUP(held_done) struct held h = { 0 };
+	bool is_over = false;
 
 	/* Without the key of a DPoP proof: giving back needs none. */
 	TRY(authenticate(g->issuer, g->ask, g->now_s, &g->arena, &g->caller));
 	TRY(transaction_begin(&t, g->issuer->store));
 	TRY(held_find(g, &h));
-	/* RFC 7009 section 2.2: what is not there cannot be used, which is what was wanted. */
-	if (!h.is_refresh && !h.is_access)
-		return OK;
 	grant_tell(g, h.subject, h.name);
-	if (!bytes_equal(h.client_id, g->caller.id))
+	if ((h.is_refresh || h.is_access) && !bytes_equal(h.client_id, g->caller.id))
 		return refuse(TOKEN_CLIENT);
+	TRY(has_ended(g, &h, &is_over));
+	/* RFC 7009 section 2.2: what cannot be used is what was wanted. */
+	if (is_over)
+		return OK;
 	TRY(held_revoke(g, &h));
 	held_done(&h);
 	return transaction_commit(&t);

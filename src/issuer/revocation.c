@@ -4,8 +4,11 @@
 #include "issuer/keys.h"
 #include "issuer/revoke.h"
 
-/* How long a token of another issuer may live: longer than any provider lets one. */
-enum { FOREIGN_LIFE_S = 30 * 86400 };
+enum {
+	/* How long a token of another issuer may live: longer than any provider lets one. */
+	FOREIGN_LIFE_S = 30 * 86400,
+	CROWD = 16384, /* a quarter of what a worker has room for */
+};
 
 int64_t
 revocation_until_s(int64_t now_s)
@@ -40,6 +43,16 @@ revocation_has(struct issuer_store *s, enum revocation_kind kind, const char *is
 	statement_int(&q, 1, kind);
 	statement_text(&q, 2, bytes_text(issuer));
 	statement_blob(&q, 3, value);
+	return statement_row(&q, ret);
+}
+
+struct err
+revocation_is_crowded(struct issuer_store *s, bool *ret)
+{
+	CLEANUP(statement_done) struct statement q;
+
+	statement_start(&q, s, "SELECT 1 FROM revocation WHERE kind IN (0, 1) LIMIT 1 OFFSET ?1");
+	statement_int(&q, 1, CROWD - 1);
 	return statement_row(&q, ret);
 }
 
@@ -137,7 +150,7 @@ next_generation(struct issuer_store *s, const char *sql, struct bytes subject, i
 	return statement_run(&q);
 }
 
-static struct err
+struct err
 revoke_own_subject(struct issuer_store *s, struct bytes subject)
 {
 	int64_t generation = 0;
@@ -156,6 +169,12 @@ revoke_own_subject(struct issuer_store *s, struct bytes subject)
 		return fail(ERR_NOT_FOUND, "there is no user and no client of this subject");
 	TRY(run_on(s, "DELETE FROM family WHERE user = (SELECT id FROM user WHERE subject = ?1)",
 	           subject, 0, 0));
+	/* The row to come says all that those of former generations do. */
+	TRY(run_on(
+		s,
+		"DELETE FROM revocation WHERE kind = 2 AND value = CAST(?1 AS BLOB) AND before < "
+		"?2 AND issuer IN (SELECT issuer FROM signing_key)",
+		subject, generation, 0));
 	return revoke_generation(s, subject, generation);
 }
 

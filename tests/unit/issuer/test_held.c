@@ -1,4 +1,5 @@
 /* Giving tokens back (RFC 7009) and asking about them (RFC 7662). */
+#include "issuer/revoke.h"
 #include "play.h"
 
 static struct ask
@@ -163,6 +164,88 @@ test_access_token_given_back_ends_alone(void)
 	play_done(&p);
 }
 
+static int64_t
+rows_of(struct play *p, const char *table)
+{
+	struct buf sql = { 0 };
+	struct statement q;
+	bool row = false;
+
+	buf_printf(&sql, "SELECT count(*) FROM %s", table);
+	buf_put_u8(&sql, 0);
+	statement_start(&q, p->scene.store, (const char *)sql.at);
+	CHECK(!failed(statement_row(&q, &row)) && row);
+	int64_t count = statement_column_int(&q, 0);
+
+	statement_done(&q);
+	buf_done(&sql);
+	return count;
+}
+
+/* Anyone who has it could make the store grow. */
+static void
+test_what_has_ended_is_not_written_down_again(void)
+{
+	struct play p;
+
+	play_open(&p);
+	CHECK(!failed(play_login(&p, NOW, (struct ask){ .kind = ASK_PASSWORD })));
+	struct bytes token = play_field(&p, ANSWER_ACCESS_TOKEN);
+	struct ask ask = about(ASK_REVOKE, BYTES(""), BYTES(""), token);
+	int64_t rows = rows_of(&p, "revocation"), events = rows_of(&p, "event");
+
+	CHECK(!failed(play_ask(&p, NOW + 900, ask))); /* it has expired */
+	CHECK(rows_of(&p, "revocation") == rows && rows_of(&p, "event") == events);
+	for (int i = 0; i < 3; i++)
+		CHECK(!failed(play_ask(&p, NOW, ask)));
+	CHECK(rows_of(&p, "revocation") == rows + 1 && rows_of(&p, "event") == events + 1);
+	play_done(&p);
+}
+
+static void
+fill(struct play *p, unsigned count)
+{
+	struct transaction t;
+
+	CHECK(!failed(transaction_begin(&t, p->scene.store)));
+	for (unsigned i = 0; i < count; i++) {
+		struct revocation r = { .kind = REVOKED_TOKEN,
+			                .issuer = BYTES("local"),
+			                .value = { (const uint8_t *)&i, sizeof i },
+			                .until_s = NOW + 900 };
+		CHECK(!failed(revocation_add(p->scene.store, &r)));
+	}
+	CHECK(!failed(transaction_commit(&t)));
+}
+
+/* A worker that has no more room for revocations refuses everybody's tokens: one user who makes
+ * tokens and gives them back must not get it there. */
+static void
+test_flood_of_tokens_given_back_ends_what_their_subject_has(void)
+{
+	struct play p;
+
+	play_open(&p);
+	fill(&p, 16384);
+	for (int i = 0; i < 5; i++) {
+		int64_t rows = rows_of(&p, "revocation");
+
+		CHECK(!failed(play_login(&p, NOW, (struct ask){ .kind = ASK_PASSWORD })));
+		struct bytes token = play_field(&p, ANSWER_ACCESS_TOKEN);
+		struct bytes refresh = play_field(&p, ANSWER_REFRESH_TOKEN);
+
+		CHECK(!failed(play_ask(&p, NOW, about(ASK_REVOKE, BYTES(""), BYTES(""), token))));
+		CHECK(play_is_revoked(&p, REVOKED_SUBJECT,
+		                      claim_text(play_claims(&p, token), "sub")));
+		CHECK(rows_of(&p, "revocation") == rows + (i == 0)); /* and no more, ever */
+		(void)play_ask(
+			&p, NOW,
+			(struct ask){ .kind = ASK_REFRESH, .fields[ASK_REFRESH_TOKEN] = refresh });
+		CHECK(play_refused(&p, OAUTH_INVALID_GRANT, REFRESH_UNKNOWN));
+	}
+	play_done(&p);
+}
+
 static void
 test_nobody_gives_back_what_is_anothers(void)
 {
@@ -192,4 +275,7 @@ TESTS(TEST(test_access_token_is_introspected),
       TEST(test_refresh_token_is_introspected_by_its_client_only),
       TEST(test_what_is_no_token_is_not_active), TEST(test_only_a_confidential_client_asks),
       TEST(test_refresh_token_given_back_ends_its_login),
-      TEST(test_access_token_given_back_ends_alone), TEST(test_nobody_gives_back_what_is_anothers))
+      TEST(test_access_token_given_back_ends_alone),
+      TEST(test_what_has_ended_is_not_written_down_again),
+      TEST(test_flood_of_tokens_given_back_ends_what_their_subject_has),
+      TEST(test_nobody_gives_back_what_is_anothers))
