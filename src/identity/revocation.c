@@ -17,11 +17,12 @@ struct slot {
 };
 
 struct revocations {
-	uint8_t key[16];    /* of the hashes: nobody outside can make two names meet */
-	size_t count;       /* slots in use */
-	size_t room;        /* slots, a power of two; 0: none yet */
-	struct slot *slots; /* owned */
-	struct slot all;    /* of every issuer, where not even EVERYTHING of one found memory */
+	uint8_t key[16];      /* of the hashes: nobody outside can make two names meet */
+	size_t count;         /* slots in use */
+	size_t room;          /* slots, a power of two; 0: none yet */
+	struct slot *slots;   /* owned */
+	struct slot all;      /* of every issuer, where not even EVERYTHING of one found memory */
+	int64_t full_until_s; /* none of a full table ends before: no need to count again */
 };
 
 struct err
@@ -67,14 +68,38 @@ slot_of(struct slot *slots, size_t room, uint64_t hash)
 	}
 }
 
+static bool
+is_live(const struct slot *at, int64_t now_s)
+{
+	return at->hash != 0 && at->until_s > now_s;
+}
+
 static size_t
 count_live(const struct revocations *s, int64_t now_s)
 {
 	size_t live = 0;
 
 	for (size_t i = 0; i < s->room; i++)
-		live += s->slots[i].hash != 0 && s->slots[i].until_s > now_s;
+		live += is_live(&s->slots[i], now_s);
 	return live;
+}
+
+/* Counted once until something ends: with a full table each further one would cost a walk through
+ * all of it, and who starts behind a flood of them would not be ready for minutes. */
+static bool
+is_full(struct revocations *s, size_t max, int64_t now_s)
+{
+	if (s->count < max)
+		return false;
+	if (now_s < s->full_until_s)
+		return true;
+	if (count_live(s, now_s) < max)
+		return false;
+	s->full_until_s = INT64_MAX;
+	for (size_t i = 0; i < s->room; i++)
+		if (is_live(&s->slots[i], now_s) && s->slots[i].until_s < s->full_until_s)
+			s->full_until_s = s->slots[i].until_s;
+	return true;
 }
 
 /* Anew, without what has ended, with room for one more. False without memory. */
@@ -92,7 +117,7 @@ make_room(struct revocations *s, int64_t now_s)
 	if (slots == NULL)
 		return false;
 	for (size_t i = 0; i < s->room; i++)
-		if (s->slots[i].hash != 0 && s->slots[i].until_s > now_s)
+		if (is_live(&s->slots[i], now_s))
 			*slot_of(slots, room, s->slots[i].hash) = s->slots[i];
 	free(s->slots);
 	s->slots = slots;
@@ -118,7 +143,7 @@ put(struct revocations *s, const struct slot *with, size_t max, int64_t now_s)
 	struct slot *at = s->room == 0 ? NULL : slot_of(s->slots, s->room, with->hash);
 
 	if (at == NULL || at->hash == 0) {
-		if (s->count >= max && count_live(s, now_s) >= max)
+		if (is_full(s, max, now_s))
 			return false;
 		if (!make_room(s, now_s))
 			return false;

@@ -54,7 +54,8 @@ static void
 tell_all_jwks(struct keeper *k)
 {
 	for (struct list *node = k->askers.next; node != &k->askers; node = node->next) {
-		struct err e = tell_jwks(k, container_of(node, struct asker, node));
+		struct asker *a = container_of(node, struct asker, node);
+		struct err e = a->is_new ? OK : tell_jwks(k, a);
 		if (failed(e))
 			log_err(LOG_ERROR, "a worker did not get the new keys", e);
 	}
@@ -70,11 +71,25 @@ free_asker(struct asker *a)
 	free(a);
 }
 
-void
-keeper_drop(struct asker *a)
+static void
+drop_asker(struct asker *a)
 {
 	channel_close(a->channel);
 	free_asker(a);
+}
+
+void
+keeper_welcome(struct asker *a)
+{
+	struct err e = tell_shared_keys(a->keeper, a);
+
+	a->is_new = false;
+	if (!failed(e))
+		e = tell_jwks(a->keeper, a);
+	if (!failed(e))
+		return;
+	log_err(LOG_ERROR, "a worker did not get the keys: it is cut off", e);
+	drop_asker(a);
 }
 
 static void
@@ -102,7 +117,7 @@ on_question(void *of, struct channel *c, const struct message *m)
 	if (why != NULL) {
 		LOG(LOG_ERROR, "a worker asks what it must not: its channel is closed",
 		    { "why", bytes_text(why) });
-		keeper_drop(a);
+		drop_asker(a);
 		return;
 	}
 	keeper_ask(a->keeper, a, m->id, &ask);
@@ -132,15 +147,8 @@ add_asker(struct keeper *k, const struct message *m)
 	}
 	channel_wipe_sent(a->channel);
 	list_append(&k->askers, &a->node);
-	/* What is revoked first: with the keys it begins to accept. */
-	e = tell_revoked(k, a);
-	if (!failed(e))
-		e = tell_shared_keys(k, a);
-	if (!failed(e))
-		e = tell_jwks(k, a);
-	if (failed(e))
-		keeper_drop(a);
-	return e;
+	a->is_new = true;
+	return tell_revoked(k, a);
 }
 
 /* Settings */

@@ -15,6 +15,9 @@ struct asker {
 	struct keeper *keeper;
 	struct channel *channel;
 	unsigned issuer; /* index of the local issuer in the configuration of its generation */
+	bool is_new;     /* it has no keys yet: what is revoked first */
+	bool is_behind;  /* more was revoked than it has read: the rest follows */
+	int64_t told;    /* the last revocation it was told, while it is behind */
 };
 
 /* The ledger, as keeper sees it: one batch of events at a time. */
@@ -38,7 +41,7 @@ struct keeper {
 	struct list running; /* logins whose password is with a thread */
 	unsigned waiting_count, running_count;
 	struct store_mark mark;
-	int64_t told;         /* the last revocation every worker knows of */
+	int64_t told; /* the last revocation that workers were told, but those that are behind */
 	struct deferred news; /* tell_news(), at the end of this round of the loop */
 	struct event_sender events;
 	uv_timer_t timer, poll;
@@ -47,8 +50,8 @@ struct keeper {
 int64_t keeper_now_s(void);
 
 /* keeper.c */
-/* A worker that cannot be told what it must know is cut off: it would go on accepting. */
-void keeper_drop(struct asker *a);
+/* A worker that knows of every revocation gets the keys by which it begins to accept. */
+void keeper_welcome(struct asker *a);
 
 /* keeper_answer.c */
 /* Answers at once, or hands a password to login.c. */
@@ -62,7 +65,8 @@ void keeper_send_reply(const struct asker *a, uint64_t id, struct err e, const s
 void keeper_send_failed(const struct asker *a, uint64_t id, const char *reason);
 
 /* keeper_tell.c */
-/* All revocations that matter, to a worker that is new. */
+/* Revocations from a->told on, as many as its channel takes now; tell_news() goes on. Behind the
+ * last of them a new worker is welcomed. */
 struct err tell_revoked(struct keeper *k, struct asker *a);
 /* What is new in the store: revocations to all workers, events to the ledger. Not from inside a
  * worker's question: it may drop workers. */

@@ -11,7 +11,11 @@
 #include "issuer/event.h"
 #include "process/keeper.h"
 
-enum { EVENTS_AT_ONCE = 64 };
+enum {
+	EVENTS_AT_ONCE = 64,
+	UNREAD_MAX = 4 << 20, /* bytes of revocations that wait for a worker; the rest follows with
+	                         the next poll */
+};
 
 /* Revocations */
 
@@ -21,6 +25,8 @@ tell_one(void *of, const struct revocation *r)
 	CLEANUP(buf_done) struct buf body = { 0 };
 	struct asker *a = of;
 
+	if (channel_queued(a->channel) > UNREAD_MAX)
+		return fail(ERR_LIMIT, "the rest follows");
 	revocation_put(&body, r);
 	TRY(buf_check(&body));
 	return channel_send(a->channel, KEEPER_REVOKED, 0, buf_bytes(&body));
@@ -29,9 +35,12 @@ tell_one(void *of, const struct revocation *r)
 struct err
 tell_revoked(struct keeper *k, struct asker *a)
 {
-	int64_t cursor = 0;
+	struct err e = revocation_read_after(k->store, keeper_now_s(), &a->told, tell_one, a);
 
-	return revocation_read_after(k->store, keeper_now_s(), &cursor, tell_one, a);
+	a->is_behind = failed(e);
+	if (!failed(e) && a->is_new)
+		keeper_welcome(a);
+	return e.kind == ERR_LIMIT ? OK : e;
 }
 
 static struct err
@@ -39,15 +48,26 @@ tell_each(void *of, const struct revocation *r)
 {
 	struct keeper *k = of;
 
+	for (struct list *node = k->askers.next; node != &k->askers; node = node->next) {
+		struct asker *a = container_of(node, struct asker, node);
+
+		if (a->is_behind || !failed(tell_one(a, r)))
+			continue;
+		a->is_behind = true; /* for want of room or memory: from here on by itself */
+		a->told = k->told;
+	}
+	return OK;
+}
+
+static struct err
+tell_those_behind(struct keeper *k)
+{
 	for (struct list *node = k->askers.next, *next; node != &k->askers; node = next) {
 		struct asker *a = container_of(node, struct asker, node);
-		struct err e = tell_one(a, r);
 
 		next = node->next;
-		if (!failed(e))
-			continue;
-		log_err(LOG_ERROR, "a worker cannot be told what is revoked: it is cut off", e);
-		keeper_drop(a);
+		if (a->is_behind)
+			TRY(tell_revoked(k, a));
 	}
 	return OK;
 }
@@ -174,6 +194,8 @@ tell_news(struct keeper *k)
 
 	if (!failed(e) && changed)
 		e = revocation_read_after(k->store, keeper_now_s(), &k->told, tell_each, k);
+	if (!failed(e))
+		e = tell_those_behind(k);
 	if (failed(e)) {
 		log_err(LOG_ERROR, "the state store cannot be asked what is revoked", e);
 		k->mark = (struct store_mark){ 0 }; /* again with the next tick */

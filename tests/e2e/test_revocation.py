@@ -1,5 +1,7 @@
 """What was taken back stops within a second, on every worker, although tokens are verified without asking anybody."""
+import contextlib
 import secrets
+import sqlite3
 import statistics
 import threading
 import time
@@ -319,6 +321,26 @@ def test_every_one_of_these_is_an_audit_record():
     equal(sorted(actions()), sorted(["user.add", "login", "user.roles", "user.password", "user.disable", "login"]))
     wait_until(lambda: len(g.records("token.revoke")) == before + 1, 5, "the record of the token's end")
     equal(g.records("token.revoke")[-1]["unmapped"]["resource"], jwt_parts(token)[1]["jti"])
+
+
+@test
+def test_a_start_behind_a_flood_of_revocations_is_ready_and_keeps_the_last_of_them():
+    """Far more of them than one worker's channel holds; none may accept before it has heard them all."""
+    g = Gateway()
+    token = g.token("ada")
+    g.stop()
+    with contextlib.closing(sqlite3.connect(next((g.folder / "state").glob("*.db")))) as db:
+        end = int(time.time()) + 3000
+        db.executemany("insert into revocation (kind, issuer, value, before, until_s) values (0, 'elsewhere', ?, 0, ?)",
+                       ((secrets.token_bytes(40), end) for _ in range(250000)))
+        db.execute("insert into revocation (kind, issuer, value, before, until_s) values (0, 'local', ?, 0, ?)",
+                   (jwt_parts(token)[1]["jti"].encode(), end))
+        db.commit()
+    g.start()
+    answers = [g.get("/me", token) for _ in range(8)]
+    equal({(a.status, a.error()["reason"]) for a in answers if a.status != 200}, {(401, "revoked")}, answers)
+    equal([a.status for a in answers], [401] * 8)
+    g.check_end()
 
 
 main()

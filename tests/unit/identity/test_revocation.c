@@ -1,6 +1,8 @@
 /* test_revocation.c - what was revoked is refused, remembered or not, and nothing else is. */
 #include "gate.h"
 
+#include <time.h>
+
 #include "identity/revocation.h"
 
 static void
@@ -183,8 +185,26 @@ test_full_set_revokes_the_issuer_and_spares_new_tokens(void)
 	CHECK(!has_token(s, "innocent", NOW + 901) && has_token(s, "n131072", NOW + 901));
 }
 
+/* Who starts behind a flood must be ready soon: what finds no place costs no walk through the rest.
+ */
+static void
+test_flood_into_a_full_set_is_cheap(void)
+{
+	struct revocations *s CLEANUP(revocations_drop) = NULL;
+
+	CHECK(!failed(revocations_new(&s)));
+	add_numbered(s, 0, REVOCATIONS_MAX, NOW + 900, NOW);
+	clock_t begun = clock();
+	add_numbered(s, REVOCATIONS_MAX, 20000, NOW + 900, NOW);
+	CHECK((clock() - begun) / CLOCKS_PER_SEC < 2);
+	CHECK(has_token(s, "innocent", NOW));
+	add_numbered(s, 2 * REVOCATIONS_MAX, 1, NOW + 2000, NOW + 900); /* they have just ended */
+	CHECK(!has_token(s, "innocent", NOW + 901) && has_token(s, "n131072", NOW + 901));
+}
+
 TESTS(TEST(test_each_kind_of_revocation_reaches_its_tokens),
       TEST(test_token_that_names_no_time_is_older_than_any_revocation),
       TEST(test_revocation_is_of_one_issuer_and_ends), TEST(test_many_are_found_and_others_are_not),
       TEST(test_second_revocation_of_a_name_widens_the_first),
-      TEST(test_full_set_revokes_the_issuer_and_spares_new_tokens))
+      TEST(test_full_set_revokes_the_issuer_and_spares_new_tokens),
+      TEST(test_flood_into_a_full_set_is_cheap))
