@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 
+#include "format/url.h"
+
 static bool
 is_host_name(struct bytes host)
 {
@@ -37,9 +39,7 @@ host_split(struct bytes text, bool need_port, char host[HOST_BYTES_MAX + 1], uin
 		memcpy(host, name.at, name.len);
 	if (bracket ? end == text.len || inet_pton(AF_INET6, host, &six) != 1 : !is_host_name(name))
 		return false;
-	/* "1.2.3" and "0x7f.1" are numbers to some resolvers, names to others. */
-	if (!bracket && name.at[name.len - 1] >= '0' && name.at[name.len - 1] <= '9' &&
-	    inet_pton(AF_INET, host, &four) != 1)
+	if (!bracket && url_ends_in_number(name) && inet_pton(AF_INET, host, &four) != 1)
 		return false;
 	*port = (uint16_t)number;
 	return true;

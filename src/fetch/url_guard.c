@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "base/macros.h"
+#include "format/url.h"
 
 /* Addresses */
 
@@ -145,18 +146,6 @@ is_name_byte(uint8_t c)
 	       c == '-' || c == '.' || c == '_';
 }
 
-/* "127.1", "0x7f000001" and "017700000001" are addresses to some: what ends like a number must be
- * four decimal ones. */
-static bool
-ends_in_number(struct bytes host)
-{
-	size_t last = host.len;
-
-	while (last > 0 && host.at[last - 1] != '.')
-		last--;
-	return last == host.len || (host.at[last] >= '0' && host.at[last] <= '9');
-}
-
 static struct err
 take_host(struct bytes host, struct guarded_url *u)
 {
@@ -178,7 +167,7 @@ take_host(struct bytes host, struct guarded_url *u)
 		if (!is_name_byte(host.at[i]))
 			return fail(ERR_PEER, "a URL's host is malformed");
 	u->is_address = inet_pton(AF_INET, u->host, &v4) == 1;
-	if (!u->is_address && ends_in_number(host))
+	if (!u->is_address && url_ends_in_number(host))
 		return fail(ERR_PEER, "a URL's address is malformed");
 	u->is_loopback = u->is_address ? is_loopback_v4(ntohl(v4.s_addr))
 	                               : bytes_equal_nocase(host, BYTES("localhost"));

@@ -183,3 +183,18 @@ url_put_encoded(struct buf *out, struct bytes text)
 			buf_put(out, (struct bytes){ escape, sizeof escape });
 	}
 }
+
+bool
+url_ends_in_number(struct bytes host)
+{
+	size_t last = host.len, digits = 0;
+
+	while (last > 0 && host.at[last - 1] != '.')
+		last--;
+
+	struct bytes label = bytes_slice(host, last, host.len);
+
+	while (digits < label.len && label.at[digits] >= '0' && label.at[digits] <= '9')
+		digits++;
+	return digits == label.len || bytes_equal_nocase(bytes_slice(label, 0, 2), BYTES("0x"));
+}

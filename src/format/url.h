@@ -25,6 +25,11 @@ struct url_parameter {
 struct err url_form_split(struct bytes form, struct arena *arena,
                           struct url_parameter params[URL_PARAMETERS_MAX], size_t *ret_count);
 
+/* Would some resolver take this host for an IPv4 address ("127.1", "0x7f000001", "017700000001")?
+ * Its last label is digits, or 0x and what follows. Then only the four decimal numbers that all
+ * read alike should be let through; a name may well end in a digit ("keycloak-0"). */
+bool url_ends_in_number(struct bytes host);
+
 /* Percent-encodes all but unreserved characters. */
 void url_put_encoded(struct buf *out, struct bytes text);
 

@@ -287,6 +287,17 @@ test_oidc_finds_its_metadata(void)
 	}
 }
 
+/* Pods, and machines of a row, are called so. */
+static void
+test_a_host_may_end_in_a_digit(void)
+{
+	struct load l = load_issuer("type: oidc, issuer: 'https://keycloak-0:8443/realms/r', "
+	                            "audience: a");
+
+	CHECK(is(first(&l)->issuer, "https://keycloak-0:8443/realms/r"));
+	load_done(&l);
+}
+
 static void
 test_introspection(void)
 {
@@ -394,7 +405,7 @@ TESTS(TEST(test_entra_takes_both_forms_of_its_tenant),
       TEST(test_entra_with_several_tenants_reads_the_template),
       TEST(test_entra_has_national_clouds), TEST(test_entra_with_every_key), TEST(test_okta),
       TEST(test_cognito), TEST(test_a_login_needs_the_metadata_of_cognito),
-      TEST(test_oidc_finds_its_metadata), TEST(test_introspection),
-      TEST(test_local_issues_under_the_public_url),
+      TEST(test_oidc_finds_its_metadata), TEST(test_a_host_may_end_in_a_digit),
+      TEST(test_introspection), TEST(test_local_issues_under_the_public_url),
       TEST(test_sessions_go_to_the_issuer_named_or_the_first_with_login),
       TEST(test_outbound_and_proxies))

@@ -188,7 +188,24 @@ test_encoding_reads_back(void)
 	CHECK(count == 1 && bytes_equal(params[0].name, from));
 }
 
+static void
+test_a_host_that_could_be_read_as_a_number_is_told_from_a_name(void)
+{
+	static const char *const numbers[] = { "127.0.0.1", "127.1", "2130706433",
+		                               "0x7f.1",    "a.0x1", "017700000001",
+		                               "a.0X7f",    "0x",    "a.7",
+		                               "" };
+	static const char *const names[] = { "keycloak-0", "idp1",  "auth0.com", "3scale",
+		                             "a.b2",       "x1.y2", "1.2.x",     "x0x1" };
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		CHECK_ROW(url_ends_in_number(bytes_text(numbers[i])), numbers[i]);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		CHECK_ROW(!url_ends_in_number(bytes_text(names[i])), names[i]);
+}
+
 TESTS(TEST(test_paths_become_decoded_segments),
       TEST(test_case_43_every_spelling_of_another_path_is_refused), TEST(test_segments_are_counted),
       TEST(test_clean_segments_are_borrowed), TEST(test_forms_split_in_order_with_duplicates),
-      TEST(test_malformed_forms_are_refused), TEST(test_encoding_reads_back))
+      TEST(test_malformed_forms_are_refused), TEST(test_encoding_reads_back),
+      TEST(test_a_host_that_could_be_read_as_a_number_is_told_from_a_name))
