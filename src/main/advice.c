@@ -105,6 +105,24 @@ is_logout_token(const struct advice *a)
 	return has(a, "events");
 }
 
+static bool
+has_type(const struct advice *a)
+{
+	return text_of(a->header, "typ").len != 0;
+}
+
+/* Microsoft Graph's tokens have a nonce in their header, and only Graph can check those. */
+static bool
+is_for_graph(const struct advice *a)
+{
+	struct bytes aud = text_of(a->claims, "aud");
+
+	for (size_t i = 0; i < ARRAY_LEN(graph_names); i++)
+		if (bytes_is(aud, graph_names[i]))
+			return true;
+	return false;
+}
+
 /* Questions about the issuer */
 
 static bool
@@ -196,18 +214,6 @@ static bool
 has_key_file(const struct advice *a)
 {
 	return a->issuer != NULL && a->issuer->jwks_file != NULL;
-}
-
-/* Microsoft Graph's tokens have a nonce in their header, and only Graph can check those. */
-static bool
-is_for_graph(const struct advice *a)
-{
-	struct bytes aud = text_of(a->claims, "aud");
-
-	for (size_t i = 0; i < ARRAY_LEN(graph_names); i++)
-		if (bytes_is(aud, graph_names[i]))
-			return true;
-	return false;
 }
 
 /* Questions about dates */
@@ -302,6 +308,14 @@ is_client_the_audience(const struct advice *a)
 
 /* Questions about who may call */
 
+/* Cognito's access and ID tokens differ in this alone; what is wanted is no setting. */
+static bool
+is_of_other_use(const struct advice *a)
+{
+	return a->issuer != NULL && a->issuer->type == ISSUER_COGNITO &&
+	       bytes_is(text_of(a->claims, "token_use"), "id");
+}
+
 static bool
 has_overage(const struct advice *a)
 {
@@ -379,6 +393,14 @@ is_bound_otherwise(const struct advice *a)
 	       json_member(cnf, "x5t#S256") == NULL;
 }
 
+/* Said of more than one check. */
+static const char for_graph[] =
+	"a token for Microsoft Graph can be checked by Graph alone: ask for one for {$audiences} "
+	"(scope {$audience}/.default)";
+static const char id_token[] =
+	"this is an ID token, meant for the application that logged the user in: send the access "
+	"token that came with it";
+
 static const struct row {
 	enum jwt_check check;
 	bool (*applies)(const struct advice *a); /* NULL: always */
@@ -391,27 +413,24 @@ static const struct row {
 	  "no token of more than 16384 bytes is taken: let the issuer put fewer groups or roles "
 	  "into it" },
 	{ JWT_FORM, is_encrypted,
-	  "this token is encrypted (five parts) and only its audience can read it: let the issuer "
-	  "sign tokens "
-	  "for this API and not encrypt them" },
+	  "this token is encrypted (five parts) and only its audience can read it: let the "
+	  "issuer sign tokens for this API and not encrypt them" },
 	{ JWT_FORM, is_opaque,
-	  "this token is opaque, not a JWT: ask for one for {$audiences} (with Auth0, `audience=` "
-	  "makes a JWT of "
-	  "it), or configure an issuer of type introspection" },
+	  "this token is opaque, not a JWT: ask for one for {$audiences} (with Auth0, "
+	  "`audience=` makes a JWT of it), or configure an issuer of type introspection" },
 	{ JWT_FORM, NULL,
 	  "it was cut or changed: copy the whole token again, three parts with two dots" },
 
 	{ JWT_HEADER, NULL,
-	  "the header is not one that is understood here: ask the issuer for a plain signed JWT, "
-	  "without crit" },
+	  "the header is not one that is understood here: ask the issuer for a plain signed "
+	  "JWT, without crit" },
 
 	{ JWT_ALGORITHM, is_unsigned,
 	  "the token is not signed, so anybody could have written it: ask the issuer for a "
 	  "signed one" },
 	{ JWT_ALGORITHM, is_symmetric,
-	  "{@alg} signs with a secret that whoever checks tokens would hold and could sign with: "
-	  "let the issuer "
-	  "sign with a key pair, such as RS256 or ES256" },
+	  "{@alg} signs with a secret that whoever checks tokens would hold and could sign "
+	  "with: let the issuer sign with a key pair, such as RS256 or ES256" },
 	{ JWT_ALGORITHM, is_known_algorithm,
 	  "issuer {$issuer} accepts {$algorithms}: let it sign with that, or add {@alg} to "
 	  "issuers.{$issuer}.algorithms" },
@@ -423,143 +442,120 @@ static const struct row {
 	  "Authorization" },
 	{ JWT_TYPE, is_logout_token,
 	  "this is a logout token, a message between servers: send the access token" },
-	{ JWT_TYPE, is_id_token,
-	  "this is an ID token, meant for the application that logged the user in: send the access "
-	  "token that came "
-	  "with it" },
-	{ JWT_TYPE, NULL, "a token of type {@typ} is no access token: send the access token" },
+	{ JWT_TYPE, is_for_graph, for_graph },
+	{ JWT_TYPE, is_id_token, id_token },
+	{ JWT_TYPE, has_type, "a token of type {@typ} is no access token: send the access token" },
+	{ JWT_TYPE, NULL,
+	  "only other kinds of token have the member that it got: send the access token" },
 
 	{ JWT_ISSUER, has_no_claims,
 	  "the payload is no JSON object: this is no access token; copy the token again" },
 	{ JWT_ISSUER, has_no_iss,
 	  "the token does not say who made it (`iss`): ask an issuer that says so" },
 	{ JWT_ISSUER, is_of_other_tenant,
-	  "the token is of tenant {tid}; issuer {$issuer} accepts {$tenants}: log in there, or add "
-	  "{tid} to "
-	  "issuers.{$issuer}.tenant" },
+	  "the token is of tenant {tid}; issuer {$issuer} accepts {$tenants}: log in there, or "
+	  "add {tid} to issuers.{$issuer}.tenant" },
 	{ JWT_ISSUER, is_slash_apart,
-	  "the token says {iss}, the configuration {$slash}: they must be the same to the byte, so "
-	  "write "
-	  "issuers.{$slash_of}.issuer as the token has it" },
+	  "the token says {iss}, the configuration {$slash}: they must be the same to the byte, "
+	  "so write issuers.{$slash_of}.issuer as the token has it" },
 	{ JWT_ISSUER, is_other_version,
 	  "this is the other version of Entra's tokens: {iss}, where issuer {$version_of} has "
-	  "{$version}. Set "
-	  "requestedAccessTokenVersion in the API's manifest, or use `type: entra`, which accepts "
-	  "both" },
+	  "{$version}. Set requestedAccessTokenVersion in the API's manifest, or use `type: "
+	  "entra`, which accepts both" },
 	{ JWT_ISSUER, is_other_tenant,
-	  "the token is of another tenant, {$tenant}: log in to one that is configured, or add it "
-	  "to `tenant`" },
+	  "the token is of another tenant, {$tenant}: log in to one that is configured, or add "
+	  "it to `tenant`" },
 	{ JWT_ISSUER, is_okta_org,
 	  "tokens of Okta's org server {iss} are for Okta alone: ask the authorization server "
 	  "{$okta}" },
 	{ JWT_ISSUER, is_near,
-	  "the token says {iss}; did you mean {$near}, of issuer {$near_of}? They must be the same "
-	  "to the byte" },
+	  "the token says {iss}; did you mean {$near}, of issuer {$near_of}? They must be the "
+	  "same to the byte" },
 	{ JWT_ISSUER, NULL,
-	  "no issuer of the configuration is {iss} (there are {$issuers}): use a token of one of "
-	  "them, or configure "
-	  "this one" },
+	  "no issuer of the configuration is {iss} (there are {$issuers}): use a token of one "
+	  "of them, or configure this one" },
 
 	{ JWT_KEY, has_no_kid,
 	  "the token names no key (`kid`) and more or fewer than one fit: let the issuer write "
 	  "`kid`" },
 	{ JWT_KEY, is_local,
 	  "no key {@kid} is in the state store: the token is of another gateway, or its key was "
-	  "retired; log in "
-	  "again" },
+	  "retired; log in again" },
 	{ JWT_KEY, has_key_file,
-	  "{$key_file} has no key {@kid}: fetch the issuer's key set again, or this is a token of "
-	  "another environment "
-	  "(staging?)" },
+	  "{$key_file} has no key {@kid}: fetch the issuer's key set again, or this is a token "
+	  "of another environment (staging?)" },
 	{ JWT_KEY, NULL,
-	  "issuer {$issuer} has no key {@kid}: its key set is older than the token, or this is a "
-	  "token of another "
-	  "environment (staging?)" },
+	  "issuer {$issuer} has no key {@kid}: its key set is older than the token, or this is "
+	  "a token of another environment (staging?)" },
 
-	{ JWT_SIGNATURE, is_for_graph,
-	  "a token for Microsoft Graph can be checked by Graph alone: ask for one for {$audiences} "
-	  "(scope "
-	  "{$audience}/.default)" },
+	{ JWT_SIGNATURE, is_for_graph, for_graph },
 	{ JWT_SIGNATURE, NULL,
-	  "it was changed or cut after it was signed, or another environment has a key of the same "
-	  "name: get a new "
-	  "token" },
+	  "it was changed or cut after it was signed, or another environment has a key of the "
+	  "same name: get a new token" },
 
 	{ JWT_EXPIRES, is_without_exp, "the issuer must write `exp`, in seconds since 1970" },
 	{ JWT_EXPIRES, is_just_expired,
 	  "it expired {$expired} ago: get a new one; if it is new, the clocks of this machine "
-	  "({$now}) and of the "
-	  "issuer differ" },
+	  "({$now}) and of the issuer differ" },
 	{ JWT_EXPIRES, NULL, "it expired {$expired} ago: log in again, or refresh it" },
 
 	{ JWT_NOT_BEFORE, is_in_milliseconds,
 	  "its dates seem to be in milliseconds: the issuer must write seconds since 1970" },
 	{ JWT_NOT_BEFORE, NULL,
 	  "it is from the future by {$ahead}: set the clocks right, here it is {$now} "
-	  "(issuers.{$issuer}.leeway "
-	  "forgives 60 s at most)" },
+	  "(issuers.{$issuer}.leeway forgives 60 s at most)" },
 
 	{ JWT_AUDIENCE, has_no_audience,
-	  "the token is for nobody (`aud` is missing); issuer {$issuer} accepts {$audiences}: ask "
-	  "for a token for "
-	  "{$audience}" },
+	  "the token is for nobody (`aud` is missing); issuer {$issuer} accepts {$audiences}: "
+	  "ask for a token for {$audience}" },
 	{ JWT_AUDIENCE, is_for_graph,
-	  "this token is for Microsoft Graph; issuer {$issuer} accepts {$audiences}: ask for scope "
-	  "{$audience}/.default instead" },
+	  "this token is for Microsoft Graph; issuer {$issuer} accepts {$audiences}: ask for "
+	  "scope {$audience}/.default instead" },
 	{ JWT_AUDIENCE, is_audience_bare,
 	  "Entra's v2 tokens name the API by its bare id: add {aud} to "
 	  "issuers.{$issuer}.audience" },
 	{ JWT_AUDIENCE, is_audience_slash_away,
 	  "this token is for {aud}; issuer {$issuer} accepts {$audiences}: the slash at the end "
-	  "counts, write it as the "
-	  "token has it" },
+	  "counts, write it as the token has it" },
 	{ JWT_AUDIENCE, is_client_the_audience,
 	  "this token is for the application {aud} itself, as an ID token is; issuer {$issuer} "
-	  "accepts {$audiences}: "
-	  "ask for a token for {$audience}" },
+	  "accepts {$audiences}: ask for a token for {$audience}" },
 	{ JWT_AUDIENCE, NULL,
 	  "this token is for {aud}; issuer {$issuer} accepts {$audiences}: ask for a token for "
-	  "{$audience}, or add "
-	  "{aud} to issuers.{$issuer}.audience" },
+	  "{$audience}, or add {aud} to issuers.{$issuer}.audience" },
 
 	{ JWT_SUBJECT, NULL, "the token does not say whose it is: let the issuer write `sub`" },
 
+	{ JWT_CLAIMS, is_of_other_use, id_token },
 	{ JWT_CLAIMS, is_clientless,
 	  "the token does not say which client it was given to, as an access token of issuer "
 	  "{$issuer} does: is it an ID token?" },
 	{ JWT_CLAIMS, is_other_client,
-	  "the token was given to client {$client}; issuer {$issuer} accepts {$clients}: use one "
-	  "of these, or add it to "
-	  "issuers.{$issuer}.clients" },
+	  "the token was given to client {$client}; issuer {$issuer} accepts {$clients}: use "
+	  "one of these, or add it to issuers.{$issuer}.{$clients_key}" },
 	{ JWT_CLAIMS, wants_users,
 	  "an application calls without a user; issuer {$issuer} accepts users: log a user in "
-	  "(delegated, `scp`), or "
-	  "set issuers.{$issuer}.callers to any" },
+	  "(delegated, `scp`), or set issuers.{$issuer}.callers to any" },
 	{ JWT_CLAIMS, wants_apps,
-	  "a user calls through an application; issuer {$issuer} accepts applications: use client "
-	  "credentials, or set "
-	  "issuers.{$issuer}.callers to any" },
+	  "a user calls through an application; issuer {$issuer} accepts applications: use "
+	  "client credentials, or set issuers.{$issuer}.callers to any" },
 	{ JWT_CLAIMS, is_guest,
 	  "a guest (of {idp}) calls; issuer {$issuer} refuses guests: use an account of the "
-	  "tenant, or set "
-	  "issuers.{$issuer}.guests to allow" },
+	  "tenant, or set issuers.{$issuer}.guests to allow" },
 	{ JWT_CLAIMS, has_overage,
 	  "the user is in too many groups for a token to hold: assign app roles instead, or "
-	  "configure "
-	  "issuers.{$issuer}.graph so that they are asked for" },
+	  "configure issuers.{$issuer}.graph so that they are asked for" },
 	{ JWT_CLAIMS, lacks_required,
-	  "issuer {$issuer} requires {$required}: the token must have it (with `amr`, log in that "
-	  "way), or change "
-	  "issuers.{$issuer}.required_claims" },
+	  "issuer {$issuer} requires {$required}: the token must have it (with `amr`, log in "
+	  "that way), or change issuers.{$issuer}.required_claims" },
 	{ JWT_CLAIMS, NULL, "a claim is not as issuer {$issuer} demands: see expected and got" },
 
 	{ JWT_BINDING, is_bound_otherwise,
-	  "the token is bound in a way that is not known here: ask for one bound to a DPoP key, or "
-	  "to a client certificate" },
+	  "the token is bound in a way that is not known here: ask for one bound to a DPoP key, "
+	  "or to a client certificate" },
 	{ JWT_BINDING, NULL,
 	  "issuer {$issuer} takes bound tokens only: ask for one with a DPoP proof (or a client "
-	  "certificate), or change "
-	  "issuers.{$issuer}.bindings" },
+	  "certificate), or change issuers.{$issuer}.bindings" },
 
 	{ JWT_REVOKED, NULL,
 	  "it was revoked, or its user or client was disabled or changed since: log in again" },

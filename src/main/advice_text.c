@@ -377,6 +377,13 @@ put_clients(const struct advice *a, struct buf *out)
 		put_list(a->issuer->clients, a->issuer->client_count, "any", out);
 }
 
+static void
+put_clients_key(const struct advice *a, struct buf *out)
+{
+	buf_put_text(out, a->issuer != NULL && a->issuer->type == ISSUER_COGNITO ? "client_id"
+	                                                                         : "clients");
+}
+
 static bool
 is_met(const struct advice *a, const struct required_claim *r)
 {
@@ -422,7 +429,7 @@ static const struct word {
 	{ "key_file", put_key_file }, { "expired", put_expired },
 	{ "ahead", put_ahead },       { "now", put_now },
 	{ "client", put_client },     { "clients", put_clients },
-	{ "required", put_required },
+	{ "required", put_required }, { "clients_key", put_clients_key },
 };
 
 static void

@@ -77,9 +77,9 @@ find_issuer(const struct settings *s, const char *name)
 	for (size_t i = 0; i < s->issuer_count; i++)
 		if (strcmp(s->issuers[i].name, name) == 0)
 			return &s->issuers[i];
-	usage_error("revoke", "there is no such issuer; the configuration has", name);
+	usage_error("revoke", "there is no such issuer in the configuration", name);
 	for (size_t i = 0; i < s->issuer_count; i++)
-		fprintf(stderr, "  %s\n", s->issuers[i].name);
+		fprintf(stderr, "  --issuer %s\n", s->issuers[i].name);
 	return NULL;
 }
 

@@ -13,6 +13,7 @@ static const char *const books[] = { "api://books" };
 static const char *const entra_audience[] = { "api://guid-of-books" };
 static const char *const clients[] = { "portal" };
 static const char *const mfa[] = { "mfa" };
+static const char *const access_use[] = { "access" };
 static const struct required_claim required[] = { { "tenant", NULL, 0 }, { "amr", mfa, 1 } };
 static const struct issuer_name corp_names[] = {
 	{ "https://login.microsoftonline.com/" TENANT "/v2.0", TENANT },
@@ -22,9 +23,13 @@ static const struct issuer_name lab_names[] = { { "https://idp.test/", NULL } };
 static const struct issuer_name v2_names[] = { { "https://login.microsoftonline.com/" OTHER "/v2.0",
 	                                         NULL } };
 static const struct issuer_name okta_names[] = { { "https://dom.okta.test/oauth2/default", NULL } };
+static const struct issuer_name shop_names[] = {
+	{ "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a", NULL },
+};
+static const struct required_claim access_only[] = { { "token_use", access_use, 1 } };
 static const struct issuer_name local_names[] = { { "http://127.0.0.1:8080", NULL } };
 
-enum { CORP, LAB, V2, OKTA, LOCAL, NOBODY };
+enum { CORP, LAB, V2, OKTA, SHOP, LOCAL, NOBODY };
 static const struct issuer_settings issuers[] = {
 	[CORP] = { .name = "corp",
 	           .type = ISSUER_ENTRA,
@@ -65,6 +70,15 @@ static const struct issuer_settings issuers[] = {
 	           .name_count = 1,
 	           .audience = books,
 	           .audience_count = 1 },
+	[SHOP] = { .name = "shop",
+	           .type = ISSUER_COGNITO,
+	           .names = shop_names,
+	           .name_count = 1,
+	           .clients = clients,
+	           .client_count = 1,
+	           .client_claim = "client_id",
+	           .required = access_only,
+	           .required_count = 1 },
 	[LOCAL] = { .name = "local",
 	            .type = ISSUER_LOCAL,
 	            .issuer = "http://127.0.0.1:8080",
@@ -95,6 +109,12 @@ static const struct {
 	{ JWT_TYPE, LAB, "", "{}", "{\"events\":{}}", "this is a logout token" },
 	{ JWT_TYPE, LAB, "", "{}", "{\"nonce\":\"n\"}", "this is an ID token" },
 	{ JWT_TYPE, LAB, "", "{}", "{\"token_use\":\"id\"}", "this is an ID token" },
+	{ JWT_TYPE, CORP, "", "{\"nonce\":\"n\"}",
+	  "{\"aud\":\"00000003-0000-0000-c000-000000000000\"}",
+	  "a token for Microsoft Graph can be checked by Graph alone: ask for one for "
+	  "api://guid-of-books" },
+	{ JWT_TYPE, LAB, "", "{}", "{\"token_use\":\"refresh\"}",
+	  "only other kinds of token have" },
 	{ JWT_TYPE, LAB, "", "{\"typ\":\"secevent+jwt\"}", "{}", "type secevent+jwt is no access" },
 	{ JWT_ISSUER, NOBODY, "", "{}", NULL, "the payload is no JSON object" },
 	{ JWT_ISSUER, NOBODY, "", "{}", "{}", "does not say who made it" },
@@ -151,6 +171,11 @@ static const struct {
 	{ JWT_CLAIMS, CORP, "", "{}", "{}", "which client it was given to" },
 	{ JWT_CLAIMS, CORP, "", "{}", "{\"appid\":\"other-app\"}",
 	  "given to client other-app; issuer corp accepts portal:" },
+	/* What Cognito calls it in the configuration, and what is no setting there at all. */
+	{ JWT_CLAIMS, SHOP, "", "{}", "{\"client_id\":\"other\",\"token_use\":\"access\"}",
+	  "accepts portal: use one of these, or add it to issuers.shop.client_id" },
+	{ JWT_CLAIMS, SHOP, "", "{}", "{\"aud\":\"portal\",\"token_use\":\"id\"}",
+	  "this is an ID token" },
 	{ JWT_CLAIMS, CORP, "", "{}", "{\"azp\":\"portal\",\"idtyp\":\"app\"}",
 	  "an application calls without a user" },
 	{ JWT_CLAIMS, LAB, "", "{}", "{\"idtyp\":\"user\",\"sub\":\"u\"}",

@@ -142,7 +142,8 @@ test_wrong_usage_is_status_2(void)
 	RUN(&s, cmd_revoke, "", "revoke", "--token", "t", "--issuer", "local", "--subject", "x");
 	CHECK(s.status == 2);
 	RUN(&s, cmd_revoke, "", "revoke", "--issuer", "nope", "--subject", "x");
-	CHECK(s.status == 2 && said(&s, "no such issuer") && said(&s, "  lab\n"));
+	CHECK(s.status == 2 && said(&s, "no such issuer in the configuration: nope\n") &&
+	      said(&s, "  --issuer lab\n"));
 	RUN(&s, cmd_revoke, "", "revoke", "--all");
 	CHECK(s.status == 2 && said(&s, "no such option"));
 	RUN(&s, cmd_revoke, "", "revoke", "alice");
