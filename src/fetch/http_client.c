@@ -5,7 +5,7 @@
 #include "base/macros.h"
 #include "fetch/http_exchange.h"
 
-enum { CONNECTIONS_KEPT = 16, CONNECTIONS_PER_HOST = 32 };
+enum { CONNECTIONS_KEPT = 16 };
 
 /* A socket of libcurl's on our loop. */
 struct watch {
@@ -134,9 +134,7 @@ open_multi(struct http_client *c)
 	    c->curl.multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) !=
 	            CURLM_OK ||
 	    c->curl.multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT) !=
-	            CURLM_OK ||
-	    c->curl.multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-	                         (long)CONNECTIONS_PER_HOST) != CURLM_OK)
+	            CURLM_OK)
 		return fail(ERR_SYSTEM, "libcurl lacks what is needed of it");
 	return OK;
 }

@@ -99,7 +99,9 @@ take_answer(struct request *r, struct bytes message)
 		r->reason = arena_copy(&r->arena, a.why);
 		return fail(ERR_UPSTREAM, "it cannot be asked about this token right now");
 	}
-	r->showing->shown.learned = arena_copy(&r->arena, a.claims);
+	/* Who says no has nothing to tell; that it was asked must be seen. */
+	r->showing->shown.learned =
+		a.result == FETCH_REFUSED ? BYTES("{}") : arena_copy(&r->arena, a.claims);
 	return OK;
 }
 

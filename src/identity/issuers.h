@@ -47,7 +47,8 @@ struct presented {
 	struct bytes certificate; /* SHA-256 of the caller's certificate, 32 bytes; empty:
 	                           * none */
 	bool has_asked;           /* what was missing has been asked for: without it, refused */
-	struct bytes learned;     /* JSON object that answered MISSING_INTROSPECTION or _GROUPS */
+	struct bytes learned;     /* JSON object that answered MISSING_INTROSPECTION or _GROUPS;
+	                           * without members where the answer was no */
 };
 
 /* What another process must be asked for before this token can be judged. */

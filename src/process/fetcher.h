@@ -47,11 +47,9 @@ struct fetcher {
 	uint64_t started_us;
 	struct list followers;
 	struct list origins;
-	uv_timer_t timer;            /* of the origins */
-	struct list running, queued; /* questions to be asked elsewhere */
-	unsigned running_count, queued_count;
-	struct deferred next;   /* begins queued ones */
-	struct list complaints; /* what was logged of each issuer that failed to answer */
+	uv_timer_t timer;     /* of the origins */
+	struct list queues;   /* of each issuer: questions to be asked there */
+	struct deferred next; /* begins those that wait */
 	struct list graph_tokens;
 };
 

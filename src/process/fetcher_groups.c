@@ -233,6 +233,20 @@ put_groups(struct buf *out, const struct question *q, const struct json *list, b
 	return buf_check(out);
 }
 
+/* Graph says so itself: any other 404 is of an address where there is no Graph. */
+static bool
+is_object_unknown(const struct http_response *r)
+{
+	CLEANUP(arena_done) struct arena arena = { 0 };
+	const struct json *object;
+	struct bytes code;
+
+	return r != NULL && r->status == 404 && r->is_json &&
+	       !failed(json_parse(r->body, &arena, &object, NULL)) &&
+	       json_string(json_member(json_member(object, "error"), "code"), &code) &&
+	       bytes_is(code, "Request_ResourceNotFound");
+}
+
 static void
 on_groups(void *of, struct err e, const struct http_response *r)
 {
@@ -242,7 +256,7 @@ on_groups(void *of, struct err e, const struct http_response *r)
 	const struct json *object, *list = NULL;
 
 	q->exchange = NULL;
-	if (r != NULL && r->status == 404) {
+	if (is_object_unknown(r)) {
 		question_refuse(q, "the directory does not know who the token is of");
 		return;
 	}

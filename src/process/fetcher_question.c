@@ -1,6 +1,6 @@
-/* fetcher_question.c - questions of workers that a provider has to answer: a bounded number at a
- * time, others in a queue that none stays in for long. What is asked stands in the files of the
- * three kinds. */
+/* fetcher_question.c - questions of workers that a provider has to answer: of each issuer a bounded
+ * number at a time, others in a queue that none stays in for long. What is asked stands in the
+ * files of the three kinds. */
 #include "process/fetcher_question.h"
 
 #include <stdlib.h>
@@ -11,13 +11,17 @@
 #include "format/base64.h"
 #include "format/url.h"
 
-enum { RUNNING_MAX = 64, QUEUED_MAX = 1024, RETRY_S = 1 };
+enum { RUNNING_MAX = 32, QUEUED_MAX = 512, RETRY_S = 1 };
 
-/* What was last logged of an issuer: a failure is said once, not for each token. */
-struct complaint {
+/* The questions for one issuer: strangers can have us ask one that reads opaque tokens as often as
+ * they like, and while it is slow the others must be as fast as ever. */
+struct queue {
 	struct list node;
-	struct buf issuer; /* owned */
-	const char *why;   /* literal; NULL: it answers */
+	struct buf issuer; /* owned: its name */
+	struct list running, waiting;
+	unsigned running_count, waiting_count;
+	const char *why; /* it last failed, literal: said once, not for each token; NULL: it answers
+	                  */
 };
 
 /* Building requests */
@@ -55,38 +59,18 @@ question_post(struct question *q, struct http_request r, http_done_fn *done)
 
 /* What is logged */
 
-static struct complaint *
-complaint_of(struct fetcher *f, struct bytes issuer)
-{
-	for (struct list *node = f->complaints.next; node != &f->complaints; node = node->next) {
-		struct complaint *c = container_of(node, struct complaint, node);
-		if (bytes_equal(buf_bytes(&c->issuer), issuer))
-			return c;
-	}
-	struct complaint *c = calloc(1, sizeof *c);
-	if (c == NULL)
-		return NULL;
-	buf_put(&c->issuer, issuer);
-	list_append(&f->complaints, &c->node);
-	return c;
-}
-
 /* NULL: it answered. */
 static void
 note(const struct question *q, const char *why)
 {
-	/* Names that are not configured are a worker's invention. */
-	struct complaint *c =
-		question_issuer(q) == NULL ? NULL : complaint_of(q->fetcher, q->ask.issuer);
-
-	if (c == NULL || c->why == why)
+	if (q->queue->why == why)
 		return;
 	if (why != NULL)
 		LOG(LOG_WARN, "an issuer does not answer what it is asked",
 		    { "issuer", q->ask.issuer }, { "why", bytes_text(why) });
 	else
 		LOG(LOG_INFO, "an issuer answers again", { "issuer", q->ask.issuer });
-	c->why = why;
+	q->queue->why = why;
 }
 
 /* Ending */
@@ -109,8 +93,8 @@ question_answer(struct question *q, const struct fetch_answer *a)
 		note(q, NULL);
 	if (q->from != NULL)
 		fetcher_answer(q->from, q->id, a);
+	q->queue->running_count--;
 	question_free(q);
-	f->running_count--;
 	loop_defer(f->start->loop, &f->next);
 }
 
@@ -178,8 +162,9 @@ begin(struct question *q)
 	struct err e;
 
 	list_remove(&q->node);
-	list_append(&f->running, &q->node);
-	f->running_count++;
+	q->queue->waiting_count--;
+	list_append(&q->queue->running, &q->node);
+	q->queue->running_count++;
 	if (s == NULL)
 		e = fail(ERR_UPSTREAM, "no such issuer");
 	else if (waited_ms > f->start->settings->outbound.timeout_ms)
@@ -195,10 +180,50 @@ begin_next(struct deferred *d)
 {
 	struct fetcher *f = container_of(d, struct fetcher, next);
 
-	while (f->running_count < RUNNING_MAX && !list_is_empty(&f->queued)) {
-		f->queued_count--;
-		begin(container_of(f->queued.next, struct question, node));
+	for (struct list *node = f->queues.next; node != &f->queues; node = node->next) {
+		struct queue *to = container_of(node, struct queue, node);
+
+		while (to->running_count < RUNNING_MAX && !list_is_empty(&to->waiting))
+			begin(container_of(to->waiting.next, struct question, node));
 	}
+}
+
+static struct err
+queue_for(struct fetcher *f, struct bytes issuer, struct queue **ret)
+{
+	for (struct list *node = f->queues.next; node != &f->queues; node = node->next) {
+		*ret = container_of(node, struct queue, node);
+		if (bytes_equal(buf_bytes(&(*ret)->issuer), issuer))
+			return OK;
+	}
+	struct queue *new = calloc(1, sizeof *new);
+	if (new == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	buf_put(&new->issuer, issuer);
+	if (failed(buf_check(&new->issuer))) {
+		free(new);
+		return fail(ERR_SYSTEM, "out of memory");
+	}
+	list_init(&new->running);
+	list_init(&new->waiting);
+	list_append(&f->queues, &new->node);
+	*ret = new;
+	return OK;
+}
+
+/* Its message is here. */
+static struct err
+take(struct question *q)
+{
+	TRY(buf_check(&q->message));
+	TRY(fetch_ask_read(buf_bytes(&q->message), &q->ask));
+	/* A worker may invent names; each would be kept. */
+	if (question_issuer(q) == NULL)
+		return fail(ERR_UPSTREAM, "no such issuer");
+	TRY(queue_for(q->fetcher, q->ask.issuer, &q->queue));
+	return q->queue->waiting_count < QUEUED_MAX
+	               ? OK
+	               : fail(ERR_LIMIT, "too much is asked of providers that are slow");
 }
 
 static struct err
@@ -207,10 +232,8 @@ enqueue(struct fetcher *f, struct follower *w, const struct message *m)
 	static question_begin_fn *const kinds[] = { [FETCH_INTROSPECT] = introspect_begin,
 		                                    [FETCH_GROUPS] = groups_begin,
 		                                    [FETCH_CODE] = code_begin };
-
-	if (f->queued_count == QUEUED_MAX)
-		return fail(ERR_LIMIT, "too much is asked of providers that are slow");
 	struct question *q = calloc(1, sizeof *q);
+
 	if (q == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
 	*q = (struct question){ .fetcher = f,
@@ -219,15 +242,13 @@ enqueue(struct fetcher *f, struct follower *w, const struct message *m)
 		                .begin = kinds[m->type],
 		                .asked_us = clock_monotonic_us() };
 	buf_put(&q->message, m->body);
-	struct err e = buf_check(&q->message);
-	if (!failed(e))
-		e = fetch_ask_read(buf_bytes(&q->message), &q->ask);
+	struct err e = take(q);
 	if (failed(e)) {
 		question_free(q);
 		return e;
 	}
-	list_append(&f->queued, &q->node);
-	f->queued_count++;
+	list_append(&q->queue->waiting, &q->node);
+	q->queue->waiting_count++;
 	loop_defer(f->start->loop, &f->next);
 	return OK;
 }
@@ -248,9 +269,7 @@ questions_ask(struct fetcher *f, struct follower *w, const struct message *m)
 void
 questions_init(struct fetcher *f)
 {
-	list_init(&f->running);
-	list_init(&f->queued);
-	list_init(&f->complaints);
+	list_init(&f->queues);
 	list_init(&f->graph_tokens);
 	f->next.run = begin_next;
 }
@@ -269,8 +288,12 @@ forget_in(struct list *questions, const struct follower *w)
 void
 questions_forget(struct fetcher *f, const struct follower *w)
 {
-	forget_in(&f->running, w);
-	forget_in(&f->queued, w);
+	for (struct list *node = f->queues.next; node != &f->queues; node = node->next) {
+		struct queue *of = container_of(node, struct queue, node);
+
+		forget_in(&of->running, w);
+		forget_in(&of->waiting, w);
+	}
 }
 
 static void
@@ -283,14 +306,14 @@ free_all(struct list *questions)
 void
 questions_done(struct fetcher *f)
 {
-	free_all(&f->running);
-	free_all(&f->queued);
-	while (!list_is_empty(&f->complaints)) {
-		struct complaint *c = container_of(f->complaints.next, struct complaint, node);
+	while (!list_is_empty(&f->queues)) {
+		struct queue *one = container_of(f->queues.next, struct queue, node);
 
-		list_remove(&c->node);
-		buf_done(&c->issuer);
-		free(c);
+		free_all(&one->running);
+		free_all(&one->waiting);
+		list_remove(&one->node);
+		buf_done(&one->issuer);
+		free(one);
 	}
 	graph_tokens_drop(f);
 }

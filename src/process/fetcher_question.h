@@ -15,6 +15,7 @@ typedef struct err question_begin_fn(struct question *q, const struct issuer_set
 struct question {
 	struct list node;
 	struct fetcher *fetcher;
+	struct queue *queue;   /* of its issuer */
 	struct follower *from; /* NULL: gone, nobody wants the answer */
 	uint64_t id;
 	question_begin_fn *begin;

@@ -159,6 +159,11 @@ def test_while_graph_is_away_such_a_token_is_503_and_others_are_not():
 
 
 @test
+def test_someone_whom_the_directory_does_not_know_is_refused():
+    refused(corp(shapes.entra_overage(oid="a0000000-0000-4000-8000-0000000000ff")), "claims", "groups")
+
+
+@test
 def test_groups_that_did_not_fit_are_refused_where_graph_is_not_set_up():
     provider = Provider([Key("RS256")], issuer=f"https://login.microsoftonline.com/{shapes.TENANT}/v2.0")
 

@@ -22,12 +22,14 @@ enum mood {
 	FAILING,
 	HUGE,
 	DRIPPING,
+	SLOW_INTROSPECTION,
 	FOREIGN_METADATA,
 	INACTIVE,
 	UNAUTHORIZED,
 	INVALID_GRANT,
 	MANY_GROUPS,
 	UNKNOWN_OBJECT,
+	NO_GRAPH,
 };
 
 /* Shared with the provider. */
@@ -164,6 +166,10 @@ static inline void
 serve_introspection(int fd, const char *request)
 {
 	provider->introspect++;
+	if (provider->mood == SLOW_INTROSPECTION) {
+		sleep(10);
+		return;
+	}
 	expect(request, "POST ");
 	expect(request,
 	       "\r\nAuthorization: Basic bWUlM0E6YSUyMHNlY3JldA==\r\n"); /* me%3A:a%20secret */
@@ -204,8 +210,11 @@ serve_groups(int fd, const char *request)
 	       "POST /graph/v1.0/users/22222222-2222-2222-2222-222222222222/getMemberObjects ");
 	expect(request, "\r\nAuthorization: Bearer for-graph\r\n");
 	expect(request, "\r\n\r\n{\"securityEnabledOnly\":false}");
-	if (provider->mood == UNKNOWN_OBJECT) {
-		reply(fd, 404, "application/json", "{}");
+	if (provider->mood == UNKNOWN_OBJECT || provider->mood == NO_GRAPH) {
+		reply(fd, 404, "application/json",
+		      provider->mood == NO_GRAPH
+		              ? "{}"
+		              : "{\"error\":{\"code\":\"Request_ResourceNotFound\"}}");
 		return;
 	}
 	buf_put_text(&body, "{\"value\":[\"a-group\"");

@@ -313,14 +313,16 @@ test_groups_are_asked_for_with_one_token(void)
 	CHECK(bytes_is(v.last.claims, "{\"groups\":[\"named-group\"]}"));
 	provider->mood = UNKNOWN_OBJECT;
 	CHECK(ask(fd, &v, FETCH_GROUPS, 3, &a) && v.last.result == FETCH_REFUSED);
-	CHECK(provider->token == 1 && provider->groups == 3 && provider->unexpected == 0);
+	provider->mood = NO_GRAPH;
+	CHECK(ask(fd, &v, FETCH_GROUPS, 4, &a) && v.last.result == FETCH_FAILED);
+	CHECK(provider->token == 1 && provider->groups == 4 && provider->unexpected == 0);
 
 	/* It would lead elsewhere. */
 	a.object = BYTES("22222222-2222-2222-2222-22222222222/");
-	CHECK(ask(fd, &v, FETCH_GROUPS, 4, &a) && v.last.result == FETCH_FAILED);
-	a.object = BYTES("../../applications");
 	CHECK(ask(fd, &v, FETCH_GROUPS, 5, &a) && v.last.result == FETCH_FAILED);
-	CHECK(provider->groups == 3);
+	a.object = BYTES("../../applications");
+	CHECK(ask(fd, &v, FETCH_GROUPS, 6, &a) && v.last.result == FETCH_FAILED);
+	CHECK(provider->groups == 4);
 	close(fd);
 	stop(&p);
 }
@@ -343,6 +345,32 @@ test_a_dead_provider_holds_nobody_for_long(void)
 		send_frame(fd, frame(FETCH_INTROSPECT, id, buf_bytes(&body)));
 	CHECK(hear(fd, &v, MANY) && v.last.result == FETCH_FAILED);
 	CHECK(time(NULL) - before <= 10);
+	close(fd);
+	stop(&p);
+}
+
+/* Whoever sends opaque tokens that nobody knows keeps one issuer busy, and no other. */
+static void
+test_a_dead_provider_holds_up_no_other(void)
+{
+	enum { MANY = 600 };
+	const struct fetch_ask a = { .issuer = BYTES("op"), .token = BYTES("an opaque+token") },
+			       groups = {
+				       .issuer = BYTES("corp"),
+				       .tenant = BYTES("11111111-1111-1111-1111-111111111111"),
+				       .object = BYTES("22222222-2222-2222-2222-222222222222"),
+			       };
+	CLEANUP(buf_done) struct buf body = { 0 };
+	struct view CLEANUP(view_done) v = { 0 };
+	struct process p;
+
+	if (!begin(&p, "30s", SLOW_INTROSPECTION))
+		return;
+	int fd = join(&p);
+	fetch_ask_put(&body, &a);
+	for (uint64_t id = 1; id <= MANY; id++)
+		send_frame(fd, frame(FETCH_INTROSPECT, id, buf_bytes(&body)));
+	CHECK(ask(fd, &v, FETCH_GROUPS, MANY + 1, &groups) && v.last.result == FETCH_DONE);
 	close(fd);
 	stop(&p);
 }
@@ -511,6 +539,7 @@ main(void)
 		TEST(test_codes_become_tokens),
 		TEST(test_groups_are_asked_for_with_one_token),
 		TEST(test_a_dead_provider_holds_nobody_for_long),
+		TEST(test_a_dead_provider_holds_up_no_other),
 		TEST(test_garbage_closes_the_workers_channel_and_no_other),
 		TEST(test_descriptors_are_closed),
 		TEST(test_a_worker_that_goes_away_is_forgotten),
