@@ -108,6 +108,7 @@ struct issuer_settings {
 	unsigned access_token_ttl_s;  /* at most 900 */
 	unsigned refresh_token_ttl_s; /* absolute life of a family */
 	unsigned refresh_idle_ttl_s;
+	unsigned exchanged_token_ttl_s;     /* at most 900, and what its subject token has left */
 	enum jws_alg_bit signing_algorithm; /* ES256, RS256 or EdDSA */
 	unsigned key_rotation_s; /* a new signing key this often; the old one verifies while its
 	                            tokens live */

@@ -65,6 +65,15 @@ put_act(const struct grant *g, const struct own_token *t, struct buf *out)
 	return buf_check(out);
 }
 
+/* What is left of the subject token, or less. */
+static int64_t
+life(const struct grant *g, const struct own_token *t)
+{
+	int64_t left_s = t->expires_s - g->now_s, most_s = g->issuer->own->exchanged_token_ttl_s;
+
+	return left_s < most_s ? left_s : most_s;
+}
+
 /* Kept while it lives: it ends with its client. */
 static struct err
 note(const struct grant *g, const struct access *a)
@@ -92,7 +101,7 @@ give(struct grant *g, const struct own_token *t)
 		            .auth_s = t->auth_s,
 		            .generation = t->generation,
 		            .is_app = t->is_app,
-		            .life_s = t->expires_s - g->now_s };
+		            .life_s = life(g, t) };
 
 	TRY(target_narrow(g->issuer->settings, g->issuer->own, t->resource,
 	                  grant_field(g, ASK_RESOURCE), &a.resource));

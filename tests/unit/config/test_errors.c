@@ -275,11 +275,11 @@ test_a_tenant_is_one_text_of_an_issuer_that_has_any(void)
 		  G ":2:78: tenant is a list; expected text of 1 to 256 bytes\n" },
 		{ "issuers:\n  i: {" OIDC ", tenant: {id: a}}\n",
 		  G ":2:78: tenant is a mapping; expected text of 1 to 256 bytes\n" },
-		{ "issuers: {l: {type: local, audience: a, tenant: x}}\n",
-		  G ":1:41: unknown key \"tenant\" in an issuer; expected one of type, "
-		    "access_token_ttl, refresh_token_ttl, "
-		    "refresh_idle_ttl, signing_algorithm, key_rotation, leeway, login, audience, "
-		    "clients, roles_claim, required_claims, callers, bindings\n" },
+		{ "issuers: {l: {type: local, audience: a, tenant: x}}\n", G
+		  ":1:41: unknown key \"tenant\" in an issuer; expected one of type, "
+		  "access_token_ttl, refresh_token_ttl, "
+		  "refresh_idle_ttl, exchanged_token_ttl, signing_algorithm, key_rotation, leeway, "
+		  "login, audience, clients, roles_claim, required_claims, callers, bindings\n" },
 	};
 
 	check_mistakes(rows, ARRAY_LEN(rows));

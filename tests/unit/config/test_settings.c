@@ -90,7 +90,7 @@ test_issuers_of_both_types(void)
 	CHECK(is(i[0].issuer, "https://gw.example") && i[0].audience_count == 1 &&
 	      is(i[0].audience[0], "api://books"));
 	CHECK(i[0].access_token_ttl_s == 900 && i[0].refresh_token_ttl_s == 30 * 86400 &&
-	      i[0].refresh_idle_ttl_s == 7 * 86400);
+	      i[0].refresh_idle_ttl_s == 7 * 86400 && i[0].exchanged_token_ttl_s == 300);
 	CHECK(i[0].signing_algorithm == ALG_ES256 && i[0].algorithms == ALG_ES256 &&
 	      i[0].key_rotation_s == 30 * 86400);
 	CHECK(is(i[0].roles_claim, "roles") && i[0].leeway_s == 5 && i[0].jwks_file == NULL);

@@ -47,6 +47,7 @@ scene_open(struct scene *s)
 		.access_token_ttl_s = 900,
 		.refresh_token_ttl_s = 30 * 86400,
 		.refresh_idle_ttl_s = 7 * 86400,
+		.exchanged_token_ttl_s = 400,
 		.signing_algorithm = ALG_ES256,
 		.key_rotation_s = 30 * 86400,
 	};

@@ -72,6 +72,19 @@ test_exchanged_token_says_who_acts_and_does_less(void)
 	play_done(p);
 }
 
+static void
+test_exchanged_token_lives_shorter_than_one_just_given(void)
+{
+	struct agent a;
+	struct play *p = &a.play;
+
+	open_agent(&a, (struct ask){ 0 });
+	CHECK(!failed(play_ask(p, NOW + 1, exchange_for(&a, a.subject, BYTES(""), BYTES("")))));
+	CHECK(p->reply.expires_in_s == 400);
+	CHECK(claim_number(play_access(p), "exp") == NOW + 401);
+	play_done(p);
+}
+
 /* Who takes tokens of people only must still see that nobody logged in. */
 static void
 test_exchanged_token_of_a_service_account_is_still_one(void)
@@ -393,6 +406,7 @@ test_what_an_agent_exchanged_ends_with_it(void)
 }
 
 TESTS(TEST(test_exchanged_token_says_who_acts_and_does_less),
+      TEST(test_exchanged_token_lives_shorter_than_one_just_given),
       TEST(test_exchanged_token_of_a_service_account_is_still_one),
       TEST(test_exchange_that_asks_for_more_is_refused), TEST(test_exchanging_again_cuts_again),
       TEST(test_chain_of_actors_ends), TEST(test_property_nothing_ever_widens),
