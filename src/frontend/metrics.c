@@ -152,6 +152,14 @@ static const struct {
 };
 
 void
+metrics_worker_ended(struct metrics_worker *w)
+{
+	for (size_t i = 0; i < ARRAY_LEN(singles); i++)
+		if (strcmp(singles[i].type, "gauge") == 0)
+			counter_set((counter *)(void *)((char *)w + singles[i].offset), 0);
+}
+
+void
 metrics_put(struct buf *out, const struct metrics *m, const struct settings *settings)
 {
 	static const char *const roles[METRICS_ROLE_COUNT] = { "worker", "keeper", "ledger",

@@ -81,6 +81,8 @@ struct metrics {
 };
 
 void metrics_observe_latency(struct metrics_worker *w, uint64_t us);
+/* The worker has ended: what it had open or waited for is no more. Its counters stay. */
+void metrics_worker_ended(struct metrics_worker *w);
 /* Prometheus text format 0.0.4, summed over the workers. */
 void metrics_put(struct buf *out, const struct metrics *m, const struct settings *settings);
 

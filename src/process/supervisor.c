@@ -198,6 +198,8 @@ child_ended(struct child *c, int wait_status)
 	c->pid = 0;
 	channel_close(c->control);
 	c->control = NULL;
+	if (c->role == ROLE_WORKER)
+		metrics_worker_ended(&s->metrics->workers[c->slot]);
 	if (was_wanted || s->is_stopping) {
 		free_child(c);
 		if (s->is_stopping)

@@ -53,6 +53,27 @@ test_workers_are_summed(void)
 }
 
 static void
+test_a_worker_that_ended_has_nothing_open(void)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	metrics = (struct metrics){ 0 };
+	counter_set(&metrics.worker_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		counter_set(&metrics.workers[i].is_ready, 1);
+		counter_set(&metrics.workers[i].connections_open, 8);
+		counter_set(&metrics.workers[i].keeper_waiting, 3);
+		counter_add(&metrics.workers[i].connections, 10);
+	}
+	metrics_worker_ended(&metrics.workers[0]);
+	metrics_put(&text, &metrics, &settings);
+	CHECK(has_line(&text, "gatewarden_workers_ready 1"));
+	CHECK(has_line(&text, "gatewarden_connections_open 8"));
+	CHECK(has_line(&text, "gatewarden_keeper_waiting 3"));
+	CHECK(has_line(&text, "gatewarden_connections_total 20"));
+}
+
+static void
 test_a_latency_counts_in_its_bucket_and_all_above(void)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
@@ -98,5 +119,5 @@ test_each_line_has_the_form(void)
 	}
 }
 
-TESTS(TEST(test_workers_are_summed), TEST(test_a_latency_counts_in_its_bucket_and_all_above),
-      TEST(test_each_line_has_the_form))
+TESTS(TEST(test_workers_are_summed), TEST(test_a_worker_that_ended_has_nothing_open),
+      TEST(test_a_latency_counts_in_its_bucket_and_all_above), TEST(test_each_line_has_the_form))
