@@ -51,6 +51,14 @@ refused(struct request *r, struct err e)
 	return e;
 }
 
+/* For the record. */
+static void
+name_issuer(struct request *r)
+{
+	if (r->identified.issuer >= 0)
+		r->issuer = bytes_text(r->gate->settings->issuers[r->identified.issuer].name);
+}
+
 /* A check that is made here. */
 static struct err
 refuse(struct request *r, enum jwt_check check, const char *why)
@@ -223,8 +231,7 @@ examine(struct request *r, struct showing *s, enum step *step)
 		*step = STEP_MORE;
 		e = wait_for_missing(r, s);
 	}
-	if (failed(e) && i->issuer >= 0)
-		r->issuer = bytes_text(r->gate->settings->issuers[i->issuer].name);
+	name_issuer(r);
 	if (failed(e))
 		return e.kind == ERR_IDENTITY ? refused(r, e) : unavailable(r, e);
 	if (*step == STEP_MORE)

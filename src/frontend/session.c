@@ -9,7 +9,7 @@
 #include "frontend/cookie.h"
 #include "frontend/session_cache.h"
 
-enum { SECRET_MAX = 128, RETURN_MAX = 2048 };
+enum { RETURN_MAX = 2048 };
 
 bool
 session_is_return_path(struct bytes path)
@@ -110,7 +110,7 @@ session_find(struct request *r, enum step *step)
 		r->gate->sessions == NULL ? (struct bytes){ 0 } : cookie_find(r, COOKIE_SESSION);
 	struct ask ask = { .kind = ASK_SESSION_FIND };
 
-	if (secret.len == 0 || secret.len > SECRET_MAX)
+	if (secret.len == 0 || secret.len > SESSION_SECRET_MAX)
 		return OK;
 	if (!is_safe(r->head.method) && !session_is_same_origin(r))
 		return OK;

@@ -15,6 +15,8 @@
 
 #include "frontend/request.h"
 
+enum { SESSION_SECRET_MAX = 128 }; /* bytes of a cookie that can be one of ours */
+
 /* Takes the place of a page's row for who has no session. */
 extern const struct endpoint session_to_login;
 

@@ -83,7 +83,9 @@ to_provider(struct request *r, enum step *step)
 	uint8_t digest[SHA256_DIGEST_LENGTH];
 
 	(void)step;
-	if (w->answer.result != ANSWER_GRANTED || w->answer.fields[ANSWER_SECRET].len == 0)
+	/* The provider may have said something else of itself meanwhile. */
+	if (w->answer.result != ANSWER_GRANTED || w->answer.fields[ANSWER_SECRET].len == 0 ||
+	    !session_is_redirect_target(endpoint))
 		return fail(ERR_UPSTREAM, "no login can be begun right now");
 	SHA256(w->verifier.at, w->verifier.len, digest);
 	base64url_put(&challenge, (struct bytes){ digest, sizeof digest });
@@ -152,6 +154,7 @@ keep_state(struct request *r, enum step *step)
 	buf_put_u8(&data, '}');
 	TRY(buf_check(&data));
 	ask.fields[ASK_DATA] = buf_bytes(&data);
+	ask.fields[ASK_ADDRESS] = r->client;
 	return session_ask_keeper(r, &ask, to_provider, step);
 }
 

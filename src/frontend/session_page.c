@@ -158,9 +158,11 @@ begin_logout(struct request *r, enum step *step)
 		return (struct err){ .kind = ERR_PEER,
 			             .code = 403,
 			             .why = "this form was sent by another site" };
-	if (!r->is_session)
-		return ended(r, step);
+	/* Also one that names nobody now, or that a token stood beside: its issuer may come back.
+	 */
 	ask.fields[ASK_SECRET] = cookie_find(r, COOKIE_SESSION);
+	if (ask.fields[ASK_SECRET].len == 0 || ask.fields[ASK_SECRET].len > SESSION_SECRET_MAX)
+		return ended(r, step);
 	return session_ask_keeper(r, &ask, ended, step);
 }
 

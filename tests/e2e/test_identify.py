@@ -246,6 +246,9 @@ def test_a_proof_is_for_its_token_address_and_once():
     proof = key.proof("GET", url, token)
     answer = ask(proof)
     equal((answer.status, answer.json()["binding"]), (200, "dpop"), answer)
+    again = ask(proof)
+    record, = w.gateway.record_of(again.error()["decision"])
+    assert record["actor"]["idp"]["name"] == "corp" and "binding: the DPoP proof was used before" in str(record), record
     for bad in (proof, None, key.proof("GET", w.gateway.url + "/api/books", token), key.proof("POST", url, token),
                 Key("ES256").proof("GET", url, token)):
         answer = ask(bad)
@@ -450,6 +453,17 @@ def test_a_logout_ends_the_session_everywhere_and_at_the_provider():
     status, location, _ = browser.send("POST", "/logout", {})
     equal((status, location), (303, "/logout"))
     equal(browser.get("/logout")[0], 200)
+
+
+@test
+def test_a_logout_with_a_token_beside_the_cookie_ends_the_session_all_the_same():
+    w = world()
+    browser = logged_in()
+    secret = browser.cookies["gatewarden"]
+    equal(browser.send("POST", "/logout", {}, Authorization="Bearer " + w.gateway.token("ada"))[0], 303)
+    assert "gatewarden" not in browser.cookies
+    browser.cookies["gatewarden"] = secret
+    everywhere(w.gateway, browser, 401)
 
 
 @test
