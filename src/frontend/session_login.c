@@ -154,7 +154,6 @@ keep_state(struct request *r, enum step *step)
 	buf_put_u8(&data, '}');
 	TRY(buf_check(&data));
 	ask.fields[ASK_DATA] = buf_bytes(&data);
-	ask.fields[ASK_ADDRESS] = r->client;
 	return session_ask_keeper(r, &ask, to_provider, step);
 }
 
