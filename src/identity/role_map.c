@@ -106,8 +106,8 @@ roles_of_claim(const struct role_map *m, struct bytes path, const struct json *c
 	struct bytes text;
 	uint64_t roles = 0;
 
-	if (json_string(claim, &text))
-		return is_scope ? roles_of_words(m, text) : roles_of_value(m, text);
+	if (is_scope && json_string(claim, &text))
+		return roles_of_words(m, text);
 	if (claim == NULL || claim->type != JSON_ARRAY)
 		return 0;
 	for (const struct json *i = json_first(claim); i != NULL; i = json_next(claim, i)) {

@@ -14,9 +14,9 @@ static const char *const verdicts[] = { [VERDICT_ACCEPTED] = "accepted",
 /* Facts for both forms */
 
 /* The values of a claim that gives roles, by the rule of src/identity/role_map.h: items of an array
- * of texts, one text, or the words of a text that is a scope. Another shape has none. */
+ * of texts, or the words of a text that is a scope. Another shape has none. */
 struct values {
-	const struct json *claim, *item; /* item: the next; NULL: none left */
+	const struct json *claim, *item; /* item: the next; NULL: no array, or its end */
 	struct bytes words;              /* left of a scope */
 	bool is_odd;
 };
@@ -42,9 +42,8 @@ values_of(const struct diagnosis *d, const char *path)
 
 	if (v.claim == NULL || (is_scope && json_string(v.claim, &v.words)))
 		return v;
-	v.is_odd = v.claim->type != JSON_STRING && !is_array_of_texts(v.claim);
-	if (!v.is_odd)
-		v.item = v.claim->type == JSON_ARRAY ? json_first(v.claim) : v.claim;
+	v.is_odd = !is_array_of_texts(v.claim);
+	v.item = v.is_odd ? NULL : json_first(v.claim);
 	return v;
 }
 
@@ -54,7 +53,7 @@ values_next(struct values *v, struct bytes *ret)
 	if (v->item == NULL)
 		return claim_word(&v->words, ret);
 	(void)json_string(v->item, ret); /* each is one */
-	v->item = v->claim->type == JSON_ARRAY ? json_next(v->claim, v->item) : NULL;
+	v->item = json_next(v->claim, v->item);
 	return true;
 }
 
@@ -67,7 +66,8 @@ has_value(const struct diagnosis *d, const char *path, const char *wanted)
 	while (values_next(&v, &value))
 		if (bytes_is(value, wanted))
 			return true;
-	return false;
+	/* Of a role that was given, this is where it came from, whatever the shape. */
+	return d->found->who != NULL && json_string(v.claim, &value) && bytes_is(value, wanted);
 }
 
 /* The claim through which this value came; NULL: it did not. */
@@ -182,7 +182,7 @@ put_looked_at(const struct diagnosis *d, const char *path, struct buf *out)
 	if (shown == VALUES_SHOWN_MAX && values_next(&v, &value))
 		buf_put_text(out, ", ...");
 	if (v.is_odd) {
-		buf_put_text(out, " neither a text nor an array of texts, so it grants nothing: ");
+		buf_put_text(out, " no array of texts, so it grants nothing: ");
 		advice_put_claim(v.claim, out);
 	} else if (shown == 0) {
 		buf_put_text(out, v.claim == NULL ? " the token has none" : " empty");
