@@ -8,7 +8,7 @@
 #include "base/macros.h"
 #include "test.h"
 
-enum { REFILL = 200 };
+enum { REFILL = 130 };
 
 struct end {
 	struct channel *channel;
@@ -134,7 +134,7 @@ test_a_queue_that_is_never_empty_does_not_fill_up(void)
 
 	open_pair(&a, &b);
 	b.refill = a.channel;
-	b.stop_at = 2000; /* 64 MiB, of which 6 wait at a time */
+	b.stop_at = 2000; /* 94 MiB, of which 6 wait at a time */
 	for (uint64_t i = 1; i <= REFILL; i++)
 		CHECK(!failed(
 			channel_send(a.channel, 1, i, (struct bytes){ large, sizeof large })));
