@@ -54,7 +54,7 @@ static const struct command {
 	{ "schema", cmd_schema, "", "JSON Schema of the configuration, for editors", NULL },
 	{ "manual", cmd_manual, "", "reference of the configuration, as Markdown", NULL },
 	{ "version", cmd_version, "", "the version of this program", NULL },
-	{ "help", cmd_help, "", "this list", NULL },
+	{ "help", cmd_help, "[COMMAND]", "this list, or what one command takes", NULL },
 };
 
 static void
@@ -69,7 +69,8 @@ print_help(FILE *out)
 {
 	fprintf(out, "usage: gatewarden COMMAND ...\n\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].usage,
+		fprintf(out, "  %s%s%s\n      %s\n", commands[i].name,
+		        commands[i].usage[0] == '\0' ? "" : " ", commands[i].usage,
 		        commands[i].help);
 	print_end(out);
 }
@@ -77,8 +78,8 @@ print_help(FILE *out)
 static int
 print_command(const struct command *c)
 {
-	printf("usage: gatewarden %s %s\n\n  %s\n%s%s", c->name, c->usage, c->help,
-	       c->more == NULL ? "" : "\n", c->more == NULL ? "" : c->more);
+	printf("usage: gatewarden %s%s%s\n\n  %s\n%s%s", c->name, c->usage[0] == '\0' ? "" : " ",
+	       c->usage, c->help, c->more == NULL ? "" : "\n", c->more == NULL ? "" : c->more);
 	print_end(stdout);
 	return 0;
 }
@@ -99,11 +100,26 @@ asks_for_help(int argc, char **argv)
 	return false;
 }
 
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
 static int
 cmd_help(int argc, char **argv)
 {
-	if (argc > 1)
-		return usage_error("help", "unknown argument", argv[1]);
+	const struct command *about = argc > 1 ? find_command(argv[1]) : NULL;
+
+	if (argc > 2)
+		return usage_error("help", "unknown argument", argv[2]);
+	if (argc > 1 && about == NULL)
+		return usage_error("help", "there is no such command", argv[1]);
+	if (about != NULL)
+		return print_command(about);
 	print_help(stdout);
 	return 0;
 }
@@ -129,9 +145,11 @@ main(int argc, char **argv)
 	/* A child of the supervisor: see process/role.h. */
 	if (argc > 1 && argv[1][0] == '@')
 		return role_main(argc, argv);
-	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return run(&commands[i], argc - 1, argv + 1);
+
+	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+
+	if (command != NULL)
+		return run(command, argc - 1, argv + 1);
 	if (argc > 1 && is_help(argv[1]))
 		return cmd_help(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--version") == 0)

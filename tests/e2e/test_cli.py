@@ -4,7 +4,7 @@ import subprocess
 
 from harness import BINARY, ROOT, Gateway, environment, equal, main, shared, test
 
-COMMANDS = ("run", "check", "explain", "token", "user", "audit", "version")
+COMMANDS = ("run", "check", "explain", "token", "user", "client", "revoke", "audit", "version")
 
 
 def run(*words, text=None):
@@ -34,7 +34,9 @@ def test_help_of_one_command_is_its_row():
         for asks in ("--help", "-h"):
             done = run(*words, asks)
             equal(done.returncode, 0, (words, done.stderr))
-            assert done.stdout.startswith(f"usage: gatewarden {words[0]} ") and not done.stderr, done
+            assert done.stdout.startswith(f"usage: gatewarden {words[0]}") and not done.stderr, done
+            equal(run("help", *words).stdout, done.stdout)
+            assert " \n" not in done.stdout, done
     assert "--anchor FILE" in run("audit", "query", "--help").stdout
     assert "--hash" in run("user", "add", "zoe", "-h").stdout
     equal(run("token", "--", "--help").returncode, 2)
