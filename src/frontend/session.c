@@ -55,6 +55,17 @@ set_hash(struct request *r, struct bytes secret)
 	return OK;
 }
 
+/* A session lives no longer than the login that made it is configured. */
+static bool
+has_login(const struct settings *settings, struct bytes issuer)
+{
+	for (size_t i = 0; i < settings->issuer_count; i++)
+		if (settings->issuers[i].login_client_id != NULL &&
+		    bytes_is(issuer, settings->issuers[i].name))
+			return true;
+	return false;
+}
+
 /* DATA is what session_begin() wrote. */
 static struct err
 adopt(struct request *r, const struct answer *a)
@@ -68,6 +79,8 @@ adopt(struct request *r, const struct answer *a)
 	const struct json *member = json_member(data, "claims");
 	if (!json_string(json_member(data, "issuer"), &issuer) || member == NULL)
 		return fail(ERR_UPSTREAM, "the session cannot be read");
+	if (!has_login(r->gate->settings, issuer))
+		return fail(ERR_IDENTITY, "there is no login at the session's issuer any more");
 	json_put_value(&claims, member);
 	TRY(buf_check(&claims));
 	return issuers_adopt(r->gate->issuers, issuer, buf_bytes(&claims), now_s + a->expires_in_s,
@@ -86,7 +99,7 @@ take_answer(struct request *r, struct bytes message)
 		return fail(ERR_UPSTREAM, "sessions cannot be looked up right now");
 	struct err e = adopt(r, &a);
 	if (e.kind == ERR_IDENTITY)
-		return OK; /* its issuer is gone, or its user is */
+		return OK; /* its issuer or login is gone, or its user is */
 	TRY(e);
 	r->is_session = true;
 	session_cache_add(r->gate->sessions, r->session.at, r->who);

@@ -467,6 +467,22 @@ def test_a_logout_with_a_token_beside_the_cookie_ends_the_session_all_the_same()
 
 
 @test
+def test_a_session_ends_with_the_login_that_made_it():
+    w = World()
+    browser, config = Browser(w.gateway), w.gateway.config
+    with w.corp:
+        equal(browser.provider_login(w.corp)[0], 303)
+        equal(browser.me()["issuer"], "corp")
+        del config["issuers"]["corp"]["login"]
+        config["sessions"]["issuer"] = "local"
+        w.gateway.write_config()
+        w.gateway.signal(signal.SIGHUP)
+        everywhere(w.gateway, browser, 401)
+        equal(w.gateway.get("/me", w.corp.token()).status, 200, "its tokens")
+        w.gateway.check_end()
+
+
+@test
 def test_a_user_who_is_disabled_has_no_session_within_a_second():
     w = world()
     g = w.gateway
