@@ -1,10 +1,11 @@
 /* session.h - browser sessions: pages that people open know them by a cookie, after a login at any
  * issuer that has `login`.
  *
- *   GET /login            our own form, or 303 to the provider (OpenID Connect Core
- * section 3.1.2.1) POST /login           the form of our own users GET /login/callback   back from
- * the provider, with a code GET, POST /logout     asks, then ends the session here and at the
- * provider GET /account          who you are
+ *   GET /login            our own form, or 303 to the provider
+ *   POST /login           the form of our own users
+ *   GET /login/callback   back from the provider, with a code
+ *   GET, POST /logout     asks, then ends the session here and at the provider
+ *   GET /account          who you are
  *
  * The cookie holds a random secret and nothing else; keeper keeps what it means. It counts only
  * where no Authorization field stands, and, for methods that change something, only where the

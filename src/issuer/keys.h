@@ -1,7 +1,6 @@
 /* keys.h - the signing keys of one issuer: when each is made, published, used and forgotten.
  *
- *   published ----- overlap ----- signs ------- rotation ------- old ---- last token's life ----
- * gone
+ *   published -- overlap -- signs -- rotation -- old -- last token's life -- gone
  *
  * The times stand in the store; a ring is what a process holds of them. */
 #ifndef ISSUER_KEYS_H
