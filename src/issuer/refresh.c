@@ -1,8 +1,8 @@
 /* refresh.c - sessions: refresh families, one row each (RFC 9700 section 4.14.2).
  *
  * A refresh token is handle (128 random bits, the family's for life) and secret (256 bits, new each
- * time). Of both only SHA-256 is stored: the family's current secret and, for GRACE_S, the one
- * before. So a family never grows, and *any* older token of it is known as used: right handle,
+ * time). Of both only SHA-256 is stored: the family's current secret and, for FAMILY_GRACE_S, the
+ * one before. So a family never grows, and *any* older token of it is known as used: right handle,
  * wrong secret. Nobody can make such a token up to end a stranger's session, for the handle is in
  * no place but the family's own tokens.
  *
@@ -16,7 +16,7 @@
  * family is one line and cannot branch. The first use of the successor ends the grace of its
  * parent.
  *
- * Time: what has expired is deleted whenever a session is begun or used, so a clock that later
+ * Time: what has expired is made useless whenever a session is begun or used, so a clock that later
  * jumps back finds nothing to revive. What no one touched meanwhile lives longer by the jump, never
  * more. */
 #include <openssl/crypto.h>
@@ -35,7 +35,6 @@ enum {
 	SECRET_LEN = 32,
 	TOKEN_LEN = HANDLE_LEN + SECRET_LEN,
 	TOKEN_TEXT_LEN = 64,
-	GRACE_S = 10
 };
 
 /* On the stack only, wiped by CLEANUP. */
@@ -99,14 +98,20 @@ run_with(struct issuer_store *s, const char *sql, int64_t value)
 	return statement_run(&q);
 }
 
+/* What has ended stays, of no use to anybody, while a token it gave can live: with its client that
+ * ends too (revoke_client()). */
+#define END_FAMILY                                                                                 \
+	"UPDATE family SET handle_hash = randomblob(32), current_hash = x'', previous_hash = NULL"
+
 static struct err
 families_purge(struct issuer_store *s, int64_t now_s)
 {
-	TRY(run_with(s, "DELETE FROM family WHERE idle_s <= ?1", now_s));
+	TRY(run_with(s, END_FAMILY " WHERE idle_s <= ?1 AND current_hash <> x''", now_s));
+	TRY(run_with(s, "DELETE FROM family WHERE idle_s <= ?1", now_s - KEY_OLD_S));
 	return run_with(s,
 	                "UPDATE family SET previous_hash = NULL WHERE previous_hash IS NOT NULL "
 	                "AND rotated_s < ?1",
-	                now_s - GRACE_S);
+	                now_s - FAMILY_GRACE_S);
 }
 
 /* Beginning a session */
@@ -145,17 +150,18 @@ family_insert(const struct grant *g, const struct token *t, const struct access 
 }
 
 static struct err
-families_trim(struct issuer_store *s, int64_t user)
+families_trim(struct issuer_store *s, int64_t user, int64_t now_s)
 {
 	CLEANUP(statement_done) struct statement q;
 
 	statement_start(&q, s,
-	                "DELETE FROM family WHERE user = ?1 AND rowid NOT IN (SELECT rowid FROM "
-	                "family WHERE "
-	                "user = ?1"
-	                " ORDER BY auth_s DESC, rowid DESC LIMIT ?2)");
+	                END_FAMILY
+	                ", idle_s = min(idle_s, ?3) WHERE user = ?1 AND current_hash <> x''"
+	                " AND rowid NOT IN (SELECT rowid FROM family WHERE user = ?1 AND"
+	                " current_hash <> x'' ORDER BY auth_s DESC, rowid DESC LIMIT ?2)");
 	statement_int(&q, 1, user);
 	statement_int(&q, 2, FAMILIES_PER_USER_MAX);
+	statement_int(&q, 3, now_s);
 	return statement_run(&q);
 }
 
@@ -170,7 +176,7 @@ family_begin(struct grant *g, const struct access *a, struct bytes scope, int64_
 		return OK;
 	random_fill(fresh.raw, sizeof fresh.raw);
 	TRY(family_insert(g, &fresh, a, scope, user));
-	TRY(families_trim(g->issuer->store, user));
+	TRY(families_trim(g->issuer->store, user, g->now_s));
 	base64url_put(ret, (struct bytes){ fresh.raw, TOKEN_LEN });
 	return buf_check(ret);
 }
@@ -275,7 +281,7 @@ token_age(const struct issuer *i, const struct family *f, const struct token *t,
 	bool is_again = f->has_previous &&
 	                bytes_equal_secret(digest_bytes(&presented), digest_bytes(&f->previous)) &&
 	                bytes_equal_secret(digest_bytes(&next), digest_bytes(&f->current)) &&
-	                since >= 0 && since <= GRACE_S;
+	                since >= 0 && since <= FAMILY_GRACE_S;
 
 	*ret = is_current ? TOKEN_CURRENT : is_again ? TOKEN_AGAIN : TOKEN_OLD;
 	return OK;

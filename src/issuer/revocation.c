@@ -118,10 +118,13 @@ revoke_login(struct issuer_store *s, const char *issuer, struct bytes sid, int64
 struct err
 revoke_client(struct issuer_store *s, struct bytes client_id, int64_t now_s)
 {
+	/* Only logins that gave a token which can still live: a row for each of a hundred thousand
+	 * would be more than workers have room for. */
 	TRY(run_on(s,
 	           "INSERT INTO revocation (kind, issuer, value, before, until_s)"
-	           " SELECT 1, issuer, CAST(sid AS BLOB), 0, ?2 FROM family WHERE client_id = ?1",
-	           client_id, revocation_until_s(now_s), 0));
+	           " SELECT 1, issuer, CAST(sid AS BLOB), 0, ?2 FROM family WHERE client_id = ?1"
+	           " AND rotated_s > ?3",
+	           client_id, revocation_until_s(now_s), now_s - KEY_OLD_S - FAMILY_GRACE_S));
 	TRY(run_on(s,
 	           "INSERT INTO revocation (kind, issuer, value, before, until_s)"
 	           " SELECT 0, issuer, CAST(jti AS BLOB), 0, ?2 FROM exchanged WHERE client_id = "

@@ -6,6 +6,8 @@
 #include "issuer/revocation.h"
 #include "issuer/store.h"
 
+enum { FAMILY_GRACE_S = 10 }; /* a used refresh token still gives access tokens: refresh.c */
+
 /* When the last token that can be out now has expired everywhere. */
 int64_t revocation_until_s(int64_t now_s);
 struct err revocation_add(struct issuer_store *s, const struct revocation *r);

@@ -1,4 +1,5 @@
 /* Authorization codes: PKCE, one use, one client, one redirect_uri. */
+#include "base/clock.h"
 #include "play.h"
 
 /* RFC 7636 appendix B. */
@@ -357,6 +358,48 @@ test_refresh_only_narrows(void)
 	play_done(&p);
 }
 
+/* A login whose refresh token has ended has access tokens still. */
+static void
+test_disabled_client_has_no_token_left(void)
+{
+	struct play p;
+
+	open_with_spa(&p);
+	p.scene.own.refresh_idle_ttl_s = 60;
+	CHECK(!failed(play_ask(&p, NOW, use(code_for(&p, page(), NOW)))));
+	struct bytes ended = claim_text(play_access(&p), "sid");
+
+	CHECK(!failed(play_ask(&p, NOW + 100, use(code_for(&p, page(), NOW + 100)))));
+	struct bytes live = claim_text(play_access(&p), "sid");
+
+	CHECK(!failed(client_set_disabled(p.scene.store, BYTES("spa"), true)));
+	CHECK(play_is_revoked(&p, REVOKED_SESSION, ended));
+	CHECK(play_is_revoked(&p, REVOKED_SESSION, live));
+	play_done(&p);
+}
+
+static void
+test_disabled_client_leaves_old_logins_alone(void)
+{
+	struct play p;
+	int64_t now_s = clock_wall_us() / 1000000;
+
+	open_with_spa(&p);
+	CHECK(!failed(play_ask(&p, now_s - 2000, use(code_for(&p, page(), now_s - 2000)))));
+	struct bytes sid = claim_text(play_access(&p), "sid");
+	struct bytes refresh = play_field(&p, ANSWER_REFRESH_TOKEN);
+
+	CHECK(!failed(client_set_disabled(p.scene.store, BYTES("spa"), true)));
+	CHECK(!play_is_revoked(&p, REVOKED_SESSION, sid)); /* none of its tokens lives */
+	CHECK(!failed(client_set_disabled(p.scene.store, BYTES("spa"), false)));
+	(void)play_ask(&p, now_s,
+	               (struct ask){ .kind = ASK_REFRESH,
+	                             .fields[ASK_CLIENT_ID] = BYTES("spa"),
+	                             .fields[ASK_REFRESH_TOKEN] = refresh });
+	CHECK(play_refused(&p, OAUTH_INVALID_GRANT, REFRESH_UNKNOWN));
+	play_done(&p);
+}
+
 TESTS(TEST(test_code_gives_tokens_by_the_vector_of_rfc_7636),
       TEST(test_without_openid_there_is_no_id_token),
       TEST(test_case_30_code_used_again_ends_what_it_gave),
@@ -365,4 +408,6 @@ TESTS(TEST(test_code_gives_tokens_by_the_vector_of_rfc_7636),
       TEST(test_authorize_asks_for_client_and_redirect_uri),
       TEST(test_case_30_pkce_cannot_be_left_out),
       TEST(test_confidential_client_proves_itself_for_its_code),
-      TEST(test_family_of_a_public_client_is_bound_to_its_key), TEST(test_refresh_only_narrows))
+      TEST(test_family_of_a_public_client_is_bound_to_its_key), TEST(test_refresh_only_narrows),
+      TEST(test_disabled_client_has_no_token_left),
+      TEST(test_disabled_client_leaves_old_logins_alone))

@@ -439,10 +439,16 @@ test_store_does_not_grow_with_refreshes_or_logins(void)
 		if (n < FAMILIES_PER_USER_MAX + 4)
 			reply_done(&t);
 	}
-	CHECK(count(&s, "SELECT count(*) FROM family") == FAMILIES_PER_USER_MAX);
+	CHECK(count(&s, "SELECT count(*) FROM family WHERE current_hash <> x''") ==
+	      FAMILIES_PER_USER_MAX);
+	CHECK(count(&s, "SELECT count(*) FROM family") == FAMILIES_PER_USER_MAX + 6);
 	CHECK(use(i, &oldest, SCENE_NOW_S + 300, NULL).kind == ERR_IDENTITY);
 	CHECK(!failed(use(i, &t, SCENE_NOW_S + 300, NULL)));
 	reply_done(&oldest);
+	reply_done(&t);
+	/* What has ended is gone with the last token it gave. */
+	grant(&s, i, SCENE_NOW_S + 300 + 960, &t);
+	CHECK(count(&s, "SELECT count(*) FROM family") == FAMILIES_PER_USER_MAX + 1);
 	reply_done(&t);
 	done(&s, i);
 }
