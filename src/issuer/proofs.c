@@ -6,11 +6,13 @@
 
 #include "base/random.h"
 
-enum { SETS = 1 << 16, WAYS = 16, ID_KEPT = 16, PROOF_ID_LEN = 32 };
+enum { SETS = 1 << 18, WAYS = 16, ID_KEPT = 8, PROOF_ID_LEN = 32 };
 
 struct entry {
-	uint8_t id[ID_KEPT]; /* of a SHA-256: as many bits as nobody finds two of */
-	uint32_t until_s;    /* 0: never used */
+	/* Of a SHA-256. Two that begin alike cost their own maker the second, and nobody else: to
+	 * meet the proof of another it would have to be known. */
+	uint8_t id[ID_KEPT];
+	uint32_t until_s; /* 0: never used */
 };
 
 struct proofs {

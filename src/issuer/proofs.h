@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 
-struct proofs; /* owned; at most 24 MiB, taken as it fills */
+struct proofs; /* owned; room for 2000 a second; at most 48 MiB, taken as it fills */
 
 enum { PROOF_LIFE_S = 660 }; /* past and future a proof's `iat` may lie in, and some */
 
