@@ -171,11 +171,21 @@ check_signature(struct examination *x, const struct jwks *keys)
 
 /* All checks of a JWT */
 
+static void
+report_not_asked(struct jwt_report *r)
+{
+	jwt_report_check(r, JWT_ACTIVE, true, NULL);
+	jwt_report_text(r, JWT_ACTIVE, BYTES("where the issuer must be asked, its word"),
+	                BYTES("not asked"));
+}
+
 static struct err
 check_rules(struct examination *x)
 {
-	struct err e = jwt_check_claims(&x->jws, &x->issuer->rules, x->now_s, &x->ret->report);
+	struct err e;
 
+	report_not_asked(&x->ret->report);
+	e = jwt_check_claims(&x->jws, &x->issuer->rules, x->now_s, &x->ret->report);
 	return failed(e) && !x->full ? e : check_groups(x);
 }
 

@@ -83,8 +83,8 @@ check_answer(struct examination *x)
 	bool active = false;
 
 	(void)json_bool(json_member(claims, "active"), &active); /* stays false */
-	jwt_report_check(r, JWT_SIGNATURE, active, "the issuer says that the token is not active");
-	jwt_report_text(r, JWT_SIGNATURE, BYTES("the issuer says active"),
+	jwt_report_check(r, JWT_ACTIVE, active, "the issuer says that the token is not active");
+	jwt_report_text(r, JWT_ACTIVE, BYTES("the issuer says active"),
 	                active ? BYTES("that") : BYTES("something else"));
 	jwt_report_check(r, JWT_TYPE, is_access_token(claims), "the token is no access token");
 	jwt_report_member(r, JWT_TYPE, BYTES("token_type Bearer, DPoP or none"),

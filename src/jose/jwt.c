@@ -10,11 +10,14 @@
 static const int64_t DATE_MAX = (int64_t)1 << 53;
 
 static const char *const check_names[JWT_CHECK_COUNT] = {
-	[JWT_FORM] = "form",           [JWT_HEADER] = "header",   [JWT_ALGORITHM] = "algorithm",
-	[JWT_TYPE] = "type",           [JWT_ISSUER] = "issuer",   [JWT_KEY] = "key",
-	[JWT_SIGNATURE] = "signature", [JWT_EXPIRES] = "expires", [JWT_NOT_BEFORE] = "not_before",
-	[JWT_AUDIENCE] = "audience",   [JWT_SUBJECT] = "subject", [JWT_CLAIMS] = "claims",
-	[JWT_BINDING] = "binding",     [JWT_REVOKED] = "revoked",
+	[JWT_FORM] = "form",           [JWT_HEADER] = "header",
+	[JWT_ALGORITHM] = "algorithm", [JWT_TYPE] = "type",
+	[JWT_ISSUER] = "issuer",       [JWT_KEY] = "key",
+	[JWT_SIGNATURE] = "signature", [JWT_ACTIVE] = "active",
+	[JWT_EXPIRES] = "expires",     [JWT_NOT_BEFORE] = "not_before",
+	[JWT_AUDIENCE] = "audience",   [JWT_SUBJECT] = "subject",
+	[JWT_CLAIMS] = "claims",       [JWT_BINDING] = "binding",
+	[JWT_REVOKED] = "revoked",
 };
 
 const char *

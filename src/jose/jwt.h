@@ -16,6 +16,7 @@ enum jwt_check {
 	JWT_ISSUER, /* a configured issuer, byte for byte */
 	JWT_KEY,    /* kid in that issuer's set, fitting the algorithm */
 	JWT_SIGNATURE,
+	JWT_ACTIVE,     /* opaque tokens: the issuer, asked, says so (RFC 7662) */
 	JWT_EXPIRES,    /* exp present and not passed */
 	JWT_NOT_BEFORE, /* nbf and iat not in the future */
 	JWT_AUDIENCE,   /* one configured value is a member */

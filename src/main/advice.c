@@ -493,6 +493,10 @@ static const struct row {
 	  "it was changed or cut after it was signed, or another environment has a key of the "
 	  "same name: get a new token" },
 
+	{ JWT_ACTIVE, NULL,
+	  "issuer {$issuer} says that it is none of its tokens, or ended, or taken back: get a "
+	  "new one" },
+
 	{ JWT_EXPIRES, is_without_exp, "the issuer must write `exp`, in seconds since 1970" },
 	{ JWT_EXPIRES, is_just_expired,
 	  "it expired {$expired} ago: get a new one; if it is new, the clocks of this machine "

@@ -234,11 +234,11 @@ test_answers_about_a_token_are_checked(void)
 		enum jwt_check failed; /* JWT_CHECK_COUNT: let in */
 	} rows[] = {
 		{ ACTIVE(""), JWT_CHECK_COUNT },
-		{ "", JWT_SIGNATURE },
-		{ "{\"active\":false}", JWT_SIGNATURE },
-		{ "{\"active\":\"true\",\"sub\":\"ann\",\"aud\":\"api://books\"}", JWT_SIGNATURE },
-		{ "{\"sub\":\"ann\",\"aud\":\"api://books\"}", JWT_SIGNATURE },
-		{ "{}", JWT_SIGNATURE },
+		{ "", JWT_ACTIVE },
+		{ "{\"active\":false}", JWT_ACTIVE },
+		{ "{\"active\":\"true\",\"sub\":\"ann\",\"aud\":\"api://books\"}", JWT_ACTIVE },
+		{ "{\"sub\":\"ann\",\"aud\":\"api://books\"}", JWT_ACTIVE },
+		{ "{}", JWT_ACTIVE },
 		{ "{\"active\":true,\"sub\":\"ann\",\"aud\":\"api://books\"}", JWT_CHECK_COUNT },
 		{ "{\"active\":true,\"sub\":\"ann\"}", JWT_AUDIENCE },
 		{ "{\"active\":true,\"sub\":\"ann\",\"aud\":\"api://shop\"}", JWT_AUDIENCE },

@@ -144,6 +144,7 @@ static const struct {
 	  "checked by Graph alone: ask for one for api://guid-of-books (scope "
 	  "api://guid-of-books/.default)" },
 	{ JWT_SIGNATURE, LAB, "", "{}", "{}", "changed or cut after it was signed" },
+	{ JWT_ACTIVE, LAB, "", "{}", "{}", "issuer lab says that it is none of its tokens" },
 	{ JWT_EXPIRES, LAB, "", "{}", "{\"exp\":\"soon\"}", "must write `exp`" },
 	{ JWT_EXPIRES, LAB, "", "{}", "{\"exp\":1759999940}",
 	  "it expired 1 min ago: get a new one; if it is new, the clocks of this machine "
