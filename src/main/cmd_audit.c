@@ -321,10 +321,6 @@ run_query(const struct query_filter *filter, const char *directory, bool json)
 	struct err e = audit_query(directory, filter, json ? put_line : put_row, NULL, NULL);
 	if (failed(e))
 		complain_err(directory, e);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		complain("cannot write to standard output", "");
-		return EXIT_USAGE;
-	}
 	if (e.kind == ERR_DENIED)
 		return EXIT_NO;
 	return failed(e) ? EXIT_USAGE : EXIT_DONE;

@@ -1,4 +1,5 @@
 /* main.c - the command line. One table gives each command its name, its function and its help. */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "main/cmd_revoke.h"
 #include "main/cmd_token.h"
 #include "main/cmd_user.h"
+#include "main/loaded.h"
 #include "process/role.h"
 
 static int cmd_help(int argc, char **argv);
@@ -133,10 +135,28 @@ cmd_version(int argc, char **argv)
 	return 0;
 }
 
+/* A secret that is shown once, or a list, must not be taken for written where it was not. */
 static int
 run(const struct command *c, int argc, char **argv)
 {
-	return asks_for_help(argc, argv) ? print_command(c) : c->run(argc, argv);
+	int status = asks_for_help(argc, argv) ? print_command(c) : c->run(argc, argv);
+
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	complain(c->name, NULL, fail(ERR_SYSTEM, "cannot write to standard output"));
+	return 2;
+}
+
+/* In the place of standard descriptors that are closed a file of ours would be opened, and what is
+ * printed would be written into it. What stands there instead fails when it is used. */
+static bool
+hold_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			return false;
+	return true;
 }
 
 int
@@ -148,6 +168,8 @@ main(int argc, char **argv)
 
 	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
 
+	if (!hold_descriptors())
+		return 2;
 	if (command != NULL)
 		return run(command, argc - 1, argv + 1);
 	if (argc > 1 && is_help(argv[1]))

@@ -29,6 +29,24 @@ def test_wrong_usage_is_2():
 
 
 @test
+def test_what_cannot_be_printed_is_2_and_no_file_is_printed_into():
+    """Standard descriptors that are closed, or full."""
+    g = shared()
+    commands = [("check",), ("explain", "--role", "reader", "GET", "/api/books"), ("user", "list"), ("client", "list"),
+                ("client", "add", "unseen", "--grant", "client_credentials", "--role", "reader"), ("audit", "query"), ("version",)]
+    for words in commands:
+        config = () if words == ("version",) else ("-c", str(g.file))
+        for end, expected in (("<&-", 0), (">/dev/full", 2), (">&-", 2), ("<&- >&- 2>&-", 2)):
+            done = subprocess.run(["sh", "-c", f'"$@" {end}', "sh", BINARY, *words, *config], capture_output=True, text=True,
+                                  env=environment(leaks=True), timeout=60, check=False)
+            if words[:2] == ("client", "add"):
+                g.cli("client", "remove", "unseen")
+            equal(done.returncode, expected, (words, end, done.stderr))
+            if "2>" not in end and expected:
+                assert "cannot write to standard output" in done.stderr, (words, done.stderr)
+
+
+@test
 def test_help_of_one_command_is_its_row():
     for words in ([name] for name in (*COMMANDS, "schema", "manual", "help")):
         for asks in ("--help", "-h"):
