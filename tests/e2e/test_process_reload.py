@@ -162,7 +162,7 @@ def test_sigterm_at_any_moment_of_a_start_ends_it():
         time.sleep(step * 0.006)
         begun = time.monotonic()
         equal(g.stop(), 0, f"after {step * 6} ms")
-        assert time.monotonic() - begun < 4, f"took {time.monotonic() - begun:.1f} s after {step * 6} ms"
+        assert time.monotonic() - begun < 20, f"took {time.monotonic() - begun:.1f} s after {step * 6} ms"
     g.start()
     g.check_end()
 
@@ -204,7 +204,7 @@ def test_a_draining_worker_that_hangs_is_killed():
     reload_signal = time.monotonic()
     g.signal(signal.SIGHUP)
     wait_until(lambda: stuck not in g.children("worker"), 12, "the end of the worker that hangs")
-    assert time.monotonic() - reload_signal < 10
+    assert time.monotonic() - reload_signal < 30
     wait_until(lambda: len(g.children("worker")) == 2, 5, "two workers")
     g.check_end()
 
