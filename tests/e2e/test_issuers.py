@@ -43,13 +43,13 @@ def world():
             "lab": {"type": "oidc", "issuer": p["lab"].issuer, "audience": "api://books", "algorithms": ["ES256"]},
             "keycloak": {"type": "oidc", "issuer": p["keycloak"].issuer, "audience": "books", "roles_claim": ["realm_access.roles", "https://books.example/roles"],
                          "algorithms": ["PS256"], "clients": ["web"]},
-            "b2c": {"type": "oidc", "issuer": shapes.B2C, "metadata": p["b2c"].metadata_url, "audience": shapes.API, "roles_claim": "extension_Role",
+            "b2c": {"type": "oidc", "issuer": shapes.B2C, "metadata": p["b2c"].metadata_url, "audience": shapes.API, "roles_claim": "scp",
                     "required_claims": {"tfp": "B2C_1_susi"}},
             "opaque": {"type": "introspection", "endpoint": p["opaque"].url + "/introspect", "client_id": "gateway",
                        "client_secret": {"file": "introspection.secret"}, "audience": "api://books", "cache": "2s"},
         })
         config["roles"]["reader"]["granted_by"] += ["corp:Books.Read", "okta:book-readers", "shop:readers", "lab:reader", "keycloak:reader",
-                                                    "b2c:Books.Read", "opaque:reader"]
+                                                    "b2c:books.read", "opaque:reader"]
         config["roles"]["books-admin"]["granted_by"] += ["corp:group-of-admins"]
 
     _world.update(gateway=Gateway(change, before=write_secrets), providers=providers)

@@ -66,8 +66,8 @@ def cognito(**more):
 
 
 def b2c(**more):
-    return finish({"iss": B2C, **times(), "aud": API, "idp": "facebook.com", "name": "Ada", "sub": PERSON, "extension_Role": "Books.Read",
-                   "tfp": "B2C_1_susi", "scp": "read", "azp": CLIENT, "ver": "1.0"}, more)
+    return finish({"iss": B2C, **times(), "aud": API, "idp": "facebook.com", "name": "Ada", "sub": PERSON, "extension_Department": "Loans",
+                   "tfp": "B2C_1_susi", "scp": "books.read books.list", "azp": CLIENT, "ver": "1.0"}, more)
 
 
 def keycloak(issuer, **more):
