@@ -51,12 +51,15 @@ refused(struct request *r, struct err e)
 	return e;
 }
 
-/* For the record. */
+/* For the record: whose token it is, also of one that is refused. */
 static void
-name_issuer(struct request *r)
+name_caller(struct request *r)
 {
-	if (r->identified.issuer >= 0)
-		r->issuer = bytes_text(r->gate->settings->issuers[r->identified.issuer].name);
+	const struct identified *i = &r->identified;
+
+	if (i->issuer >= 0)
+		r->issuer = bytes_text(r->gate->settings->issuers[i->issuer].name);
+	r->subject = i->who != NULL ? principal_subject(i->who) : i->subject;
 }
 
 /* A check that is made here. */
@@ -231,7 +234,7 @@ examine(struct request *r, struct showing *s, enum step *step)
 		*step = STEP_MORE;
 		e = wait_for_missing(r, s);
 	}
-	name_issuer(r);
+	name_caller(r);
 	if (failed(e))
 		return e.kind == ERR_IDENTITY ? refused(r, e) : unavailable(r, e);
 	if (*step == STEP_MORE)

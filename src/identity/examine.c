@@ -375,6 +375,7 @@ examine(struct examination *x)
 	const struct principal *p = find_cached(x);
 
 	if (p != NULL) {
+		x->remembered = p;
 		TRY(check_shown(x, principal_binding(p), principal_revocable(p)));
 		x->ret->who = principal_hold(p);
 		return OK;
@@ -385,6 +386,23 @@ examine(struct examination *x)
 		remember(x, p);
 	x->ret->who = p;
 	return OK;
+}
+
+/* Who tries a token that was revoked, or is for something else, is worth knowing. Of one that
+ * nobody signed the claims say nothing. */
+static struct bytes
+proven_subject(const struct examination *x)
+{
+	const struct jwt_finding *findings = x->ret->report.findings;
+	bool is_asked = x->issuer != NULL && x->issuer->settings->introspection_url != NULL;
+	struct bytes subject = { 0 };
+
+	if (x->remembered != NULL)
+		return arena_copy(x->arena, principal_subject(x->remembered));
+	if (findings[is_asked ? JWT_ACTIVE : JWT_SIGNATURE].passed &&
+	    json_string(json_member(x->jws.payload, "sub"), &subject) && !jwt_is_subject(subject))
+		subject.len = 0;
+	return subject;
 }
 
 struct err
@@ -405,5 +423,7 @@ issuers_examine(struct issuers *s, const struct presented *p, int64_t now_s, boo
 	e = examine(&x);
 	if (x.issuer != NULL)
 		ret->issuer = (int)(x.issuer - s->issuers);
+	if (failed(e))
+		ret->subject = proven_subject(&x);
 	return e;
 }

@@ -49,6 +49,7 @@ struct examination {
 	struct issuer *issuer; /* NULL: not known yet */
 	struct jws jws;        /* `payload` holds the claims, also those that were learned */
 	int64_t ends_s;        /* not to be remembered longer */
+	const struct principal *remembered; /* borrowed; NULL: not in the cache */
 };
 
 /* Another process must be asked, which the caller of issuers_examine() does. */

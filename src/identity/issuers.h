@@ -65,6 +65,8 @@ struct identified {
 	const struct principal *who; /* one reference (principal_release), or NULL */
 	struct jwt_report report; /* its `failed` and `why` go into the 401 and the audit record */
 	int issuer;               /* index in the settings; -1: of none */
+	struct bytes subject;     /* whose the token is, once its signature proved it: also when it
+	                           * is refused then. In the arena; empty: not known */
 	enum missing missing;
 	struct bytes tenant, object; /* MISSING_GROUPS; in the arena */
 	bool is_app;

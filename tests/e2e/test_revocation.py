@@ -321,6 +321,10 @@ def test_every_one_of_these_is_an_audit_record():
     equal(sorted(actions()), sorted(["user.add", "login", "user.roles", "user.password", "user.disable", "login"]))
     wait_until(lambda: len(g.records("token.revoke")) == before + 1, 5, "the record of the token's end")
     equal(g.records("token.revoke")[-1]["unmapped"]["resource"], jwt_parts(token)[1]["jti"])
+    # Who goes on trying is known by name.
+    refused = g.get("/api/books", token).error()
+    record = wait_until(lambda: g.records(refused["decision"]), 5, "the record of the refusal")[0]
+    equal((record["actor"]["user"]["uid"], record["status_detail"]), (jwt_parts(token)[1]["sub"], "revoked: the token was revoked"))
 
 
 @test

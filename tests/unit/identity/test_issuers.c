@@ -312,6 +312,28 @@ test_algorithm_of_the_key_is_not_enough(void)
 }
 
 static void
+test_who_is_refused_is_known_by_a_good_signature_only(void)
+{
+	static const char elsewhere[] = "{\"iss\":\"https://idp.test/\",\"aud\":\"api://x\","
+					"\"sub\":\"u\",\"exp\":1760000900}";
+	static const char odd[] = "{\"iss\":\"https://idp.test/\",\"aud\":\"api://books\","
+				  "\"sub\":\"a\\nb\",\"exp\":1760000900}";
+	struct gate g CLEANUP(gate_done);
+	struct buf token CLEANUP(buf_done) = { 0 };
+
+	gate_init(&g);
+	CHECK(!gate_accepts(&g, HEADER, elsewhere) && g.report.failed == JWT_AUDIENCE);
+	CHECK(bytes_is(g.found.subject, "u"));
+	CHECK(!gate_accepts(&g, HEADER, odd) && g.report.failed == JWT_SUBJECT);
+	CHECK(g.found.subject.len == 0);
+	put_unsigned_token(&token, HEADER, CLAIMS(""));
+	sign_es256(&token, g.es256_raw, false);
+	token.at[token.len - 40] = token.at[token.len - 40] == 'A' ? 'B' : 'A';
+	CHECK(!gate_identify(&g, buf_bytes(&token), NOW, false));
+	CHECK(g.report.failed == JWT_SIGNATURE && g.found.subject.len == 0);
+}
+
+static void
 test_full_report_has_every_check(void)
 {
 	struct gate g CLEANUP(gate_done);
@@ -422,7 +444,9 @@ TESTS(TEST(test_attack_corpus_through_every_kind_of_issuer),
       TEST(test_roles_claim_of_another_shape_grants_nothing),
       TEST(test_roles_claim_may_be_a_path_a_uri_or_a_scope), TEST(test_several_issuers_do_not_mix),
       TEST(test_first_of_two_issuers_with_one_name_is_meant),
-      TEST(test_algorithm_of_the_key_is_not_enough), TEST(test_full_report_has_every_check),
+      TEST(test_algorithm_of_the_key_is_not_enough),
+      TEST(test_who_is_refused_is_known_by_a_good_signature_only),
+      TEST(test_full_report_has_every_check),
       TEST(test_full_report_goes_on_after_an_unknown_algorithm),
       TEST(test_report_shows_nothing_of_the_signature),
       TEST(test_key_file_is_read_or_the_place_is_named))

@@ -40,6 +40,7 @@ survives(enum issuer_type type, const char *claims, struct revocation r, int64_t
 	issuers_revoke(g.list, &r, NOW);
 	accepted = gate_identify(&g, buf_bytes(&token), now_s, false);
 	CHECK(issuers_stats(g.list).hits == 1);
+	CHECK(accepted || bytes_is(g.found.subject, "u"));
 	CHECK(accepted || (g.report.failed == JWT_REVOKED && g.error.kind == ERR_IDENTITY &&
 	                   g.error.code == JWT_REVOKED));
 	/* The same for one that is not remembered. */
