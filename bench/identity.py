@@ -42,7 +42,7 @@ def first_seen(b):
         rounds, raw = [], []
         for _ in range(b.rounds):
             server = Gateway(b.work, b.tokens)
-            rounds.append(measure(server, 64, 10, "first", file))
+            rounds.append(measure(server, 64, 6, "first", file))
             server.stop()
             raw.append(raw_verifications(speed))
         m, base = median(rounds), statistics.median(raw)
