@@ -20,7 +20,8 @@ static const struct setting http_rows[] = {
 	{ .name = "proxies", .kind = SETTING_TEXTS, .form = &form_ip, .min = 1, .max = 64,
 	  .offset = offsetof(struct settings, listen.proxies),
 	  .count_offset = offsetof(struct settings, listen.proxy_count),
-	  .help = "Addresses of the reverse proxies in front of us. `client_certificate` is believed from these alone." },
+	  .help = "Addresses of the reverse proxies in front of us. `client_certificate` is believed from these alone, and failed "
+	          "logins are not counted by these addresses, which are those of all callers." },
 	{ .name = "client_certificate", .kind = SETTING_TEXT, .form = &form_field, .min = 1, .max = 64,
 	  .offset = offsetof(struct settings, listen.certificate_field),
 	  .help = "The request field in which such a proxy tells the certificate that the caller showed it: as in "

@@ -301,7 +301,7 @@ take_certificate(struct request *r)
 	struct oauth *o = r->state;
 	CLEANUP(buf_done) struct buf text = { 0 };
 
-	o->ask.fields[ASK_ADDRESS] = r->client;
+	o->ask.fields[ASK_ADDRESS] = request_own_address(r);
 	if (r->certificate.len == 0)
 		return OK;
 	base64url_put(&text, r->certificate);

@@ -248,7 +248,7 @@ ask(struct request *r, struct ask question, enum step *step)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		question.fields[rows[i].field] = a->request.values[rows[i].parameter];
-	question.fields[ASK_ADDRESS] = r->client;
+	question.fields[ASK_ADDRESS] = request_own_address(r);
 	r->waiter.wake = on_answer;
 	TRY(gate_ask_keeper(r->gate, &question, &r->waiter));
 	*step = STEP_MORE;

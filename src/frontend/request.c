@@ -223,6 +223,29 @@ stage_send(struct request *r, enum step *step)
 	return OK;
 }
 
+/* Who is there */
+
+bool
+request_is_proxied(const struct request *r)
+{
+	static const struct bytes mapped = { (const uint8_t *)"::ffff:", 7 };
+	const struct settings *settings = r->gate->settings;
+	struct bytes address = r->client;
+
+	if (bytes_starts(address, mapped))
+		address = bytes_slice(address, mapped.len, address.len);
+	for (size_t i = 0; i < settings->listen.proxy_count; i++)
+		if (bytes_is(address, settings->listen.proxies[i]))
+			return true;
+	return false;
+}
+
+struct bytes
+request_own_address(const struct request *r)
+{
+	return request_is_proxied(r) ? (struct bytes){ 0 } : r->client;
+}
+
 /* Life */
 
 struct request *

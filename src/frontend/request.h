@@ -144,6 +144,11 @@ void request_free(struct request *r);
 /* Does it wait for its body now? */
 bool request_wants_body(const struct request *r);
 size_t request_body_max(const struct request *r);
+/* Is one of our proxies (listen.http.proxies) at the other end? */
+bool request_is_proxied(const struct request *r);
+/* The caller's address; empty where a proxy stands before it, whose address is that of everybody.
+ */
+struct bytes request_own_address(const struct request *r);
 
 /* identify.c: the stage IDENTIFY. */
 struct err request_identify(struct request *r, enum step *step);

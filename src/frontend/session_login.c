@@ -270,7 +270,7 @@ begin_local(struct request *r, enum step *step)
 	if (w->username.len == 0 || ask.fields[ASK_PASSWORD_TEXT].len == 0)
 		return fail(ERR_PEER, "username or password is missing");
 	ask.fields[ASK_USER] = w->username;
-	ask.fields[ASK_ADDRESS] = r->client;
+	ask.fields[ASK_ADDRESS] = request_own_address(r);
 	return session_ask_keeper(r, &ask, local_proven, step);
 }
 

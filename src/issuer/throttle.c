@@ -135,8 +135,10 @@ throttle_wait_s(struct throttle *t, struct bytes user, struct bytes address, uin
 {
 	unsigned by_user =
 		entry_wait_s(find(&t->users, bytes_hash(user, t->key)), FREE_USER, now_us);
-	unsigned by_address =
-		entry_wait_s(find(&t->addresses, address_hash(t, address)), FREE_ADDRESS, now_us);
+	unsigned by_address = address.len == 0
+	                              ? 0
+	                              : entry_wait_s(find(&t->addresses, address_hash(t, address)),
+	                                             FREE_ADDRESS, now_us);
 
 	return by_user > by_address ? by_user : by_address;
 }
@@ -182,8 +184,9 @@ throttle_failed(struct throttle *t, struct bytes user, struct bytes address, uin
 {
 	count_failure(&t->users, bytes_hash(user, t->key), FREE_USER + FAILURES_BEYOND_FREE_MAX,
 	              now_us);
-	count_failure(&t->addresses, address_hash(t, address),
-	              FREE_ADDRESS + FAILURES_BEYOND_FREE_MAX, now_us);
+	if (address.len > 0)
+		count_failure(&t->addresses, address_hash(t, address),
+		              FREE_ADDRESS + FAILURES_BEYOND_FREE_MAX, now_us);
 }
 
 void

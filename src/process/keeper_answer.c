@@ -78,46 +78,6 @@ keeper_send_reply(const struct asker *a, uint64_t id, struct err e, const struct
 	keeper_send(a, id, &answer);
 }
 
-/* Clients that authenticate are slowed down like users, by name and address together: a stranger
- * elsewhere cannot keep one from its tokens. */
-
-static bool
-has_credentials(const struct ask *ask)
-{
-	return ask->fields[ASK_CLIENT_SECRET].len > 0 || ask->fields[ASK_CLIENT_ASSERTION].len > 0;
-}
-
-static void
-put_throttle_name(struct buf *out, const struct ask *ask)
-{
-	buf_put_text(out, "client");
-	buf_put_u8(out, 0); /* no user has such a name */
-	buf_put_counted(out, ask->fields[ASK_CLIENT_ID]);
-	buf_put(out, ask->fields[ASK_ADDRESS]);
-}
-
-static struct err
-answer_throttled(struct keeper *k, const struct ask *ask, struct reply *reply, unsigned *ret_wait_s)
-{
-	CLEANUP(buf_done) struct buf name = { 0 };
-	struct bytes address = ask->fields[ASK_ADDRESS];
-	uint64_t now_us = clock_monotonic_us();
-
-	put_throttle_name(&name, ask);
-	TRY(buf_check(&name));
-	*ret_wait_s = throttle_wait_s(k->throttle, buf_bytes(&name), address, now_us);
-	if (*ret_wait_s != 0)
-		return OK;
-
-	struct err e = issuer_answer(k->issuer, ask, keeper_now_s(), reply);
-
-	if (failed(e) && reply->error == OAUTH_INVALID_CLIENT)
-		throttle_failed(k->throttle, buf_bytes(&name), address, now_us);
-	else if (!failed(e))
-		throttle_succeeded(k->throttle, buf_bytes(&name), address);
-	return e;
-}
-
 /* Answers, or leaves it to login.c when a password is to be looked at (the kinds with one). */
 static bool
 is_password_next(const struct ask *ask)
@@ -130,18 +90,16 @@ static void
 ask_issuer(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask)
 {
 	CLEANUP(reply_done) struct reply reply = { 0 };
-	unsigned wait_s = 0;
 	struct err e;
 
 	if (k->issuer == NULL) {
 		keeper_send_failed(a, id, "no local issuer");
 		return;
 	}
-	e = has_credentials(ask) ? answer_throttled(k, ask, &reply, &wait_s)
-	                         : issuer_answer(k->issuer, ask, keeper_now_s(), &reply);
-	if (wait_s != 0)
-		keeper_send_wait(a, id, wait_s, "too many failures of the client");
-	else if (!failed(e) && is_password_next(ask))
+	/* Clients are not slowed down as users are: nobody guesses 256 random bits or a key, and
+	 * whoever tried would keep the true client out. */
+	e = issuer_answer(k->issuer, ask, keeper_now_s(), &reply);
+	if (!failed(e) && is_password_next(ask))
 		login_ask(k, a, id, ask);
 	else
 		keeper_send_reply(a, id, e, &reply);

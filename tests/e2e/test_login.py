@@ -212,6 +212,33 @@ def test_guessing_gets_slower():
 
 
 @test
+def test_a_stranger_behind_our_proxy_keeps_nobody_out():
+    """All its callers have its address: what one of them fails says nothing of the others."""
+    def change(config):
+        config["listen"]["http"] = {"address": config["listen"]["http"], "proxies": ["127.0.0.1"]}
+    g = Gateway(change)
+    secret = g.add_client("robot", "--role", "reader", "--grant", "client_credentials")
+    for i in range(14):
+        equal(g.login(f"nobody{i}", "wrong password").status, 400)
+        equal(g.form("/token", grant_type="client_credentials", client_id="robot", client_secret="wrong").status, 401)
+    equal(g.login("ada").status, 200)
+    equal(g.form("/token", grant_type="client_credentials", client_id="robot", client_secret=secret).status, 200)
+    assert 429 in {g.login("grace", "wrong password").status for _ in range(6)}
+    g.check_end()
+
+
+@test
+def test_a_client_is_not_kept_out_by_who_guesses_its_secret():
+    g = Gateway()
+    secret = g.add_client("robot", "--role", "reader", "--grant", "client_credentials")
+    for _ in range(14):
+        equal(g.form("/token", grant_type="client_credentials", client_id="robot", client_secret="wrong").status, 401)
+    equal(g.form("/token", grant_type="client_credentials", client_id="robot", client_secret=secret).status, 200)
+    equal(g.login("ada").status, 200)
+    g.check_end()
+
+
+@test
 def test_27_a_flood_of_logins_is_bounded_and_others_are_served():
     def change(config):
         config["login"] = {"hash_workers": 1, "hash_queue": 2}

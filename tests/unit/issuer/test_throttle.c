@@ -94,6 +94,25 @@ test_quiet_minutes_are_forgiven_one_by_one(void)
 	throttle_free(t);
 }
 
+/* Behind a proxy: what a stranger fails there must not keep everybody out. */
+static void
+test_unknown_address_is_not_counted(void)
+{
+	struct throttle *t = fresh();
+	uint64_t now = 1000 * S;
+
+	for (unsigned i = 0; i < 100; i++) {
+		char user[16];
+
+		snprintf(user, sizeof user, "user%u", i);
+		fail_times(t, user, "", 1, now);
+	}
+	CHECK(wait_of(t, "alice", "", now) == 0);
+	fail_times(t, "alice", "", 4, now);
+	CHECK(wait_of(t, "alice", "", now) == 1);
+	throttle_free(t);
+}
+
 static void
 test_success_clears_the_user_but_not_the_address(void)
 {
@@ -241,6 +260,7 @@ test_odd_addresses_and_a_clock_that_stands_still_do_no_harm(void)
 
 TESTS(TEST(test_delay_of_a_user_grows_to_its_cap), TEST(test_delay_of_an_address_grows_after_ten),
       TEST(test_who_waits_as_told_is_let_in), TEST(test_quiet_minutes_are_forgiven_one_by_one),
+      TEST(test_unknown_address_is_not_counted),
       TEST(test_success_clears_the_user_but_not_the_address),
       TEST(test_ipv6_counts_by_its_64_bit_network_and_mapped_ipv4_as_ipv4),
       TEST(test_flood_of_names_does_not_make_a_heavily_failing_one_forgotten),
