@@ -297,21 +297,6 @@ read_proof(struct request *r, struct presented *shown)
 	return OK;
 }
 
-static bool
-is_proxy(const struct request *r)
-{
-	static const struct bytes mapped = { (const uint8_t *)"::ffff:", 7 };
-	const struct settings *settings = r->gate->settings;
-	struct bytes address = r->client;
-
-	if (bytes_starts(address, mapped))
-		address = bytes_slice(address, mapped.len, address.len);
-	for (size_t i = 0; i < settings->listen.proxy_count; i++)
-		if (bytes_is(address, settings->listen.proxies[i]))
-			return true;
-	return false;
-}
-
 /* From anybody but a configured proxy the field says nothing: callers write what they like. What
  * cannot be read proves nothing either. */
 static struct err
@@ -320,7 +305,7 @@ read_certificate(struct request *r)
 	const char *name = r->gate->settings->listen.certificate_field;
 	struct bytes value = { 0 };
 
-	if (name == NULL || !is_proxy(r))
+	if (name == NULL || !request_is_proxied(r))
 		return OK;
 	TRY(http_field_single(&r->head, name, &value));
 	if (value.len == 0)
