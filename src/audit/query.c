@@ -23,11 +23,7 @@ struct scan {
 struct bytes
 audit_field(const struct json *record, const char *object, const char *name)
 {
-	struct bytes text = { 0 };
-	const struct json *from = object == NULL ? record : json_member(record, object);
-
-	(void)json_string(json_member(from, name), &text); /* left empty */
-	return text;
+	return json_member_text(object == NULL ? record : json_member(record, object), name);
 }
 
 static bool

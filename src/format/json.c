@@ -43,6 +43,15 @@ json_string(const struct json *v, struct bytes *ret)
 	return true;
 }
 
+struct bytes
+json_member_text(const struct json *object, const char *name)
+{
+	struct bytes text = { 0 };
+
+	(void)json_string(json_member(object, name), &text); /* left empty */
+	return text;
+}
+
 bool
 json_int64(const struct json *v, int64_t *ret)
 {

@@ -50,6 +50,8 @@ const struct json *json_next(const struct json *parent, const struct json *item)
 
 /* Questions about a value, which may be NULL. Each writes *ret only when it answers true. */
 bool json_string(const struct json *v, struct bytes *ret);
+/* The text of a member; empty where there is none, or it is no text. */
+struct bytes json_member_text(const struct json *object, const char *name);
 /* An integer within int64, written without fraction or exponent (or with a zero fraction). */
 bool json_int64(const struct json *v, int64_t *ret);
 /* The nearest double; not where that is infinite, nor of more than 1023 characters. */

@@ -116,7 +116,7 @@ principal_name(const struct principal *p)
 	struct bytes name = { 0 };
 
 	for (size_t i = 0; p->claim_count != 0 && name.len == 0 && i < ARRAY_LEN(claims); i++)
-		(void)json_string(json_member(p->claims, claims[i]), &name); /* left empty */
+		name = json_member_text(p->claims, claims[i]);
 	return bytes_has_control(name) ? (struct bytes){ 0 } : name;
 }
 

@@ -14,12 +14,9 @@ struct bytes
 assertion_subject(struct bytes assertion, struct arena *arena)
 {
 	struct jws j = { 0 };
-	struct bytes subject = { 0 };
 
-	if (!failed(jws_parse(assertion, arena, &j)))
-		(void)json_string(json_member(j.payload, "sub"),
-		                  &subject); /* stays empty: of nobody */
-	return subject;
+	return failed(jws_parse(assertion, arena, &j)) ? (struct bytes){ 0 }
+	                                               : json_member_text(j.payload, "sub");
 }
 
 static bool

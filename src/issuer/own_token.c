@@ -5,15 +5,6 @@
 #include "issuer/words.h"
 #include "jose/jwt.h"
 
-static struct bytes
-member_text(const struct json *claims, const char *name)
-{
-	struct bytes text = { 0 };
-
-	(void)json_string(json_member(claims, name), &text); /* stays empty: it is not said */
-	return text;
-}
-
 static int64_t
 member_number(const struct json *claims, const char *name)
 {
@@ -49,21 +40,21 @@ own_token_read(const struct issuer *i, struct bytes token, struct arena *arena,
 	const struct jwk *key = jwks_find(i->published, j.kid, j.alg);
 
 	if (key == NULL || failed(jws_verify(&j, key)) ||
-	    !bytes_is(member_text(j.payload, "iss"), i->settings->public_url))
+	    !bytes_is(json_member_text(j.payload, "iss"), i->settings->public_url))
 		return refuse(SUBJECT_TOKEN);
 	*ret = (struct own_token){
 		.claims = j.payload,
 		.text = j.payload_bytes,
-		.subject = member_text(j.payload, "sub"),
-		.name = member_text(j.payload, "preferred_username"),
-		.client_id = member_text(j.payload, "client_id"),
-		.sid = member_text(j.payload, "sid"),
-		.jti = member_text(j.payload, "jti"),
-		.resource = member_text(j.payload, "resource"),
+		.subject = json_member_text(j.payload, "sub"),
+		.name = json_member_text(j.payload, "preferred_username"),
+		.client_id = json_member_text(j.payload, "client_id"),
+		.sid = json_member_text(j.payload, "sid"),
+		.jti = json_member_text(j.payload, "jti"),
+		.resource = json_member_text(j.payload, "resource"),
 		.expires_s = member_number(j.payload, "exp"),
 		.auth_s = member_number(j.payload, "auth_time"),
 		.generation = member_number(j.payload, "gen"),
-		.is_app = bytes_is(member_text(j.payload, "idtyp"), "app"),
+		.is_app = bytes_is(json_member_text(j.payload, "idtyp"), "app"),
 	};
 	return roles_read(json_member(j.payload, i->own->roles_claim), arena, &ret->roles);
 }

@@ -19,15 +19,6 @@ struct keeping {
 	struct reply *reply;
 };
 
-static struct bytes
-member_text(const struct json *object, const char *name)
-{
-	struct bytes text = { 0 };
-
-	(void)json_string(json_member(object, name), &text); /* stays empty: not said */
-	return text;
-}
-
 /* States */
 
 static struct err
@@ -124,7 +115,7 @@ session_begin(struct keeping *k)
 	TRY(life_read(k, &life_s));
 	TRY(json_parse(k->ask->fields[ASK_DATA], &arena, &data, NULL));
 	claims = json_member(data, "claims");
-	if (member_text(data, "issuer").len == 0 || member_text(claims, "sub").len == 0)
+	if (json_member_text(data, "issuer").len == 0 || json_member_text(claims, "sub").len == 0)
 		return fail(ERR_PEER, "a session of nobody");
 	(void)json_int64(json_member(claims, "gen"), &generation); /* of ours only */
 	TRY(opaque_make(&k->reply->fields[ANSWER_SECRET], &hash));
@@ -133,12 +124,12 @@ session_begin(struct keeping *k)
 	                " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT ?7 OR EXISTS (SELECT 1 FROM user"
 	                " WHERE subject = ?3 AND disabled = 0 AND generation = ?8)");
 	statement_blob(&q, 1, digest_bytes(&hash));
-	statement_text(&q, 2, member_text(data, "issuer"));
-	statement_text(&q, 3, member_text(claims, "sub"));
-	statement_text(&q, 4, member_text(claims, "sid"));
+	statement_text(&q, 2, json_member_text(data, "issuer"));
+	statement_text(&q, 3, json_member_text(claims, "sub"));
+	statement_text(&q, 4, json_member_text(claims, "sid"));
 	statement_blob(&q, 5, k->ask->fields[ASK_DATA]);
 	statement_int(&q, 6, k->now_s + life_s);
-	statement_int(&q, 7, is_local(k->settings, member_text(data, "issuer")));
+	statement_int(&q, 7, is_local(k->settings, json_member_text(data, "issuer")));
 	statement_int(&q, 8, generation);
 	k->reply->expires_in_s = (unsigned)life_s;
 	TRY(statement_run(&q));

@@ -120,11 +120,10 @@ read_purpose(const struct json *object)
 static struct err
 read_kind(const struct json *object, enum key_kind *ret)
 {
-	struct bytes kty, crv = { NULL, 0 };
+	struct bytes kty, crv = json_member_text(object, "crv"); /* empty: matches no curve */
 
 	if (!json_string(json_member(object, "kty"), &kty))
 		return fail(ERR_PEER, "kty is missing");
-	(void)json_string(json_member(object, "crv"), &crv); /* stays empty: matches no curve */
 	for (enum key_kind kind = 0; kind < KEY_KIND_COUNT; kind++) {
 		const struct key_kind_info *info = key_kind_info(kind);
 

@@ -261,9 +261,8 @@ static struct bytes
 fill_template(struct bytes text, const struct json *claims, struct buf *out)
 {
 	static const struct bytes mark = { (const uint8_t *)"{tenantid}", 10 };
-	struct bytes tid = { 0 };
+	struct bytes tid = json_member_text(claims, "tid");
 
-	(void)json_string(json_member(claims, "tid"), &tid); /* else nothing is put in */
 	while (text.len != 0) {
 		size_t at = bytes_find(text, '{');
 

@@ -12,15 +12,6 @@ static const char *const graph_names[] = { "00000003-0000-0000-c000-000000000000
 
 /* Questions about the token */
 
-static struct bytes
-text_of(const struct json *object, const char *name)
-{
-	struct bytes text = { 0 };
-
-	(void)json_string(json_member(object, name), &text); /* left empty */
-	return text;
-}
-
 static bool
 has(const struct advice *a, const char *claim)
 {
@@ -71,32 +62,33 @@ is_opaque(const struct advice *a)
 static bool
 is_unsigned(const struct advice *a)
 {
-	return bytes_equal_nocase(text_of(a->header, "alg"), BYTES("none"));
+	return bytes_equal_nocase(json_member_text(a->header, "alg"), BYTES("none"));
 }
 
 static bool
 is_symmetric(const struct advice *a)
 {
-	return bytes_starts(text_of(a->header, "alg"), BYTES("HS"));
+	return bytes_starts(json_member_text(a->header, "alg"), BYTES("HS"));
 }
 
 static bool
 is_known_algorithm(const struct advice *a)
 {
-	return jws_alg_from(text_of(a->header, "alg")) != 0 && a->issuer != NULL;
+	return jws_alg_from(json_member_text(a->header, "alg")) != 0 && a->issuer != NULL;
 }
 
 static bool
 is_id_token(const struct advice *a)
 {
 	return has(a, "nonce") || has(a, "at_hash") || has(a, "c_hash") ||
-	       bytes_is(text_of(a->claims, "token_use"), "id");
+	       bytes_is(json_member_text(a->claims, "token_use"), "id");
 }
 
 static bool
 is_proof(const struct advice *a)
 {
-	return bytes_is(text_of(a->header, "typ"), "dpop+jwt") || has(a, "htm") || has(a, "htu");
+	return bytes_is(json_member_text(a->header, "typ"), "dpop+jwt") || has(a, "htm") ||
+	       has(a, "htu");
 }
 
 static bool
@@ -108,14 +100,14 @@ is_logout_token(const struct advice *a)
 static bool
 has_type(const struct advice *a)
 {
-	return text_of(a->header, "typ").len != 0;
+	return json_member_text(a->header, "typ").len != 0;
 }
 
 /* Microsoft Graph's tokens have a nonce in their header, and only Graph can check those. */
 static bool
 is_for_graph(const struct advice *a)
 {
-	struct bytes aud = text_of(a->claims, "aud");
+	struct bytes aud = json_member_text(a->claims, "aud");
 
 	for (size_t i = 0; i < ARRAY_LEN(graph_names); i++)
 		if (bytes_is(aud, graph_names[i]))
@@ -134,7 +126,7 @@ has_no_claims(const struct advice *a)
 static bool
 has_no_iss(const struct advice *a)
 {
-	return text_of(a->claims, "iss").len == 0;
+	return json_member_text(a->claims, "iss").len == 0;
 }
 
 static bool
@@ -162,7 +154,7 @@ is_other_version(const struct advice *a)
 static bool
 is_other_tenant(const struct advice *a)
 {
-	if (advice_entra_tenant(text_of(a->claims, "iss")).len == 0)
+	if (advice_entra_tenant(json_member_text(a->claims, "iss")).len == 0)
 		return false;
 	for (size_t i = 0; i < a->settings->issuer_count; i++)
 		if (a->settings->issuers[i].type == ISSUER_ENTRA)
@@ -173,7 +165,7 @@ is_other_tenant(const struct advice *a)
 static bool
 is_okta_org(const struct advice *a)
 {
-	struct bytes iss = text_of(a->claims, "iss");
+	struct bytes iss = json_member_text(a->claims, "iss");
 	size_t len = 0;
 
 	/* https://DOMAIN and no path: the org server, whose tokens only Okta itself can check. */
@@ -201,7 +193,7 @@ is_near(const struct advice *a)
 static bool
 has_no_kid(const struct advice *a)
 {
-	return text_of(a->header, "kid").len == 0;
+	return json_member_text(a->header, "kid").len == 0;
 }
 
 static bool
@@ -300,10 +292,10 @@ is_audience_slash_away(const struct advice *a)
 static bool
 is_client_the_audience(const struct advice *a)
 {
-	struct bytes aud = text_of(a->claims, "aud");
+	struct bytes aud = json_member_text(a->claims, "aud");
 
-	return aud.len != 0 && (bytes_equal(aud, text_of(a->claims, "azp")) ||
-	                        bytes_equal(aud, text_of(a->claims, "client_id")));
+	return aud.len != 0 && (bytes_equal(aud, json_member_text(a->claims, "azp")) ||
+	                        bytes_equal(aud, json_member_text(a->claims, "client_id")));
 }
 
 /* Questions about who may call */
@@ -313,7 +305,7 @@ static bool
 is_of_other_use(const struct advice *a)
 {
 	return a->issuer != NULL && a->issuer->type == ISSUER_COGNITO &&
-	       bytes_is(text_of(a->claims, "token_use"), "id");
+	       bytes_is(json_member_text(a->claims, "token_use"), "id");
 }
 
 static bool
@@ -367,13 +359,13 @@ wants_apps(const struct advice *a)
 static bool
 is_guest(const struct advice *a)
 {
-	struct bytes idp = text_of(a->claims, "idp"), account = { 0 };
+	struct bytes idp = json_member_text(a->claims, "idp"), account = { 0 };
 
 	if (a->issuer == NULL || !a->issuer->guests_refused)
 		return false;
 	if (claim_text(json_member(a->claims, "acct"), &account) && !bytes_is(account, "0"))
 		return true;
-	return has(a, "idp") && !bytes_equal(idp, text_of(a->claims, "iss"));
+	return has(a, "idp") && !bytes_equal(idp, json_member_text(a->claims, "iss"));
 }
 
 static bool

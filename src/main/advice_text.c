@@ -34,15 +34,6 @@ advice_put_claim(const struct json *claim, struct buf *out)
 	advice_put_text(buf_bytes(&text), out);
 }
 
-static struct bytes
-iss_of(const struct advice *a)
-{
-	struct bytes iss = { 0 };
-
-	(void)json_string(json_member(a->claims, "iss"), &iss); /* left empty */
-	return iss;
-}
-
 /* Which issuer was meant */
 
 static bool
@@ -88,7 +79,7 @@ static const char *
 find_name(const struct advice *a, bool (*is_meant)(struct bytes iss, struct bytes name),
           const struct issuer_settings **ret)
 {
-	struct bytes iss = iss_of(a);
+	struct bytes iss = json_member_text(a->claims, "iss");
 
 	for (size_t i = 0; i < a->settings->issuer_count; i++)
 		for (size_t n = 0; n < a->settings->issuers[i].name_count; n++) {
@@ -117,7 +108,7 @@ advice_other_version(const struct advice *a, const struct issuer_settings **ret)
 const char *
 advice_nearest(const struct advice *a, const struct issuer_settings **ret)
 {
-	struct nearest nearest = nearest_to(iss_of(a));
+	struct nearest nearest = nearest_to(json_member_text(a->claims, "iss"));
 	const char *found = NULL;
 
 	for (size_t i = 0; i < a->settings->issuer_count; i++)
@@ -207,7 +198,7 @@ put_tenants(const struct advice *a, struct buf *out)
 static void
 put_tenant(const struct advice *a, struct buf *out)
 {
-	advice_put_text(advice_entra_tenant(iss_of(a)), out);
+	advice_put_text(advice_entra_tenant(json_member_text(a->claims, "iss")), out);
 }
 
 static void
@@ -267,7 +258,7 @@ put_near_of(const struct advice *a, struct buf *out)
 static void
 put_okta(const struct advice *a, struct buf *out)
 {
-	struct bytes iss = iss_of(a);
+	struct bytes iss = json_member_text(a->claims, "iss");
 
 	for (size_t i = 0; i < a->settings->issuer_count; i++) {
 		const struct issuer_settings *s = &a->settings->issuers[i];

@@ -134,7 +134,7 @@ static int
 revoke_by_token(struct request *r)
 {
 	const struct issuer_settings *issuer = NULL;
-	struct bytes token, jti = { 0 };
+	struct bytes token, jti;
 	struct jws parts = { 0 };
 	int64_t expires_s = 0;
 	struct err e = token_input(r->token, &r->text, &token);
@@ -146,7 +146,7 @@ revoke_by_token(struct request *r)
 	e = check_token(r, token, &parts, &issuer);
 	if (failed(e))
 		return refuse(NULL, e);
-	(void)json_string(json_member(parts.payload, "jti"), &jti); /* left empty: refused below */
+	jti = json_member_text(parts.payload, "jti");
 	if (!jwt_date(parts.payload, "exp", &expires_s) || jti.len == 0)
 		return refuse(NULL,
 		              fail(ERR_INVALID, "the token has no `jti` and `exp` to be known by: "

@@ -235,6 +235,8 @@ test_questions_answer_only_when_they_can(void)
 	CHECK(!failed(parse("{\"s\":\"x\",\"i\":-12,\"d\":2.5,\"t\":true,\"a\":[1,2,[3]],\"o\":{}}",
 	                    &arena, &v)));
 	CHECK(json_string(json_member(v, "s"), &text) && bytes_is(text, "x"));
+	CHECK(bytes_is(json_member_text(v, "s"), "x") && json_member_text(v, "i").len == 0 &&
+	      json_member_text(v, "x").len == 0 && json_member_text(NULL, "s").len == 0);
 	CHECK(json_int64(json_member(v, "i"), &number) && number == -12);
 	CHECK(json_double(json_member(v, "d"), &real) && real == 2.5);
 	CHECK(json_bool(json_member(v, "t"), &flag) && flag);
