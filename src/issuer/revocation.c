@@ -71,8 +71,9 @@ run_on(struct issuer_store *s, const char *sql, struct bytes text, int64_t a, in
 	return statement_run(&q);
 }
 
-/* Browser sessions end with the row that tells workers, who may know them by heart. The numbers are
- * those of enum revocation_kind. */
+/* Browser sessions end with the row that tells workers, who may know them by heart; it is needed
+ * until they were told, and not as long as the session would have lived. The numbers are those of
+ * enum revocation_kind. */
 _Static_assert(REVOKED_TOKEN == 0 && REVOKED_SESSION == 1 && REVOKED_SUBJECT == 2 &&
                        REVOKED_COOKIE == 3,
                "the statements below spell them out");
@@ -89,9 +90,9 @@ revoke_generation(struct issuer_store *s, struct bytes subject, int64_t generati
 	           subject, generation, until_s));
 	TRY(run_on(s,
 	           "INSERT INTO revocation (kind, issuer, value, before, until_s)"
-	           " SELECT 3, '', hash, 0, expires_s FROM session WHERE subject = ?1"
+	           " SELECT 3, '', hash, 0, min(expires_s, ?2) FROM session WHERE subject = ?1"
 	           " AND issuer IN (SELECT issuer FROM signing_key)",
-	           subject, 0, 0));
+	           subject, until_s, 0));
 	return run_on(s,
 	              "DELETE FROM session WHERE subject = ?1"
 	              " AND issuer IN (SELECT issuer FROM signing_key)",
@@ -110,8 +111,9 @@ revoke_login(struct issuer_store *s, const char *issuer, struct bytes sid, int64
 	TRY(run_on(s, "DELETE FROM family WHERE sid = ?1", sid, 0, 0));
 	TRY(run_on(s,
 	           "INSERT INTO revocation (kind, issuer, value, before, until_s)"
-	           " SELECT 3, '', hash, 0, expires_s FROM session WHERE sid = ?1 AND sid <> ''",
-	           sid, 0, 0));
+	           " SELECT 3, '', hash, 0, min(expires_s, ?2) FROM session WHERE sid = ?1 AND sid "
+	           "<> ''",
+	           sid, r.until_s, 0));
 	return run_on(s, "DELETE FROM session WHERE sid = ?1 AND sid <> ''", sid, 0, 0);
 }
 
@@ -182,13 +184,16 @@ revoke_own_subject(struct issuer_store *s, struct bytes subject)
 }
 
 static struct err
-sessions_of(struct issuer_store *s, const char *sql, const char *issuer, struct bytes subject)
+sessions_of(struct issuer_store *s, const char *sql, const char *issuer, struct bytes subject,
+            int64_t until_s)
 {
 	CLEANUP(statement_done) struct statement q;
 
 	statement_start(&q, s, sql);
 	statement_text(&q, 1, bytes_text(issuer));
 	statement_text(&q, 2, subject);
+	if (sqlite3_bind_parameter_count(q.at) > 2)
+		statement_int(&q, 3, until_s);
 	return statement_run(&q);
 }
 
@@ -206,11 +211,11 @@ revoke_foreign_subject(struct issuer_store *s, const char *issuer, struct bytes 
 	TRY(revocation_add(s, &r));
 	TRY(sessions_of(s,
 	                "INSERT INTO revocation (kind, issuer, value, before, until_s)"
-	                " SELECT 3, '', hash, 0, expires_s FROM session WHERE issuer = ?1 AND "
-	                "subject = ?2",
-	                issuer, subject));
+	                " SELECT 3, '', hash, 0, min(expires_s, ?3) FROM session WHERE issuer = ?1"
+	                " AND subject = ?2",
+	                issuer, subject, revocation_until_s(now_s)));
 	return sessions_of(s, "DELETE FROM session WHERE issuer = ?1 AND subject = ?2", issuer,
-	                   subject);
+	                   subject, 0);
 }
 
 struct err

@@ -1,6 +1,7 @@
 /* session.c - browser sessions, and the states of logins on their way to a provider and back. Both
  * are a worker's own data under the digest of a random name; nobody can guess one, and who reads
  * the store finds none. */
+#include "base/macros.h"
 #include "format/json.h"
 #include "issuer/issuer.h"
 #include "issuer/opaque.h"
@@ -9,6 +10,7 @@
 enum {
 	STATE_LIFE_S = 600,
 	STATES_MAX = 10000, /* anyone can begin a login: beyond that the oldest is given up */
+	SESSIONS_PER_SUBJECT_MAX = 64,
 };
 
 struct keeping {
@@ -90,6 +92,34 @@ life_read(const struct keeping *k, int64_t *ret)
 	return OK;
 }
 
+/* Beyond what one person has browsers, the oldest end. */
+static struct err
+sessions_trim(struct issuer_store *s, struct bytes issuer, struct bytes subject, int64_t now_s)
+{
+	static const char *const each[] = {
+		"INSERT INTO revocation (kind, issuer, value, before, until_s)"
+		" SELECT 3, '', hash, 0, min(expires_s, ?4) FROM session WHERE rowid IN (SELECT "
+		"rowid"
+		" FROM session WHERE issuer = ?1 AND subject = ?2 ORDER BY rowid DESC LIMIT -1 "
+		"OFFSET ?3)",
+		"DELETE FROM session WHERE rowid IN (SELECT rowid FROM session WHERE issuer = ?1"
+		" AND subject = ?2 ORDER BY rowid DESC LIMIT -1 OFFSET ?3)",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(each); i++) {
+		CLEANUP(statement_done) struct statement q;
+
+		statement_start(&q, s, each[i]);
+		statement_text(&q, 1, issuer);
+		statement_text(&q, 2, subject);
+		statement_int(&q, 3, SESSIONS_PER_SUBJECT_MAX);
+		if (i == 0)
+			statement_int(&q, 4, revocation_until_s(now_s));
+		TRY(statement_run(&q));
+	}
+	return OK;
+}
+
 static bool
 is_local(const struct settings *settings, struct bytes issuer)
 {
@@ -106,6 +136,7 @@ is_local(const struct settings *settings, struct bytes issuer)
 static struct err
 session_begin(struct keeping *k)
 {
+	CLEANUP(transaction_done) struct transaction t = { 0 };
 	CLEANUP(arena_done) struct arena arena = { 0 };
 	CLEANUP(statement_done) struct statement q = { 0 };
 	const struct json *data, *claims;
@@ -119,6 +150,7 @@ session_begin(struct keeping *k)
 		return fail(ERR_PEER, "a session of nobody");
 	(void)json_int64(json_member(claims, "gen"), &generation); /* of ours only */
 	TRY(opaque_make(&k->reply->fields[ANSWER_SECRET], &hash));
+	TRY(transaction_begin(&t, k->store));
 	statement_start(&q, k->store,
 	                "INSERT INTO session (hash, issuer, subject, sid, data, expires_s)"
 	                " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT ?7 OR EXISTS (SELECT 1 FROM user"
@@ -133,7 +165,11 @@ session_begin(struct keeping *k)
 	statement_int(&q, 8, generation);
 	k->reply->expires_in_s = (unsigned)life_s;
 	TRY(statement_run(&q));
-	return store_changes(k->store) == 1 ? OK : not_found();
+	if (store_changes(k->store) != 1)
+		return not_found();
+	TRY(sessions_trim(k->store, json_member_text(data, "issuer"),
+	                  json_member_text(claims, "sub"), k->now_s));
+	return transaction_commit(&t);
 }
 
 static struct err
@@ -174,7 +210,9 @@ session_end(struct keeping *k)
 	if (!row)
 		return OK;
 	r.value = digest_bytes(&hash);
-	r.until_s = statement_column_int(&q, 0);
+	r.until_s = revocation_until_s(k->now_s);
+	if (r.until_s > statement_column_int(&q, 0))
+		r.until_s = statement_column_int(&q, 0);
 	TRY(revocation_add(k->store, &r));
 	statement_done(&q);
 	return transaction_commit(&t);

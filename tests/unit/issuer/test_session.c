@@ -160,6 +160,32 @@ test_changed_local_user_loses_its_sessions(void)
 	play_done(&p);
 }
 
+/* Whoever may log in can do so again and again. */
+static void
+test_sessions_of_one_subject_are_bounded(void)
+{
+	struct play p;
+	struct digest hash;
+
+	play_open(&p);
+
+	struct bytes first = begin(&p, ALICE, "3600"), second = begin(&p, ALICE, "3600");
+	struct bytes other =
+		begin(&p, "{\"issuer\":\"corp\",\"claims\":{\"sub\":\"bob-1\"}}", "3600");
+
+	for (int i = 0; i < 63; i++)
+		(void)begin(&p, ALICE, "3600");
+	CHECK(find(&p, first, NOW).kind == ERR_NOT_FOUND);
+	CHECK(!failed(digest_of(first, &hash)));
+	CHECK(play_is_revoked(&p, REVOKED_COOKIE, digest_bytes(&hash)));
+	CHECK(!failed(find(&p, second, NOW)) && !failed(find(&p, other, NOW)));
+	/* What tells workers of it is dropped long before the session would have ended. */
+	CHECK(!failed(issuer_store_purge(p.scene.store, NOW + 961)));
+	CHECK(!play_is_revoked(&p, REVOKED_COOKIE, digest_bytes(&hash)));
+	CHECK(!failed(find(&p, second, NOW + 961)));
+	play_done(&p);
+}
+
 /* Between the password and the session: what was revoked then must not come back with it. */
 static void
 test_user_changed_during_the_login_gets_no_session(void)
@@ -248,5 +274,6 @@ TESTS(TEST(test_session_is_found_by_its_secret_until_it_ends),
       TEST(test_session_lives_no_longer_than_configured), TEST(test_session_of_nobody_is_refused),
       TEST(test_ended_session_is_told_to_all), TEST(test_revoked_subject_loses_its_sessions),
       TEST(test_changed_local_user_loses_its_sessions),
+      TEST(test_sessions_of_one_subject_are_bounded),
       TEST(test_user_changed_during_the_login_gets_no_session),
       TEST(test_state_is_taken_once_and_in_time), TEST(test_flood_of_states_is_bounded))
