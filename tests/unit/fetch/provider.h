@@ -277,7 +277,7 @@ start_server(void)
 	socklen_t len = sizeof address;
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (bind(listener, (struct sockaddr *)&address, len) != 0 || listen(listener, 64) != 0 ||
+	if (bind(listener, (struct sockaddr *)&address, len) != 0 || listen(listener, 256) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&address, &len) != 0)
 		exit(1);
 	port = ntohs(address.sin_port);
