@@ -342,7 +342,7 @@ session_settled(struct request *r, enum step *step)
 		r->endpoint = &session_to_login;
 		return OK;
 	}
-	return fail(ERR_IDENTITY, "no bearer token was sent");
+	return fail(ERR_IDENTITY, session_absence(r));
 }
 
 static struct err

@@ -143,6 +143,16 @@ session_find(struct request *r, enum step *step)
 	return gate_ask_keeper(r->gate, &ask, &r->waiter);
 }
 
+const char *
+session_absence(const struct request *r)
+{
+	if (r->gate->sessions == NULL || cookie_find(r, COOKIE_SESSION).len == 0)
+		return "no bearer token was sent";
+	return is_safe(r->head.method) || session_is_same_origin(r)
+	               ? "the session has ended"
+	               : "the session counts for what our own pages send only";
+}
+
 /* Redirecting */
 
 /* A browser that opens a page says so; one that is too old to say takes HTML at least. */

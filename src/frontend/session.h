@@ -23,6 +23,8 @@ extern const struct endpoint session_to_login;
 
 /* Sets r->who where the cookie names a session. STEP_MORE: keeper is asked. */
 struct err session_find(struct request *r, enum step *step);
+/* Why nobody was found, for the 401. A literal. */
+const char *session_absence(const struct request *r);
 /* A person on the way to a page, and sessions are configured. */
 bool session_may_redirect(const struct request *r);
 /* Does the browser say that a page of ours sent this? Sec-Fetch-Site, or else Origin. */
