@@ -59,6 +59,26 @@ is_loopback(struct bytes after_scheme)
 	return false;
 }
 
+/* A name or an address, written out, and perhaps a port: what stands here is named in the login
+ * page's policy too. */
+static bool
+has_host(struct bytes after_scheme)
+{
+	static const char others[] = ".-_:[]";
+	size_t len = 0;
+
+	for (; len < after_scheme.len; len++) {
+		uint8_t c = after_scheme.at[len], lower = c | 0x20;
+
+		if (c == '/' || c == '?')
+			break;
+		if ((lower < 'a' || lower > 'z') && (c < '0' || c > '9') &&
+		    memchr(others, c, sizeof others - 1) == NULL)
+			return false;
+	}
+	return len != 0;
+}
+
 /* RFC 8252 section 7: https; http on the loopback; a scheme of the application's own, which has a
  * dot as the domain it is named after. No fragment (RFC 6749 section 3.1.2). */
 static bool
@@ -71,12 +91,14 @@ is_redirect_uri(struct bytes uri)
 	if (uri.len > REDIRECT_URI_MAX || !is_printable(uri) || bytes_find(uri, '#') != uri.len ||
 	    colon == 0 || rest.len == 0)
 		return false;
-	if (bytes_is(scheme, "https"))
-		return bytes_starts(rest, BYTES("//")) && rest.len > 2 && rest.at[2] != '/';
-	if (bytes_is(scheme, "http"))
-		return bytes_starts(rest, BYTES("//")) &&
-		       is_loopback(bytes_slice(rest, 2, rest.len));
-	return bytes_find(scheme, '.') != scheme.len;
+
+	bool is_http = bytes_is(scheme, "http");
+	if (!is_http && !bytes_is(scheme, "https"))
+		return bytes_find(scheme, '.') != scheme.len;
+
+	struct bytes after = bytes_slice(rest, 2, rest.len);
+	return bytes_starts(rest, BYTES("//")) && has_host(after) &&
+	       (!is_http || is_loopback(after));
 }
 
 static struct err
@@ -89,8 +111,9 @@ redirect_check(const struct client *c)
 	while (words_next(&left, &uri))
 		if (!is_redirect_uri(uri))
 			return fail(ERR_INVALID,
-			            "a redirect URI is https://…, http:// to a loopback address, "
-			            "or of a scheme with a dot; without fragment");
+			            "a redirect URI is https://HOST/…, http:// to a loopback "
+			            "address, or of a scheme with a dot; without fragment, and "
+			            "written out: it is compared as a whole");
 	if ((c->grants & CLIENT_CODE) != 0 && words_count(c->redirect_uris) == 0)
 		return fail(ERR_INVALID, "the grant `code` needs a redirect URI");
 	return OK;
