@@ -13,6 +13,18 @@ schedule_init(struct schedule *s, struct schedule_limits limits, struct moment n
 	*s = (struct schedule){ .limits = limits, .seen = now, .due_us = now.mono_us };
 }
 
+/* Not later than when half of the keys' time has passed: a document may say that it keeps for a
+ * day, which is as long as keys serve, and then they would go before new ones were asked for; and
+ * there must be time to try again. */
+static void
+bound_due(struct schedule *s)
+{
+	uint64_t latest_us = s->stale_us - us(s->limits.stale_s) / 2;
+
+	if (s->has_keys && s->failures == 0 && s->due_us > latest_us)
+		s->due_us = latest_us;
+}
+
 void
 schedule_limit(struct schedule *s, struct schedule_limits limits)
 {
@@ -26,6 +38,7 @@ schedule_limit(struct schedule *s, struct schedule_limits limits)
 	if (limits.cooldown_s < s->limits.cooldown_s)
 		s->cool_us = 0;
 	s->limits = limits;
+	bound_due(s);
 }
 
 static bool
@@ -82,6 +95,7 @@ schedule_succeed(struct schedule *s, unsigned fresh_s, struct moment now)
 	s->due_us = now.mono_us + us(fresh_s);
 	s->stale_us = now.mono_us + us(s->limits.stale_s);
 	s->stale_wall_s = now.wall_s + s->limits.stale_s;
+	bound_due(s);
 }
 
 void

@@ -60,7 +60,7 @@ enum schedule_asked {
 /* A token names a key that is not in the set. */
 enum schedule_asked schedule_ask(struct schedule *s, struct moment now);
 
-/* How a fetch ended. `fresh_s`: until the next one. */
+/* How a fetch ended. `fresh_s`: until the next one, but half of `stale_s` at most. */
 void schedule_succeed(struct schedule *s, unsigned fresh_s, struct moment now);
 /* `retry_after_s`: 0, or what the provider asked for. `random`: any number, so that many that
  * failed together do not come back together. */

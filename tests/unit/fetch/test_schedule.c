@@ -67,6 +67,28 @@ test_fresh_keys_rest_until_they_are_due(void)
 	CHECK(s.has_keys);
 }
 
+/* Entra says a day, which is how long keys serve. */
+static void
+test_keys_are_renewed_long_before_they_end(void)
+{
+	struct schedule s = with_keys(begin);
+
+	schedule_succeed(&s, STALE_S, begin);
+	CHECK(pass(&s, later(begin, STALE_S / 2 - 1)) == SCHEDULE_REST);
+	CHECK(pass(&s, later(begin, STALE_S / 2)) == SCHEDULE_FETCH);
+	/* The configuration wants them for ten minutes only. */
+	s = with_keys(begin);
+	schedule_limit(&s, (struct schedule_limits){ COOLDOWN_S, 600 });
+	CHECK(pass(&s, later(begin, 299)) == SCHEDULE_REST);
+	CHECK(pass(&s, later(begin, 300)) == SCHEDULE_FETCH);
+	schedule_succeed(&s, FRESH_S, later(begin, 300));
+	CHECK(pass(&s, later(begin, 600)) == SCHEDULE_FETCH && s.has_keys);
+	/* After a failure its own pace counts. */
+	schedule_fail(&s, 0, 0, later(begin, 600));
+	schedule_limit(&s, limits);
+	CHECK(schedule_retry_s(&s, later(begin, 600)) == 1);
+}
+
 static void
 test_an_unknown_key_refreshes_once_per_cool_down(void)
 {
@@ -275,6 +297,7 @@ test_retry_is_never_nought(void)
 
 TESTS(TEST(test_a_new_one_is_fetched_at_once_and_once),
       TEST(test_fresh_keys_rest_until_they_are_due),
+      TEST(test_keys_are_renewed_long_before_they_end),
       TEST(test_an_unknown_key_refreshes_once_per_cool_down),
       TEST(test_a_scheduled_fetch_begins_no_cool_down),
       TEST(test_a_failure_is_tried_again_later_and_later), TEST(test_failures_part_from_each_other),
