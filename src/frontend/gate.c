@@ -295,11 +295,23 @@ on_keeper_message(void *of, struct channel *c, const struct message *m)
 		log_err(LOG_ERROR, "keeper sent what cannot be used", e);
 }
 
+/* Keeper cuts off who sends it what it must not, and whoever calls us must not get us there. */
+static bool
+is_too_long(const struct ask *ask)
+{
+	for (size_t i = 0; i < ASK_FIELD_COUNT; i++)
+		if (ask->fields[i].len > ASK_TEXT_MAX)
+			return true;
+	return false;
+}
+
 struct err
 gate_ask_keeper(struct gate *g, const struct ask *ask, struct waiter *w)
 {
 	CLEANUP(buf_wipe) struct buf body = { .limit = CHANNEL_BODY_MAX };
 
+	if (is_too_long(ask))
+		return fail(ERR_PEER, "a parameter is too long");
 	if (g->keeper == NULL)
 		return fail(ERR_UPSTREAM, "the keeper process is being restarted");
 	if (g->keeper_count >= WAITERS_MAX)

@@ -71,7 +71,8 @@ bool gate_is_ready(struct gate *g, const char **why);
 /* Index of the next issuer from *i on whose keys cannot be used now, and why; false: no more. */
 bool gate_issuer_missing(struct gate *g, size_t *i, struct bytes *ret_why);
 
-/* ERR_UPSTREAM when the process is not there; then `w` is not called. */
+/* ERR_UPSTREAM when the process is not there; then `w` is not called. ERR_PEER: a field is longer
+ * than keeper takes. */
 struct err gate_ask_keeper(struct gate *g, const struct ask *ask, struct waiter *w);
 /* `type` is FETCH_REFRESH, _INTROSPECT, _GROUPS or _CODE; `w` is woken with FETCH_ANSWER. */
 struct err gate_ask_fetcher(struct gate *g, enum fetch_message type, struct bytes body,

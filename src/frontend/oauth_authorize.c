@@ -14,6 +14,8 @@
 #include "frontend/oauth.h"
 #include "frontend/oauth_authorization.h"
 
+enum { TEXT_MAX = 1024 };
+
 static const char purpose[] = "authorize", hidden[] = "request";
 static const char not_possible[] = "logging in is not possible right now, try again in a moment";
 
@@ -347,6 +349,10 @@ ask_login(struct request *r, enum step *step)
 	if (a->username.len == 0 || a->password.len == 0) {
 		a->problem = "both user name and password are needed";
 		return fail(ERR_PEER, "username or password is missing");
+	}
+	if (a->username.len > TEXT_MAX || a->password.len > TEXT_MAX) {
+		a->problem = "the user name or the password is too long";
+		return fail(ERR_PEER, "username or password is too long");
 	}
 	return ask(r,
 	           (struct ask){ .kind = ASK_LOGIN,

@@ -210,6 +210,21 @@ def test_a_wrong_password_shows_the_page_again():
 
 
 @test
+def test_no_form_is_so_long_that_keeper_cuts_its_worker_off():
+    g = Gateway(lambda config: config.update(workers=1))
+    g.add_client("shop", "--public", "--redirect-uri", BACK, "--grant", "code")
+    login = Login(g)
+    for much in (1025, 16385, 20000):
+        for fields in ({"user": "u" * much, "password": "p"}, {"password": "p" * much}):
+            answer = login.send(**fields)
+            equal(answer.status, 400, (much, answer))
+            assert b"too long" in answer.body, answer
+    equal(g.get("/login/callback?state=" + "s" * 17000).status // 100, 4)
+    equal(g.login("ada").status, 200)
+    g.check_end()
+
+
+@test
 def test_too_many_attempts_are_told_when_to_come_again():
     g = Gateway()
     g.add_client("shop", "--public", "--redirect-uri", BACK, "--grant", "code")
