@@ -2,6 +2,8 @@
  * no libc time zone or locale takes part. ULID as in its public specification. */
 #include "format/moment.h"
 
+#include "base/macros.h"
+
 enum { DAY_S = 86400 };
 static const int64_t SECOND_US = 1000000;
 
@@ -166,11 +168,12 @@ put_date(uint8_t *to, int64_t days)
 	put_digits(to + 8, (unsigned)day, 2);
 }
 
+/* Four-digit years only: 0001-01-01 to 9999-12-31. */
+static const int64_t FIRST_US = -62135596800000000, LAST_US = 253402300799999999;
+
 void
 moment_put_timestamp(struct buf *out, int64_t us)
 {
-	/* Four-digit years only: 0001-01-01 to 9999-12-31. */
-	static const int64_t FIRST_US = -62135596800000000, LAST_US = 253402300799999999;
 	uint8_t *to = buf_reserve(out, 27);
 
 	if (to == NULL)
@@ -186,6 +189,17 @@ moment_put_timestamp(struct buf *out, int64_t us)
 	put_digits(to + 17, (unsigned)(second % 60), 2);
 	put_digits(to + 20, (unsigned)(since % SECOND_US), 6);
 	buf_commit(out, 27);
+}
+
+void
+moment_put_seconds(struct buf *out, int64_t s)
+{
+	const int64_t first = FIRST_US / SECOND_US, last = LAST_US / SECOND_US;
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	moment_put_timestamp(&text, (s < first ? first : s > last ? last : s) * SECOND_US);
+	buf_put(out, bytes_slice(buf_bytes(&text), 0, 19));
+	buf_put_u8(out, 'Z');
 }
 
 static const char CROCKFORD[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

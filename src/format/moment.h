@@ -14,6 +14,8 @@ bool moment_is_time(struct bytes text);
 bool moment_parse_timestamp(struct bytes text, int64_t *ret_us);
 /* "2026-11-22T13:04:05.123456Z". Clamped to the years 0001 to 9999. */
 void moment_put_timestamp(struct buf *out, int64_t us);
+/* "2026-11-22T13:04:05Z", of any number of seconds since 1970: clamped likewise. */
+void moment_put_seconds(struct buf *out, int64_t s);
 /* 26 characters of Crockford base32: 48 bits of milliseconds, 80 random bits. */
 enum { ULID_LEN = 26 };
 void ulid_put(struct buf *out, int64_t wall_us, const uint8_t random[10]);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/macros.h"
+#include "format/moment.h"
 
 /* Largest date: whole seconds that a double holds exactly. */
 static const int64_t DATE_MAX = (int64_t)1 << 53;
@@ -56,6 +57,8 @@ printable(struct bytes text, struct arena *arena)
 		return (struct bytes){ NULL, 0 };
 	for (size_t i = 0; i < cut.len; i++)
 		at[i] = cut.at[i] >= 0x20 && cut.at[i] < 0x7f ? cut.at[i] : '?';
+	if (cut.len < text.len)
+		memset(at + cut.len - 3, '.', 3);
 	return (struct bytes){ at, cut.len };
 }
 
@@ -314,10 +317,16 @@ jwt_date(const struct json *claims, const char *name, int64_t *ret_s)
 	return true;
 }
 
-/* Seconds, and how far from now; a claim of another shape as it is written. */
+struct date_rule {
+	const char *name, *expected; /* "exp", "later than" */
+	int64_t now_s;
+	unsigned leeway_s;
+};
+
+/* As it is written, as people read it, and how far from now; a claim of another shape as JSON. */
 static void
-report_date(struct jwt_report *r, enum jwt_check check, const struct jws *j, const char *name,
-            int64_t now_s, const char *expected)
+report_date(struct jwt_report *r, enum jwt_check check, const struct jws *j,
+            const struct date_rule *d)
 {
 	struct buf want CLEANUP(buf_done) = { .limit = JWT_TEXT_MAX };
 	struct buf got CLEANUP(buf_done) = { .limit = JWT_TEXT_MAX };
@@ -325,16 +334,20 @@ report_date(struct jwt_report *r, enum jwt_check check, const struct jws *j, con
 
 	if (!wants_text(r, check))
 		return;
-	buf_printf(&want, "%s %s %lld", name, expected, (long long)now_s);
-	if (!jwt_date(j->payload, name, &date)) {
-		jwt_report_member(r, check, buf_bytes(&want), json_member(j->payload, name));
+	buf_printf(&want, "%s %s ", d->name, d->expected);
+	moment_put_seconds(&want, d->now_s);
+	if (d->leeway_s > 0)
+		buf_printf(&want, ", %u s forgiven", d->leeway_s);
+	if (!jwt_date(j->payload, d->name, &date)) {
+		jwt_report_member(r, check, buf_bytes(&want), json_member(j->payload, d->name));
 		return;
 	}
-	buf_printf(&got, "%lld", (long long)date);
-	if (date <= now_s)
-		buf_printf(&got, " (%lld s ago)", (long long)(now_s - date));
+	buf_printf(&got, "%lld, ", (long long)date);
+	moment_put_seconds(&got, date);
+	if (date <= d->now_s)
+		buf_printf(&got, " (%lld s ago)", (long long)(d->now_s - date));
 	else
-		buf_printf(&got, " (in %lld s)", (long long)(date - now_s));
+		buf_printf(&got, " (in %lld s)", (long long)(date - d->now_s));
 	jwt_report_text(r, check, buf_bytes(&want), buf_bytes(&got));
 }
 
@@ -349,7 +362,8 @@ check_expires(const struct jws *j, const struct jwt_rules *rules, int64_t now_s,
 
 	jwt_report_check(r, JWT_EXPIRES, passed,
 	                 known ? "the token expired" : "the token has no expiry date");
-	report_date(r, JWT_EXPIRES, j, "exp", now_s, "later than");
+	report_date(r, JWT_EXPIRES, j,
+	            &(struct date_rule){ "exp", "later than", now_s, rules->leeway_s });
 }
 
 /* RFC 7519 sections 4.1.5 and 4.1.6; a token of the future was made by a clock we cannot trust. */
@@ -370,11 +384,13 @@ check_not_before(const struct jws *j, const struct jwt_rules *rules, int64_t now
 		    date <= now_s + (int64_t)rules->leeway_s)
 			continue;
 		jwt_report_check(r, JWT_NOT_BEFORE, false, "the token is not valid yet");
-		report_date(r, JWT_NOT_BEFORE, j, shown, now_s, "not later than");
+		report_date(r, JWT_NOT_BEFORE, j,
+		            &(struct date_rule){ shown, "not later than", now_s, rules->leeway_s });
 		return;
 	}
 	jwt_report_check(r, JWT_NOT_BEFORE, true, NULL);
-	report_date(r, JWT_NOT_BEFORE, j, shown, now_s, "not later than");
+	report_date(r, JWT_NOT_BEFORE, j,
+	            &(struct date_rule){ shown, "not later than", now_s, rules->leeway_s });
 }
 
 /* Audience and subject */

@@ -335,11 +335,7 @@ put_ahead(const struct advice *a, struct buf *out)
 static void
 put_now(const struct advice *a, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf text = { 0 };
-
-	moment_put_timestamp(&text, a->now_s * 1000000);
-	buf_put(out, bytes_slice(buf_bytes(&text), 0, strlen("2026-11-22T13:04:05")));
-	buf_put_u8(out, 'Z');
+	moment_put_seconds(out, a->now_s);
 }
 
 const struct json *

@@ -107,16 +107,6 @@ roles_of(const struct diagnosis *d)
 	return roles;
 }
 
-static void
-put_seconds(int64_t seconds, struct buf *out)
-{
-	CLEANUP(buf_done) struct buf text = { 0 };
-
-	moment_put_timestamp(&text, seconds * 1000000);
-	buf_put(out, bytes_slice(buf_bytes(&text), 0, strlen("2026-11-22T13:04:05")));
-	buf_put_u8(out, 'Z');
-}
-
 /* Not made because of what is missing, and not only because another failed first. */
 static bool
 is_left_open(const struct diagnosis *d, enum jwt_check check)
@@ -229,7 +219,7 @@ put_accepted(const struct diagnosis *d, struct buf *out)
 	buf_printf(out, "accepted: issuer %s, subject ", principal_issuer(who));
 	advice_put_text(principal_subject(who), out);
 	buf_put_text(out, ", until ");
-	put_seconds(principal_expires(who), out);
+	moment_put_seconds(out, principal_expires(who));
 	if (principal_agent(who).len > 0) {
 		buf_put_text(out, ", used by ");
 		advice_put_text(principal_agent(who), out);
@@ -379,7 +369,7 @@ static void
 put_json_principal(const struct principal *who, struct buf *out)
 {
 	buf_put_text(out, ",\"expires\":\"");
-	put_seconds(principal_expires(who), out);
+	moment_put_seconds(out, principal_expires(who));
 	buf_put_u8(out, '"');
 	put_member(out, "subject", principal_subject(who));
 	put_member(out, "name", principal_name(who));

@@ -122,6 +122,12 @@ test_instants_outside_four_digit_years_are_clamped(void)
 	moment_put_timestamp(&out, INT64_MAX);
 	moment_put_timestamp(&out, INT64_MIN);
 	CHECK(bytes_is(buf_bytes(&out), "9999-12-31T23:59:59.999999Z0001-01-01T00:00:00.000000Z"));
+	buf_clear(&out);
+	moment_put_seconds(&out, INT64_MAX);
+	moment_put_seconds(&out, INT64_MIN);
+	moment_put_seconds(&out, 1760000000);
+	CHECK(bytes_is(buf_bytes(&out),
+	               "9999-12-31T23:59:59Z0001-01-01T00:00:00Z2025-10-09T08:53:20Z"));
 }
 
 static void
