@@ -64,7 +64,7 @@ struct jwt_report {
 	struct arena *arena;   /* borrowed: of the texts */
 };
 
-enum { JWT_TEXT_MAX = 120, JWT_SUBJECT_MAX = 1024 };
+enum { JWT_TEXT_MAX = 160, JWT_SUBJECT_MAX = 1024 };
 
 void jwt_report_init(struct jwt_report *r, bool full, struct arena *arena);
 /* Records a check; the first that fails gives `failed` and `why`. */
