@@ -280,7 +280,7 @@ static const struct setting introspection_rows[] = {
 	  .offset = offsetof(struct issuer_settings, introspection_secret), .help = "Our secret." },
 	{ .name = "issuer", .kind = SETTING_TEXT, .form = &form_issuer, .min = 1, .max = 1024,
 	  .offset = offsetof(struct issuer_settings, issuer),
-	  .help = "With it, an answer must say this in `iss`, and signed tokens of this `iss` are asked for too. At most "
+	  .help = "An `iss` in an answer must be this, and signed tokens of this `iss` are asked for too. At most "
 	          "one issuer goes without." },
 	{ .name = "cache", .kind = SETTING_SECONDS, .max = MINUTE_S, .fallback = "30s",
 	  .offset = offsetof(struct issuer_settings, introspection_cache_s),
