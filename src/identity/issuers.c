@@ -171,19 +171,6 @@ key_source_keys(const struct key_source *source, int64_t now_s)
 	return now_s < source->stale_until_s ? source->keys : NULL;
 }
 
-bool
-issuers_ready(const struct issuers *s, const char **missing)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->issuers[i].source->keys != NULL ||
-		    s->issuers[i].settings->introspection_url != NULL)
-			continue;
-		*missing = s->issuers[i].settings->name;
-		return false;
-	}
-	return true;
-}
-
 /* What was proven before */
 
 void

@@ -26,8 +26,6 @@ struct err issuers_load_files(struct issuers *s, struct config_errors *errors);
  * longer found.
  */
 void issuers_set_keys(struct issuers *s, unsigned issuer, struct jwks *keys);
-/* Are there keys for every issuer? *missing gets the first name without. */
-bool issuers_ready(const struct issuers *s, const char **missing);
 
 /* Gives back one reference; NULL is allowed. */
 void principal_release(const struct principal *p);

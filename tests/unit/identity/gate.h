@@ -7,7 +7,7 @@
 #include <openssl/evp.h>
 
 #include "../jose/vectors.h"
-#include "identity/issuers.h"
+#include "identity/examine.h"
 #include "jose/sign.h"
 
 enum { NOW = 1760000000, LEEWAY = 30, ROLE_READER = 1, ROLE_ADMIN = 2 };
@@ -121,6 +121,13 @@ gate_done(struct gate *g)
 	signing_key_free(g->rs256);
 	EVP_PKEY_free(g->es256_raw);
 	arena_done(&g->arena);
+}
+
+/* Of the issuer of this index. */
+static inline bool
+gate_has_keys(const struct gate *g, unsigned issuer)
+{
+	return g->list->issuers[issuer].source->keys != NULL;
 }
 
 /* Appends the ES256 signature of what is there, as DER or as JWS has it. */
