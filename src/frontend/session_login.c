@@ -349,8 +349,10 @@ read_state(struct request *r)
 	struct bytes browser, known, issuer;
 	const struct json *data;
 
-	if (w->answer.result != ANSWER_GRANTED)
+	if (w->answer.result != ANSWER_GRANTED) {
+		r->reason = (struct bytes){ 0 }; /* keeper's is of sessions in general */
 		return fail(ERR_PEER, "this login took too long, or was used before");
+	}
 	TRY(json_parse(w->answer.fields[ANSWER_DATA], &r->arena, &data, NULL));
 	if (!json_string(json_member(data, "issuer"), &issuer) ||
 	    !json_string(json_member(data, "browser"), &known) ||

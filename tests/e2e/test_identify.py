@@ -345,6 +345,7 @@ def test_the_answer_of_a_login_counts_once_in_its_own_browser_and_as_it_was_aske
     equal(browser.get(callback)[0], 400, "and it was taken by that")
     equal(browser.get("/login/callback?code=x&state=" + secrets.token_urlsafe(32))[0], 400)
     equal(browser.get("/login/callback?code=x")[0], 400)
+    equal(len(w.gateway.records("this login took too long, or was used before")), 2, "what is recorded of it")
     equal(browser.me(), 401)
     for changes in ({"iss": "https://evil.example"}, {"code": "wrong"}, {"code": None}, {"code": None, "error": "<script>alert(1)</script>"}):
         status, location, page = Browser(w.gateway).provider_login(w.corp, **changes)
