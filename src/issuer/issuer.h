@@ -75,9 +75,9 @@ struct err user_check_password(const struct user *u, struct bytes password, bool
 /* Login throttle: growing delay per user and per address; fixed-size tables (about 400 KiB).
  *
  * Three failures of a user name are free, ten of an address (many people may share one; IPv6 counts
- * by /64; empty: not known, as behind a proxy, and not counted). Then 1 s, doubled by each failure, 30 s at most: slow for a guesser, and nobody is
- * locked out by a stranger. One failure is forgotten per quiet minute. Names that fail much cannot
- * be pushed out by a flood of others. */
+ * by /64; empty: not known, as behind a proxy, and not counted). Then 1 s, doubled by each failure,
+ * 30 s at most: slow for a guesser, and nobody is locked out by a stranger. One failure is
+ * forgotten per quiet minute. Names that fail much cannot be pushed out by a flood of others. */
 
 struct throttle;
 struct err throttle_new(struct throttle **ret);
