@@ -19,7 +19,7 @@ from load import Load  # noqa: E402
 FIRST_SEEN, FLOOD = 20_000, 50_000
 SPEED = {"RS256": "rsa2048", "PS256": "rsa2048", "ES256": "ecdsap256", "EdDSA": "ed25519"}
 GOOD, ROTATING, WATCHING = 16, 64, 32
-ROTATIONS, REVOCATIONS = 8, 100
+ROTATIONS, REVOCATIONS = 8, 60
 
 
 def cached(b):
@@ -175,11 +175,11 @@ def revoke_many(server, client, revoke, count):
             time.sleep(0.1)
             revoke(token)
             moment = time.monotonic()
-            time.sleep(0.5)
+            time.sleep(1)
             seen = [(sent, status) for sent, _, status, shown in load.answers if shown == token]
             good = [sent for sent, status in seen if status == 200]
-            if not good or {status for sent, status in seen if sent > moment + 0.45} != {401}:
-                raise SystemExit("a revoked token was let in")
+            if not good or {status for _, status in seen} != {200, 401} or max(good) > moment + 0.9:
+                raise SystemExit(f"a token was let in for a second after it was revoked, or never: {sorted({s for _, s in seen})}")
             late.append(max(0.0, max(good) - moment) * 1000)
             load.answers.clear()
     return late
