@@ -3,6 +3,7 @@
 #include "issuer/event.h"
 #include "issuer/keys.h"
 #include "issuer/revoke.h"
+#include "jose/jwt.h"
 
 enum {
 	/* How long a token of another issuer may live: longer than any provider lets one. */
@@ -227,8 +228,9 @@ revoke_subject(struct issuer_store *s, const char *issuer, bool is_local, struct
 		                     .issuer = bytes_text(issuer),
 		                     .subject = subject };
 
-	if (subject.len == 0)
-		return fail(ERR_INVALID, "the subject is empty");
+	if (!jwt_is_subject(subject))
+		return fail(ERR_INVALID, "no token has such a subject: it is a text of 1 to 1024 "
+		                         "bytes without control characters");
 	TRY(transaction_begin(&t, s));
 	TRY(is_local ? revoke_own_subject(s, subject)
 	             : revoke_foreign_subject(s, issuer, subject, now_s));

@@ -328,6 +328,23 @@ def test_every_one_of_these_is_an_audit_record():
 
 
 @test
+def test_a_name_that_no_token_can_have_holds_nothing_up():
+    g, provider = world()
+    for subject in ("A" * 100000, "a\nb", ""):
+        done = g.cli("revoke", "--issuer", "lab", "--subject", subject)
+        equal(done.returncode, 1, (subject[:9], done.stdout[:99]))
+        assert "no token has such a subject" in done.stderr, done.stderr[-200:]
+    with contextlib.closing(sqlite3.connect(next((g.folder / "state").glob("*.db")), timeout=10)) as db:
+        db.execute("insert into revocation (kind, issuer, value, before, until_s) values (2, 'lab', ?, 9999999999, 9999999999)", (b"A" * 100000,))
+        db.commit()
+    token = provider.token(sub="behind-it")
+    g.secrets.add(token.rsplit(".", 1)[-1])
+    equal(g.get("/me", token).status, 200)
+    cli("revoke", "--issuer", "lab", "--subject", "behind-it")
+    wait_until(lambda: {g.get("/me", token).status for _ in range(12)} == {401}, 3, "its refusal everywhere")
+
+
+@test
 def test_a_start_behind_a_flood_of_revocations_is_ready_and_keeps_the_last_of_them():
     """Far more of them than one worker's channel holds; none may accept before it has heard them all."""
     g = Gateway()
