@@ -22,6 +22,8 @@ struct channel {
 	struct deferred flush;
 	struct buf out; /* whole frames; the first out_sent bytes have left */
 	size_t out_sent;
+	size_t read_behind; /* more waits to be sent: nothing is read */
+	int events;         /* that are watched for */
 	bool waits_writable;
 	bool wipes_sent;
 	bool is_closed;
@@ -57,6 +59,8 @@ channel_open(struct loop *loop, int fd, channel_message_fn *message, channel_clo
 		               .closed = closed,
 		               .of = of,
 		               .flush.run = on_flush,
+		               .read_behind = SIZE_MAX,
+		               .events = UV_READABLE,
 		               .out.limit = CHANNEL_QUEUE_MAX };
 
 	int status = uv_poll_init(&loop->uv, &c->poll, fd);
@@ -120,11 +124,16 @@ packet_len(const struct channel *c)
 static void
 want_writable(struct channel *c, bool want)
 {
-	if (c->waits_writable == want)
-		return;
+	/* With nobody to wait for, reading goes on: a peer that is gone shows there. */
+	bool is_behind = want && channel_queued(c) > c->read_behind;
+	int events = (is_behind ? 0 : UV_READABLE) | (want ? UV_WRITABLE : 0);
+
 	c->waits_writable = want;
+	if (c->events == events)
+		return;
+	c->events = events;
 	/* Cannot fail on a live handle. */
-	(void)uv_poll_start(&c->poll, want ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_ready);
+	(void)uv_poll_start(&c->poll, events, on_ready);
 }
 
 static void
@@ -148,6 +157,12 @@ flush(struct channel *c)
 	buf_clear(&c->out);
 	c->out_sent = 0;
 	want_writable(c, false);
+}
+
+void
+channel_read_behind(struct channel *c, size_t max)
+{
+	c->read_behind = max;
 }
 
 void
@@ -322,7 +337,12 @@ on_ready(uv_poll_t *poll, int status, int events)
 	}
 	if ((events & UV_WRITABLE) != 0)
 		flush(c);
-	for (int i = 0; i < PACKETS_PER_TURN && (events & UV_READABLE) != 0; i++)
+	for (int i = 0; i < PACKETS_PER_TURN && (events & UV_READABLE) != 0; i++) {
+		if (channel_queued(c) > c->read_behind) {
+			want_writable(c, c->waits_writable); /* else flush() is coming */
+			return;
+		}
 		if (!read_packet(c))
 			return;
+	}
 }

@@ -44,6 +44,9 @@ struct err channel_send_fd(struct channel *c, uint16_t type, uint64_t id, struct
                            int fd);
 /* From now on what is sent is wiped when it has left: for passwords and tokens. */
 void channel_wipe_sent(struct channel *c);
+/* From now on nothing is read while more than `max` bytes wait to be sent: who asks without reading
+ * the answers waits for itself. For one end only, else both could wait for each other. */
+void channel_read_behind(struct channel *c, size_t max);
 /* Bytes waiting to be sent. */
 size_t channel_queued(const struct channel *c);
 

@@ -13,7 +13,7 @@
 #include "fetch/resolve.h"
 
 enum {
-	UNREAD_MAX = 1 << 20,      /* bytes of answers that wait for a worker that goes on asking */
+	UNREAD_MAX = 1 << 20,      /* bytes of answers; a worker that goes on asking waits then */
 	RESOLVE_THREADS = 8,       /* half of them resolve at a time, as libuv has it */
 	FILES_CHECK_US = 10000000, /* a life too short for them to have been replaced again */
 };
@@ -76,8 +76,6 @@ on_question(void *of, struct channel *c, const struct message *m)
 	if (m->fd >= 0) {
 		close(m->fd); /* it has nothing to hand over, and could use up our descriptors */
 		why = "a descriptor";
-	} else if (channel_queued(c) > UNREAD_MAX) {
-		why = "answers are not read";
 	} else if (!take_question(w, m)) {
 		why = "malformed";
 	}
@@ -108,6 +106,7 @@ add_follower(struct fetcher *f, const struct message *m)
 		return e;
 	}
 	channel_wipe_sent(w->channel);
+	channel_read_behind(w->channel, UNREAD_MAX);
 	list_append(&f->followers, &w->node);
 	origins_tell(f, w);
 	return OK;

@@ -15,7 +15,7 @@
 enum {
 	ROTATE_MS = 30000,
 	POLL_MS = 200,        /* how soon a change by the command line is seen */
-	UNREAD_MAX = 1 << 20, /* bytes of answers that wait for a worker that goes on asking */
+	UNREAD_MAX = 1 << 20, /* bytes of answers; a worker that goes on asking waits then */
 };
 
 int64_t
@@ -106,13 +106,12 @@ on_question(void *of, struct channel *c, const struct message *m)
 	struct ask ask;
 	const char *why = NULL;
 
+	(void)c;
 	if (m->fd >= 0) {
 		close(m->fd); /* it has nothing to hand over, and could use up our descriptors */
 		why = "a descriptor";
 	} else if (m->type != KEEPER_ASK || failed(ask_read(m->body, &ask))) {
 		why = "malformed";
-	} else if (channel_queued(c) > UNREAD_MAX) {
-		why = "answers are not read";
 	}
 	if (why != NULL) {
 		LOG(LOG_ERROR, "a worker asks what it must not: its channel is closed",
@@ -146,6 +145,7 @@ add_asker(struct keeper *k, const struct message *m)
 		return e;
 	}
 	channel_wipe_sent(a->channel);
+	channel_read_behind(a->channel, UNREAD_MAX);
 	list_append(&k->askers, &a->node);
 	a->is_new = true;
 	return tell_revoked(k, a);

@@ -259,7 +259,80 @@ test_malformed_packets_close_the_channel(void)
 	}
 }
 
-TESTS(TEST(test_messages_arrive_whole_and_in_order), TEST(test_a_body_too_long_is_refused),
+/* Answers each question with 1 KiB. */
+static void
+on_question(void *of, struct channel *c, const struct message *m)
+{
+	struct end *e = of;
+
+	e->count++;
+	CHECK(!failed(channel_send(c, 2, m->id, (struct bytes){ large, 1024 })));
+}
+
+static void
+turn(unsigned times)
+{
+	while (times-- > 0)
+		(void)uv_run(&loop.uv, UV_RUN_NOWAIT);
+}
+
+/* Packets of 100 questions, until the peer takes no more. */
+static unsigned
+ask_all(int fd, unsigned most)
+{
+	struct buf packet = { 0 };
+	unsigned asked = 0;
+
+	for (uint64_t i = 0; i < 100; i++)
+		channel_put_frame(&packet, 1, i, (struct bytes){ 0 });
+	while (asked < most && send(fd, packet.at, packet.len, MSG_NOSIGNAL) > 0) {
+		asked += 100;
+		turn(2);
+	}
+	buf_done(&packet);
+	return asked;
+}
+
+/* A busy peer must get all its answers, and one that never reads them no memory of ours. */
+static void
+test_who_asks_without_reading_waits_for_itself(void)
+{
+	static uint8_t packet[CHANNEL_PACKET_MAX];
+	struct end b = { .loop = &loop, .fd = -1 };
+	unsigned asked, answers = 0;
+	int pair[2];
+
+	CHECK(!failed(loop_init(&loop)));
+	CHECK(!failed(channel_pair(pair)));
+	CHECK(!failed(channel_open(&loop, pair[1], on_question, on_closed, &b, &b.channel)));
+	channel_read_behind(b.channel, 1 << 20);
+	asked = ask_all(pair[0], 20000);
+	CHECK(asked < 20000 && b.count < asked);
+	CHECK(channel_queued(b.channel) < (1 << 20) + 200 * 1100);
+
+	for (ssize_t len = 1; answers < asked && len > 0; turn(2)) {
+		struct message m;
+		bool found = true;
+
+		len = recv(pair[0], packet, sizeof packet, 0);
+		struct reader r = { packet, packet + (len > 0 ? len : 0) };
+		while (len > 0 && !failed(channel_frame(&r, &m, &found)) && found)
+			answers++;
+	}
+	CHECK(answers == asked && b.count == asked && channel_queued(b.channel) == 0);
+
+	/* That it has gone is seen while nothing is read from it. */
+	CHECK(ask_all(pair[0], 20000) < 20000 && !b.is_closed);
+	close(pair[0]);
+	turn(10);
+	CHECK(b.is_closed);
+	uv_close((uv_handle_t *)&loop.prepare, NULL);
+	loop_run(&loop);
+	CHECK(uv_loop_close(&loop.uv) == 0);
+}
+
+TESTS(TEST(test_who_asks_without_reading_waits_for_itself),
+      TEST(test_messages_arrive_whole_and_in_order), TEST(test_a_body_too_long_is_refused),
       TEST(test_a_peer_that_does_not_read_bounds_the_queue),
       TEST(test_a_queue_that_is_never_empty_does_not_fill_up),
       TEST(test_a_second_descriptor_is_not_kept), TEST(test_a_descriptor_rides_with_its_message),
