@@ -2,6 +2,7 @@
 #include "fetch/curl_api.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -43,6 +44,9 @@ curl_api_load(struct curl_api *ret)
 			return fail(ERR_CONFIG, "libcurl is too old");
 		memcpy((char *)&api + functions[i].member, &at, sizeof at);
 	}
+	/* It would write the keys of every TLS connection to that file: all that is sent there
+	 * could be read by who has it. */
+	(void)unsetenv("SSLKEYLOGFILE");
 	if (api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return fail(ERR_SYSTEM, "libcurl does not start");
 	*ret = api;

@@ -4,8 +4,8 @@
  * with a certificate that is trusted; addresses as url_guard.h allows, looked at where the socket
  * is made; one deadline for all of it, so that an answer in drips ends too; a body of 1 MiB at
  * most, and a head of 64 KiB; redirects of a GET to the same host, three at most. No cookies, no
- * .netrc, no proxy (also not from the environment: whoever sets it could read what we ask), no
- * content encodings, no HTTP/2.
+ * .netrc, no proxy and no file of TLS keys (also not from the environment: whoever sets it could
+ * read what we ask), no content encodings, no HTTP/2.
  *
  * How many requests run at a time is for those who start them: a bound by host would let what
  * strangers cause stand before the keys of the same provider. */

@@ -200,6 +200,8 @@ test_a_form_is_posted_with_its_credential(void)
 }
 
 /* A proxy of the environment would see every request, and .netrc would add a credential. */
+#define KEY_LOG "fetch-keys.log"
+
 static void
 test_the_environment_changes_nothing(void)
 {
@@ -215,6 +217,7 @@ test_the_environment_changes_nothing(void)
 	setenv("ALL_PROXY", "socks5://127.0.0.1:1", 1);
 	struct outcome CLEANUP(outcome_done) o = get("/echo");
 	CHECK(!failed(o.e) && o.status == 200 && !has(&o, "Authorization"));
+	CHECK(access(KEY_LOG, F_OK) != 0); /* it was named before the client began */
 	unsetenv("http_proxy");
 	unsetenv("ALL_PROXY");
 	unlink(file);
@@ -501,6 +504,8 @@ main(void)
 	};
 
 	start_server();
+	(void)unlink(KEY_LOG);
+	setenv("SSLKEYLOGFILE", KEY_LOG, 1);
 	if (failed(loop_init(&loop)) || failed(http_client_new(&loop, &outbound, &client)))
 		return 1;
 	int status = test_main(tests, ARRAY_LEN(tests));
