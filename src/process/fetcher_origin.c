@@ -224,6 +224,8 @@ take_keys(struct origin *o, struct bytes text)
 	jwks_put(keys, &anew);
 	jwks_free(keys);
 	TRY(buf_check(&anew));
+	if (o->schedule.has_keys && !bytes_equal(buf_bytes(&anew), buf_bytes(&o->keys)))
+		LOG(LOG_INFO, "the keys of an issuer have changed", { "source", url_of(o) });
 	buf_clear(&o->keys);
 	buf_put(&o->keys, buf_bytes(&anew));
 	return buf_check(&o->keys);

@@ -160,6 +160,7 @@ def test_a_new_key_is_found_by_the_request_that_shows_it():
             provider.keys = [new, old]
             equal(w.status(provider.token(new)), 200, f"{algorithm}: the first request with it")
             equal(w.status(fresh(provider, old)), 200, "and the old one goes on")
+            wait_until(lambda: [line for line in w.gateway.log if "the keys of an issuer have changed" in line], 5, "a line of it in the log")
 
 
 @test
