@@ -137,6 +137,15 @@ want_writable(struct channel *c, bool want)
 }
 
 static void
+forget_queue(struct channel *c)
+{
+	if (c->wipes_sent && c->out.len > 0)
+		explicit_bzero(c->out.at, c->out.len);
+	buf_clear(&c->out);
+	c->out_sent = 0;
+}
+
+static void
 flush(struct channel *c)
 {
 	while (c->out_sent < c->out.len) {
@@ -146,16 +155,18 @@ flush(struct channel *c)
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0) {
-			/* A peer that is gone shows as end of file on the read side. */
-			want_writable(c, errno == EAGAIN || errno == ENOBUFS);
+			bool is_full = errno == EAGAIN || errno == ENOBUFS;
+
+			/* A peer that is gone shows as end of file on the read side, which must not
+			 * wait for what nobody takes. */
+			if (!is_full)
+				forget_queue(c);
+			want_writable(c, is_full);
 			return;
 		}
 		c->out_sent += (size_t)sent;
 	}
-	if (c->wipes_sent && c->out.len > 0)
-		explicit_bzero(c->out.at, c->out.len);
-	buf_clear(&c->out);
-	c->out_sent = 0;
+	forget_queue(c);
 	want_writable(c, false);
 }
 
