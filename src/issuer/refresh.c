@@ -340,7 +340,7 @@ static struct err
 family_go_on(struct grant *g, struct family *f, const struct token *next, enum token_age age)
 {
 	CLEANUP(buf_wipe) struct buf text = { 0 };
-	CLEANUP(buf_done) struct buf roles = { 0 };
+	CLEANUP(buf_done) struct buf roles = { 0 }, scope = { 0 };
 	struct bytes asked = grant_field(g, ASK_SCOPE);
 	struct access a = f->access;
 
@@ -353,7 +353,10 @@ family_go_on(struct grant *g, struct family *f, const struct token *next, enum t
 	grant_bind(g, &a);
 	base64url_put(&text, (struct bytes){ next->raw, TOKEN_LEN });
 	TRY(buf_check(&text));
-	return grant_issue(g, &a, asked.len > 0 ? asked : f->scope, buf_bytes(&text));
+	/* No ID token for a login that did not ask for one (RFC 6749 section 6). */
+	words_put_common(&scope, asked.len > 0 ? asked : f->scope, f->scope);
+	TRY(buf_check(&scope));
+	return grant_issue(g, &a, buf_bytes(&scope), buf_bytes(&text));
 }
 
 /* Inside the transaction: everything but its end. */

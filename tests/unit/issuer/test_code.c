@@ -92,6 +92,15 @@ test_without_openid_there_is_no_id_token(void)
 	ask.fields[ASK_SCOPE] = BYTES("reader");
 	CHECK(!failed(play_ask(&p, NOW, use(code_for(&p, ask, NOW)))));
 	CHECK(p.reply.fields[ANSWER_ID_TOKEN].len == 0);
+	/* Nor by asking for it later: the login did not. */
+	CHECK(!failed(play_ask(&p, NOW,
+	                       (struct ask){ .kind = ASK_REFRESH,
+	                                     .fields[ASK_CLIENT_ID] = BYTES("spa"),
+	                                     .fields[ASK_SCOPE] = BYTES("openid profile"),
+	                                     .fields[ASK_REFRESH_TOKEN] =
+	                                             play_field(&p, ANSWER_REFRESH_TOKEN) })));
+	CHECK(p.reply.fields[ANSWER_ID_TOKEN].len == 0);
+	CHECK(bytes_is(play_field(&p, ANSWER_SCOPE), "reader"));
 	play_done(&p);
 }
 
