@@ -166,12 +166,20 @@ class World:
             wait_until(lambda: not self.left(), 15)
         equal(self.left(), [], "what is left behind")
 
+    def descriptors(self):
+        """How many each process holds; fetcher's differ with the connections it keeps to providers."""
+        def count(pid):
+            return len(os.listdir(f"/proc/{pid}/fd"))
+        g = self.gateway
+        return {"supervisor": count(g.pid()), **{role: [count(p) for p in g.children(role)] for role in ("@worker", "@keeper", "@ledger")}}
+
     def left(self):
         names = ("connections_open", "audit_waiting", "keeper_waiting", "fetcher_waiting")
         lines = self.gateway.admin("/metrics").body.decode().splitlines()
         return [line for line in lines if line.startswith(tuple(f"gatewarden_{n} " for n in names)) and not line.endswith(" 0")]
 
     def run(self, disturb, at_end=lambda: None):
+        held = self.descriptors()
         end = time.monotonic() + SECONDS
         threads = [threading.Thread(target=self.caller, args=(seed, end)) for seed in range(CALLERS)]
         for t in threads:
@@ -186,6 +194,10 @@ class World:
         at_end()
         wait_until(self.gateway.is_ready, 20, "readiness")
         self.everybody_is_let_in()
+        wait_until(lambda: len(self.gateway.children("@worker")) == 2, 40, "the old workers to be gone")
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: self.descriptors() == held, 10)
+        equal(self.descriptors(), held, "descriptors")
 
 
 @test
@@ -226,7 +238,6 @@ def test_reloads_while_everybody_waits():
 
     with w.lab, w.corp:
         w.run(disturb, lambda: disturb(w.gateway, None, True))
-        wait_until(lambda: len(w.gateway.children("worker")) == 2, 40, "the old workers to be gone")
         w.gateway.check_end()
 
 
