@@ -63,6 +63,10 @@ bool json_bool(const struct json *v, bool *ret);
 void json_put_string(struct buf *out, struct bytes text);
 /* `"name":` for a literal name that needs no escaping. */
 void json_put_name(struct buf *out, const char *name);
+/* One more member of an object, whose value is a text: a comma first. */
+void json_put_text(struct buf *out, const char *name, struct bytes text);
+/* The same; nothing where the text is empty. */
+void json_put_text_if_any(struct buf *out, const char *name, struct bytes text);
 /* Shortest form that reads back the same; NaN and infinities become null. */
 void json_put_double(struct buf *out, double value);
 /* A parsed value again, compact, member order kept. */

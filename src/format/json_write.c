@@ -143,6 +143,21 @@ json_put_name(struct buf *out, const char *name)
 	buf_commit(out, len + 3);
 }
 
+void
+json_put_text(struct buf *out, const char *name, struct bytes text)
+{
+	buf_put_u8(out, ',');
+	json_put_name(out, name);
+	json_put_string(out, text);
+}
+
+void
+json_put_text_if_any(struct buf *out, const char *name, struct bytes text)
+{
+	if (text.len != 0)
+		json_put_text(out, name, text);
+}
+
 static const uint64_t POWERS[] = { 1, 10, 100, 1000, 10000, 100000, 1000000 };
 
 /* scaled / 10^decimals, all decimals shown. */

@@ -5,14 +5,6 @@
 #include "frontend/endpoint.h"
 
 static void
-put_text(struct buf *out, const char *name, struct bytes value)
-{
-	buf_put_u8(out, ',');
-	json_put_name(out, name);
-	json_put_string(out, value);
-}
-
-static void
 put_roles(struct buf *out, const struct settings *settings, uint64_t roles)
 {
 	bool is_first = true;
@@ -45,7 +37,7 @@ put_binding(struct buf *out, const struct principal *who)
 	for (size_t i = 0; i < ARRAY_LEN(bindings); i++) {
 		if (claims.values(claims.of, bindings[i].path, &ignored, 1) == 0)
 			continue;
-		put_text(out, "binding", bytes_text(bindings[i].name));
+		json_put_text(out, "binding", bytes_text(bindings[i].name));
 		return;
 	}
 }
@@ -60,11 +52,11 @@ me_execute(struct request *r, enum step *step)
 	r->reply.type = "application/json";
 	buf_put_text(out, "{\"issuer\":");
 	json_put_string(out, bytes_text(principal_issuer(r->who)));
-	put_text(out, "subject", principal_subject(r->who));
+	json_put_text(out, "subject", principal_subject(r->who));
 	if (agent.len != 0)
-		put_text(out, "agent", agent);
+		json_put_text(out, "agent", agent);
 	put_roles(out, r->gate->settings, principal_roles(r->who));
-	put_text(out, "shown", r->is_session ? BYTES("session") : BYTES("token"));
+	json_put_text(out, "shown", r->is_session ? BYTES("session") : BYTES("token"));
 	put_binding(out, r->who);
 	buf_put_text(out, ",\"expires\":\"");
 	moment_put_timestamp(out, principal_expires(r->who) * 1000000);

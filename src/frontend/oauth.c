@@ -148,16 +148,6 @@ oauth_put_error(struct request *r, struct buf *body)
 /* Answers */
 
 static void
-put_text(struct buf *out, const char *name, struct bytes text)
-{
-	if (text.len == 0)
-		return;
-	buf_put_u8(out, ',');
-	json_put_name(out, name);
-	json_put_string(out, text);
-}
-
-static void
 put_tokens(struct request *r, const struct answer *a)
 {
 	static const struct {
@@ -174,14 +164,14 @@ put_tokens(struct request *r, const struct answer *a)
 
 	buf_printf(out, "{\"expires_in\":%u", a->expires_in_s);
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
-		put_text(out, members[i].name, a->fields[members[i].field]);
+		json_put_text_if_any(out, members[i].name, a->fields[members[i].field]);
 	if (a->fields[ANSWER_TOKEN_TYPE].len == 0)
-		put_text(out, "token_type", BYTES("bearer"));
+		json_put_text(out, "token_type", BYTES("bearer"));
 	/* RFC 8693 section 2.2.1. */
 	const struct oauth *o = r->state;
 	if (o->ask.kind == ASK_EXCHANGE)
-		put_text(out, "issued_token_type",
-		         BYTES("urn:ietf:params:oauth:token-type:access_token"));
+		json_put_text(out, "issued_token_type",
+		              BYTES("urn:ietf:params:oauth:token-type:access_token"));
 	buf_put_text(out, "}\n");
 	buf_put_text(&r->reply.fields, "Pragma: no-cache\r\n");
 }

@@ -22,21 +22,6 @@ access_life_s(const struct issuer *i, const struct access *a)
 }
 
 static void
-put_member(struct buf *out, const char *name, struct bytes text)
-{
-	buf_put_u8(out, ',');
-	json_put_name(out, name);
-	json_put_string(out, text);
-}
-
-static void
-put_where_any(struct buf *out, const char *name, struct bytes text)
-{
-	if (text.len > 0)
-		put_member(out, name, text);
-}
-
-static void
 put_number(struct buf *out, const char *name, int64_t number)
 {
 	buf_put_u8(out, ',');
@@ -49,7 +34,7 @@ static void
 put_audience(struct buf *out, const struct issuer_settings *own)
 {
 	if (own->audience_count == 1) {
-		put_member(out, "aud", bytes_text(own->audience[0]));
+		json_put_text(out, "aud", bytes_text(own->audience[0]));
 		return;
 	}
 	buf_put_text(out, ",\"aud\":[");
@@ -124,20 +109,20 @@ access_put_claims(const struct issuer *i, const struct access *a, int64_t now_s,
 {
 	buf_put_text(out, "{\"iss\":");
 	json_put_string(out, bytes_text(i->settings->public_url));
-	put_member(out, "sub", a->subject);
-	put_member(out, "preferred_username", a->name);
+	json_put_text(out, "sub", a->subject);
+	json_put_text(out, "preferred_username", a->name);
 	put_audience(out, i->own);
 	put_dates(out, i, a, now_s);
 	put_number(out, "nbf", now_s);
 	put_jti(out, a->jti);
-	put_where_any(out, "sid", a->sid);
+	json_put_text_if_any(out, "sid", a->sid);
 	put_number(out, "gen", a->generation);
-	put_member(out, "client_id", a->client_id);
+	json_put_text(out, "client_id", a->client_id);
 	if (a->is_app)
-		put_member(out, "idtyp", BYTES("app"));
-	put_member(out, "scope", a->roles);
+		json_put_text(out, "idtyp", BYTES("app"));
+	json_put_text(out, "scope", a->roles);
 	put_roles(out, i->own, a->roles);
-	put_where_any(out, "resource", a->resource);
+	json_put_text_if_any(out, "resource", a->resource);
 	put_binding(out, a);
 	if (a->act.len > 0) {
 		buf_put_text(out, ",\"act\":");
@@ -193,13 +178,13 @@ id_token_sign(const struct issuer *i, const struct access *a, struct bytes acces
 
 	buf_put_text(&claims, "{\"iss\":");
 	json_put_string(&claims, bytes_text(i->settings->public_url));
-	put_member(&claims, "sub", a->subject);
-	put_member(&claims, "aud", a->client_id);
-	put_member(&claims, "azp", a->client_id);
+	json_put_text(&claims, "sub", a->subject);
+	json_put_text(&claims, "aud", a->client_id);
+	json_put_text(&claims, "azp", a->client_id);
 	put_dates(&claims, i, a, now_s);
-	put_where_any(&claims, "nonce", a->nonce);
-	put_member(&claims, "preferred_username", a->name);
-	put_where_any(&claims, "sid", a->sid);
+	json_put_text_if_any(&claims, "nonce", a->nonce);
+	json_put_text(&claims, "preferred_username", a->name);
+	json_put_text_if_any(&claims, "sid", a->sid);
 	TRY(put_token_hash(i, access_token, now_s, &claims));
 	buf_put_u8(&claims, '}');
 	TRY(buf_check(&claims));

@@ -334,16 +334,6 @@ jwks_at(const struct jwks *s, size_t index)
 	return &s->keys[index];
 }
 
-static void
-put_text_member(struct buf *out, const char *name, struct bytes text)
-{
-	if (text.len == 0)
-		return;
-	buf_put_u8(out, ',');
-	json_put_name(out, name);
-	json_put_string(out, text);
-}
-
 /* A key that may be used with one algorithm only names it: reading it back pins it again. */
 static void
 put_key(struct buf *out, const struct jwk *k)
@@ -353,11 +343,11 @@ put_key(struct buf *out, const struct jwk *k)
 	buf_put_u8(out, '{');
 	(void)key_put_members(k->key, k->kind,
 	                      out); /* only for want of memory: the reader sees it */
-	put_text_member(out, "use", BYTES("sig"));
-	put_text_member(out, "kid", k->kid);
-	put_text_member(out, "alg",
-	                pinned == NULL ? (struct bytes){ 0 } : bytes_text(pinned->name));
-	put_text_member(out, "issuer", k->issuer);
+	json_put_text_if_any(out, "use", BYTES("sig"));
+	json_put_text_if_any(out, "kid", k->kid);
+	json_put_text_if_any(out, "alg",
+	                     pinned == NULL ? (struct bytes){ 0 } : bytes_text(pinned->name));
+	json_put_text_if_any(out, "issuer", k->issuer);
 	buf_put_u8(out, '}');
 }
 

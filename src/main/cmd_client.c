@@ -245,26 +245,19 @@ put_words(struct buf *out, const char *name, struct bytes words)
 }
 
 static void
-put_text(struct buf *out, const char *name, struct bytes text)
-{
-	buf_printf(out, ",\"%s\":", name);
-	json_put_string(out, text);
-}
-
-static void
 put_json(struct listing *l, const struct client *c, struct bytes grants, struct bytes created)
 {
 	buf_put_text(&l->out, l->count == 0 ? "{\"id\":" : ",\n {\"id\":");
 	json_put_string(&l->out, c->id);
-	put_text(&l->out, "name", c->name);
-	put_text(&l->out, "subject", c->subject);
+	json_put_text(&l->out, "name", c->name);
+	json_put_text(&l->out, "subject", c->subject);
 	put_words(&l->out, "grants", grants);
 	put_words(&l->out, "roles", c->roles);
 	put_words(&l->out, "redirect_uris", c->redirect_uris);
-	put_text(&l->out, "shows", bytes_text(shown_by(c)));
+	json_put_text(&l->out, "shows", bytes_text(shown_by(c)));
 	buf_put_text(&l->out, c->is_dpop_required ? ",\"dpop\":true" : ",\"dpop\":false");
-	put_text(&l->out, "state", bytes_text(c->is_disabled ? "disabled" : "active"));
-	put_text(&l->out, "created", created);
+	json_put_text(&l->out, "state", bytes_text(c->is_disabled ? "disabled" : "active"));
+	json_put_text(&l->out, "created", created);
 	buf_put_u8(&l->out, '}');
 }
 

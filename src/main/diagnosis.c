@@ -261,14 +261,6 @@ diagnosis_put_text(const struct diagnosis *d, struct buf *out)
 /* For programs */
 
 static void
-put_member(struct buf *out, const char *name, struct bytes text)
-{
-	buf_put_u8(out, ',');
-	json_put_name(out, name);
-	json_put_string(out, text);
-}
-
-static void
 put_json_finding(const struct diagnosis *d, enum jwt_check check, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf advice = { 0 };
@@ -278,13 +270,13 @@ put_json_finding(const struct diagnosis *d, enum jwt_check check, struct buf *ou
 		advice_put(&d->about, check, &advice);
 	buf_put_text(out, check == 0 ? "{\"check\":" : ",{\"check\":");
 	json_put_string(out, bytes_text(jwt_check_name(check)));
-	put_member(out, "result",
-	           bytes_text(!f->done    ? "not looked at"
-	                      : f->passed ? "ok"
-	                                  : "failed"));
-	put_member(out, "expected", f->expected);
-	put_member(out, "got", f->got);
-	put_member(out, "advice", buf_bytes(&advice));
+	json_put_text(out, "result",
+	              bytes_text(!f->done    ? "not looked at"
+	                         : f->passed ? "ok"
+	                                     : "failed"));
+	json_put_text(out, "expected", f->expected);
+	json_put_text(out, "got", f->got);
+	json_put_text(out, "advice", buf_bytes(&advice));
 	buf_put_u8(out, '}');
 }
 
@@ -311,7 +303,7 @@ put_json_roles(const struct diagnosis *d, struct buf *out)
 				continue;
 			buf_printf(out, "%s{\"value\":", between);
 			json_put_string(out, bytes_text(source->value));
-			put_member(out, "claim", bytes_text(claim));
+			json_put_text(out, "claim", bytes_text(claim));
 			buf_put_u8(out, '}');
 			between = ",";
 		}
@@ -351,7 +343,7 @@ put_json_grants(const struct diagnosis *d, struct buf *out)
 				continue;
 			buf_printf(out, "%s{\"value\":", before);
 			json_put_string(out, bytes_text(s->roles[i].granted_by[n].value));
-			put_member(out, "role", bytes_text(s->roles[i].name));
+			json_put_text(out, "role", bytes_text(s->roles[i].name));
 			buf_put_u8(out, '}');
 			before = ",";
 		}
@@ -371,10 +363,10 @@ put_json_principal(const struct principal *who, struct buf *out)
 	buf_put_text(out, ",\"expires\":\"");
 	moment_put_seconds(out, principal_expires(who));
 	buf_put_u8(out, '"');
-	put_member(out, "subject", principal_subject(who));
-	put_member(out, "name", principal_name(who));
-	put_member(out, "agent", principal_agent(who));
-	put_member(out, "resource", principal_resource(who));
+	json_put_text(out, "subject", principal_subject(who));
+	json_put_text(out, "name", principal_name(who));
+	json_put_text(out, "agent", principal_agent(who));
+	json_put_text(out, "resource", principal_resource(who));
 }
 
 void
@@ -384,11 +376,12 @@ diagnosis_put_json(const struct diagnosis *d, struct buf *out)
 
 	buf_put_text(out, "{\"verdict\":");
 	json_put_string(out, bytes_text(verdicts[d->verdict]));
-	put_member(out, "reason",
-	           d->verdict == VERDICT_REFUSED ? bytes_text(jwt_check_name(report->failed))
-	                                         : (struct bytes){ 0 });
-	put_member(out, "why", why_of(d));
-	put_member(out, "issuer", bytes_text(d->about.issuer == NULL ? "" : d->about.issuer->name));
+	json_put_text(out, "reason",
+	              d->verdict == VERDICT_REFUSED ? bytes_text(jwt_check_name(report->failed))
+	                                            : (struct bytes){ 0 });
+	json_put_text(out, "why", why_of(d));
+	json_put_text(out, "issuer",
+	              bytes_text(d->about.issuer == NULL ? "" : d->about.issuer->name));
 	if (d->found->who != NULL)
 		put_json_principal(d->found->who, out);
 	buf_put_text(out, ",\"checks\":[");

@@ -384,6 +384,18 @@ test_strings_are_escaped_at_every_place(void)
 }
 
 static void
+test_members_follow_each_other(void)
+{
+	CLEANUP(buf_done) struct buf out = { 0 };
+
+	json_put_text(&out, "a", BYTES("x\"y"));
+	json_put_text(&out, "b", (struct bytes){ 0 });
+	json_put_text_if_any(&out, "c", (struct bytes){ 0 });
+	json_put_text_if_any(&out, "d", BYTES("z"));
+	CHECK(bytes_is(buf_bytes(&out), ",\"a\":\"x\\\"y\",\"b\":\"\",\"d\":\"z\""));
+}
+
+static void
 test_a_full_buffer_marks_overflow(void)
 {
 	CLEANUP(buf_done) struct buf out = { .limit = 8 };
@@ -400,4 +412,5 @@ TESTS(TEST(test_values_and_order_survive), TEST(test_malformed_is_refused_at_its
       TEST(test_many_members_are_checked_and_cheap), TEST(test_depth_values_and_memory_are_bounded),
       TEST(test_questions_answer_only_when_they_can), TEST(test_integers_at_their_edges),
       TEST(test_doubles_take_their_shortest_form), TEST(test_doubles_read_back_the_same),
-      TEST(test_strings_are_escaped_at_every_place), TEST(test_a_full_buffer_marks_overflow))
+      TEST(test_strings_are_escaped_at_every_place), TEST(test_members_follow_each_other),
+      TEST(test_a_full_buffer_marks_overflow))
