@@ -134,8 +134,10 @@ schedule_retry_s(const struct schedule *s, struct moment now)
 int64_t
 schedule_stale_s(const struct schedule *s, struct moment now)
 {
-	int64_t left_s =
-		s->stale_us > now.mono_us ? (int64_t)((s->stale_us - now.mono_us) / us(1)) : 0;
+	/* Rounded up: keys that were fetched again never end before those of a moment ago. */
+	int64_t left_s = s->stale_us > now.mono_us
+	                         ? (int64_t)((s->stale_us - now.mono_us + us(1) - 1) / us(1))
+	                         : 0;
 
 	return now.wall_s + left_s < s->stale_wall_s ? now.wall_s + left_s : s->stale_wall_s;
 }

@@ -10,6 +10,7 @@ struct source {
 	struct bytes url;           /* issuer_source() of one issuer or more */
 	int64_t stale_until_s;      /* of the keys that are here; 0: there are none */
 	struct buf parts;           /* owned: of the set that is on its way */
+	struct buf keys;            /* owned: the set that is here, as text */
 	struct buf told;            /* owned: the last FETCH_STATE */
 	struct fetched_state state; /* borrows `told` */
 	struct list waiters;        /* requests: one question for all of them */

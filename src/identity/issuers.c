@@ -157,6 +157,15 @@ issuers_set_source(struct issuers *s, struct bytes source, struct jwks *keys, in
 }
 
 void
+issuers_extend_source(struct issuers *s, struct bytes source, int64_t stale_until_s)
+{
+	struct key_source *found = find_source(s, source);
+
+	if (found != NULL && found->keys != NULL)
+		found->stale_until_s = stale_until_s;
+}
+
+void
 issuers_set_retry(struct issuers *s, struct bytes source, int64_t retry_at_s)
 {
 	struct key_source *found = find_source(s, source);

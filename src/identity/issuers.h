@@ -82,6 +82,8 @@ struct err issuers_examine(struct issuers *s, const struct presented *p, int64_t
  * takes them away. Not used after `stale_until_s`. */
 void issuers_set_source(struct issuers *s, struct bytes source, struct jwks *keys,
                         int64_t stale_until_s);
+/* It has sent the same keys again: cached tokens are still found. */
+void issuers_extend_source(struct issuers *s, struct bytes source, int64_t stale_until_s);
 /* When fetcher tries a source again that failed (FETCH_STATE); for `retry_s` of its issuers. */
 void issuers_set_retry(struct issuers *s, struct bytes source, int64_t retry_at_s);
 /* From now on refused, cached or not (see ask.h). Kept until its `until_s`. */

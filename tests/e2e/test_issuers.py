@@ -34,7 +34,7 @@ def world():
     def change(config):
         config["issuers"].update({
             "corp": {"type": "entra", "tenant": shapes.TENANT, "audience": [shapes.API, "api://books"], "metadata": p["corp"].metadata_url,
-                     "roles_claim": ["roles", "groups"], "guests": "refuse",
+                     "keys_cooldown": "1s", "roles_claim": ["roles", "groups"], "guests": "refuse",
                      "graph": {"client_id": "gateway-at-graph", "client_secret": {"file": "graph.secret"},
                                "endpoint": p["corp"].url, "token_endpoint": p["corp"].url + "/token"}},
             "okta": {"type": "okta", "issuer": shapes.OKTA, "metadata": p["okta"].metadata_url, "audience": "api://default", "roles_claim": "groups"},
@@ -140,6 +140,24 @@ def test_groups_that_did_not_fit_are_asked_for_at_graph():
     program = {"oid": shapes.PROGRAM, "sub": shapes.PROGRAM, "scp": None, "idtyp": "app"}
     accepted(corp(shapes.entra_overage(**program)), "corp", roles=("books-admin",))
     assert any(f"/servicePrincipals/{shapes.PROGRAM}/" in path for _, path, _, _ in provider.asked), "a program is no user"
+
+
+@test
+def test_unknown_keys_make_nobody_ask_for_groups_again():
+    _, p = world()
+    person = "a0000000-0000-4000-8000-00000000000e"
+    p["corp"].groups[person] = ["group-of-admins"]
+    token, before = corp(shapes.entra_overage(oid=person)), p["corp"].counts["/jwks"]
+    for _ in range(20):
+        accepted(token, "corp", roles=("books-admin",))
+    for _ in range(20):
+        refused(Key("RS256").sign({}, shapes.entra_v2()), "key")
+        time.sleep(0.1)
+    assert p["corp"].counts["/jwks"] > before, "the same keys are fetched again"
+    for _ in range(20):
+        accepted(token, "corp", roles=("books-admin",))
+    asked = [path for _, path, _, _ in p["corp"].asked if person in path]
+    assert 1 <= len(asked) <= 2, f"asked {len(asked)} times, by two workers"
 
 
 @test

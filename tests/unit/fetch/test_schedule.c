@@ -183,6 +183,8 @@ test_old_keys_are_taken_away_once(void)
 	schedule_fail(&s, 0, 0, later(begin, STALE_S - 10));
 	CHECK(pass(&s, later(begin, STALE_S - 10)) == SCHEDULE_REST);
 	CHECK(schedule_stale_s(&s, later(begin, 100)) == begin.wall_s + STALE_S);
+	CHECK(schedule_stale_s(&s, (struct moment){ begin.mono_us + 1, begin.wall_s }) ==
+	      begin.wall_s + STALE_S);
 	CHECK(pass(&s, end) == SCHEDULE_DROP);
 	CHECK(!s.has_keys);
 	CHECK(pass(&s, end) == SCHEDULE_FETCH);

@@ -166,6 +166,11 @@ test_issuers_of_one_source_share_its_keys(void)
 	CHECK(gate_identify(&g, buf_bytes(&token), NOW, false) && g.found.issuer == 1);
 	CHECK(gate_identify(&g, buf_bytes(&token), NOW, false) && g.found.issuer == 1);
 	CHECK(issuers_stats(g.list).hits == 1);
+	/* The same keys once more are nothing new, but serve longer. */
+	issuers_extend_source(g.list, BYTES("https://nobody.test/"), STALE_S);
+	issuers_extend_source(g.list, source, STALE_S + 100);
+	CHECK(gate_identify(&g, buf_bytes(&token), NOW, false) && g.found.issuer == 1);
+	CHECK(issuers_stats(g.list).hits == 2);
 	/* New keys of the source are new for both. */
 	issuers_set_source(g.list, source, set_of_text("{\"keys\":[]}"), STALE_S);
 	CHECK(!gate_identify(&g, buf_bytes(&token), NOW, false));
