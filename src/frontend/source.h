@@ -15,7 +15,6 @@ struct source {
 	struct fetched_state state; /* borrows `told` */
 	struct list waiters;        /* requests: one question for all of them */
 	struct waiter question;
-	uint64_t quiet_until_us; /* monotonic: was just asked for */
 };
 
 /* One for each source of the settings. */
