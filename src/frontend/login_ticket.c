@@ -81,6 +81,17 @@ ticket_read(const struct ticket_seal *s, struct bytes ticket, int64_t now_s, str
 	return OK;
 }
 
+struct err
+ticket_secret(const struct ticket_seal *s, struct bytes salt, struct buf *out)
+{
+	uint8_t mac[MAC_LEN];
+
+	TRY(seal(s, 0, salt, mac));
+	base64url_put(out, (struct bytes){ mac, sizeof mac });
+	OPENSSL_cleanse(mac, sizeof mac);
+	return buf_check(out);
+}
+
 static bool
 is_browser(struct bytes value)
 {

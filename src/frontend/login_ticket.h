@@ -1,5 +1,5 @@
-/* login_ticket.h - what a login page carries in its hidden field: the request it is for, bound to
- * the browser it was shown to and to ten minutes.
+/* login_ticket.h - what a login carries with it, in the hidden field of a page or as `state`
+ * through a provider: what it is for, bound to the browser it began in and to ten minutes.
  *
  * Without it somebody could make a browser log in as somebody else (login CSRF), or with parameters
  * that nobody checked. Nothing is kept here between the page and its answer. */
@@ -15,7 +15,7 @@ enum { TICKET_LIFE_S = 600, BROWSER_LEN = 43 };
 
 struct ticket_seal {
 	struct bytes key;     /* the gate's cursor_key; what is used is derived from it */
-	const char *purpose;  /* "authorize": a ticket for one page is none for another */
+	const char *purpose;  /* "authorize": a ticket for one thing is none for another */
 	struct bytes browser; /* login_browser() */
 };
 
@@ -26,6 +26,10 @@ struct err ticket_put(const struct ticket_seal *s, struct bytes text, int64_t no
  * arena. */
 struct err ticket_read(const struct ticket_seal *s, struct bytes ticket, int64_t now_s,
                        struct arena *arena, struct bytes *ret);
+
+/* Appends a secret that we alone can make, and make again: base64url(HMAC-SHA-256), the same for
+ * the same seal and salt. */
+struct err ticket_secret(const struct ticket_seal *s, struct bytes salt, struct buf *out);
 
 /* The random value of this browser's COOKIE_LOGIN. Where it has none, one is made and set. In the
  * arena. */

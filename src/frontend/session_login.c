@@ -12,7 +12,7 @@
 #include "frontend/session_work.h"
 #include "frontend/source.h"
 
-enum { RANDOM_LEN = 32, NAME_MAX_LEN = 255, PASSWORD_MAX_LEN = 1024 };
+enum { SALT_LEN = 16, NAME_MAX_LEN = 255, PASSWORD_MAX_LEN = 1024 };
 
 static const char callback_path[] = "/login/callback";
 
@@ -52,16 +52,66 @@ choose_issuer(struct request *r, struct bytes name)
 	return fail(ERR_PEER, "there is no login at such an issuer");
 }
 
-static struct err
-random_text(struct request *r, struct bytes *ret)
+/* What is sealed, or derived, for this browser. */
+static struct ticket_seal
+seal_of(const struct request *r, const char *purpose, struct bytes browser)
 {
-	CLEANUP(buf_wipe) struct buf text = { 0 };
-	uint8_t random[RANDOM_LEN];
+	return (struct ticket_seal){ .key = { r->gate->cursor_key, SHARED_KEY_LEN },
+		                     .purpose = purpose,
+		                     .browser = browser };
+}
 
+/* Nonce and verifier come of the state's salt, a key that no caller has, and the cookie: nothing is
+ * kept anywhere between /login and its callback, so nobody can fill up where it would be. */
+static struct err
+derive(struct request *r, struct bytes browser, struct bytes salt)
+{
+	struct session_work *w = session_work(r);
+	const struct {
+		const char *purpose;
+		struct bytes *to;
+	} secrets[] = { { "nonce", &w->nonce }, { "verifier", &w->verifier } };
+
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+		CLEANUP(buf_wipe) struct buf text = { 0 };
+		struct ticket_seal seal = seal_of(r, secrets[i].purpose, browser);
+
+		TRY(ticket_secret(&seal, salt, &text));
+		*secrets[i].to = arena_copy(&r->arena, buf_bytes(&text));
+		if (secrets[i].to->len != text.len)
+			return fail(ERR_SYSTEM, "out of memory");
+	}
+	return OK;
+}
+
+static struct err
+put_state(struct request *r, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf data = { 0 }, salt = { 0 };
+	uint8_t random[SALT_LEN];
+	struct bytes browser;
+
+	if (!r->gate->has_shared_keys)
+		return fail(ERR_UPSTREAM, "the keeper process is not there");
+	TRY(login_browser(r, &browser));
 	random_fill(random, sizeof random);
-	base64url_put(&text, (struct bytes){ random, sizeof random });
-	*ret = arena_copy(&r->arena, buf_bytes(&text));
-	return ret->at == NULL ? fail(ERR_SYSTEM, "out of memory") : OK;
+	base64url_put(&salt, (struct bytes){ random, sizeof random });
+	TRY(derive(r, browser, buf_bytes(&salt)));
+	const struct {
+		const char *name;
+		struct bytes value;
+	} members[] = { { "issuer", bytes_text(issuer_of(r)->name) },
+		        { "salt", buf_bytes(&salt) },
+		        { "return_to", session_work(r)->return_to } };
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		buf_put_u8(&data, i == 0 ? '{' : ',');
+		json_put_name(&data, members[i].name);
+		json_put_string(&data, members[i].value);
+	}
+	buf_put_u8(&data, '}');
+	TRY(buf_check(&data));
+	struct ticket_seal seal = seal_of(r, "provider", browser);
+	return ticket_put(&seal, buf_bytes(&data), clock_wall_us() / 1000000, out);
 }
 
 static void
@@ -71,22 +121,16 @@ put_callback(struct buf *out, const struct request *r)
 	buf_put_text(out, callback_path);
 }
 
-/* The name of the state is known: to the provider. */
 static struct err
-to_provider(struct request *r, enum step *step)
+redirect_to(struct request *r, struct bytes endpoint)
 {
-	CLEANUP(buf_done) struct buf callback = { 0 }, challenge = { 0 };
-	struct session_work *w = session_work(r);
+	CLEANUP(buf_done) struct buf callback = { 0 }, challenge = { 0 }, state = { 0 };
+	const struct session_work *w = session_work(r);
 	const struct issuer_settings *issuer = issuer_of(r);
-	struct bytes endpoint = source_of(r->gate, w->issuer)->state.authorization_endpoint;
 	struct buf *out = &r->reply.fields;
 	uint8_t digest[SHA256_DIGEST_LENGTH];
 
-	(void)step;
-	/* The provider may have said something else of itself meanwhile. */
-	if (w->answer.result != ANSWER_GRANTED || w->answer.fields[ANSWER_SECRET].len == 0 ||
-	    !session_is_redirect_target(endpoint))
-		return fail(ERR_UPSTREAM, "no login can be begun right now");
+	TRY(put_state(r, &state));
 	SHA256(w->verifier.at, w->verifier.len, digest);
 	base64url_put(&challenge, (struct bytes){ digest, sizeof digest });
 	put_callback(&callback, r);
@@ -98,7 +142,7 @@ to_provider(struct request *r, enum step *step)
 	session_put_parameter(out, "client_id", bytes_text(issuer->login_client_id));
 	session_put_parameter(out, "redirect_uri", buf_bytes(&callback));
 	session_put_parameter(out, "scope", bytes_text(issuer->login_scope));
-	session_put_parameter(out, "state", w->answer.fields[ANSWER_SECRET]);
+	session_put_parameter(out, "state", buf_bytes(&state));
 	session_put_parameter(out, "nonce", w->nonce);
 	session_put_parameter(out, "code_challenge", buf_bytes(&challenge));
 	buf_put_text(out, "&code_challenge_method=S256\r\n");
@@ -118,43 +162,19 @@ wait_for_provider(struct request *r, struct source *source, stage_fn *next, enum
 	return source_refresh(source, &r->waiter);
 }
 
-/* What must be known when the browser comes back stays with keeper, under a name that nobody can
- * guess and that serves once, in the browser it was given to. */
 static struct err
-keep_state(struct request *r, enum step *step)
+to_provider(struct request *r, enum step *step)
 {
-	CLEANUP(buf_wipe) struct buf data = { .limit = ASK_TEXT_MAX };
-	struct session_work *w = session_work(r);
+	const struct session_work *w = session_work(r);
 	struct source *source = source_of(r->gate, w->issuer);
-	struct ask ask = { .kind = ASK_STATE_PUT };
-	struct bytes browser;
 
 	if (source != NULL && source->state.authorization_endpoint.len == 0 && !w->has_refreshed)
-		return wait_for_provider(r, source, keep_state, step);
+		return wait_for_provider(r, source, to_provider, step);
 	if (source == NULL || !session_is_redirect_target(source->state.authorization_endpoint)) {
 		r->retry_after_s = source == NULL ? 0 : source->state.retry_s;
 		return fail(ERR_UPSTREAM, "the identity provider is not there right now");
 	}
-	TRY(login_browser(r, &browser));
-	TRY(random_text(r, &w->nonce));
-	TRY(random_text(r, &w->verifier));
-	const struct {
-		const char *name;
-		struct bytes value;
-	} members[] = { { "issuer", bytes_text(issuer_of(r)->name) },
-		        { "browser", browser },
-		        { "nonce", w->nonce },
-		        { "verifier", w->verifier },
-		        { "return_to", w->return_to } };
-	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-		buf_put_u8(&data, i == 0 ? '{' : ',');
-		json_put_name(&data, members[i].name);
-		json_put_string(&data, members[i].value);
-	}
-	buf_put_u8(&data, '}');
-	TRY(buf_check(&data));
-	ask.fields[ASK_DATA] = buf_bytes(&data);
-	return session_ask_keeper(r, &ask, to_provider, step);
+	return redirect_to(r, source->state.authorization_endpoint);
 }
 
 static struct err
@@ -179,7 +199,8 @@ begin_login(struct request *r, enum step *step)
 		w->return_to = BYTES("/account");
 	if (!session_is_return_path(w->return_to))
 		return fail(ERR_PEER, "return_to is no path of this service");
-	return issuer_of(r)->type == ISSUER_LOCAL ? session_put_form(r, NULL) : keep_state(r, step);
+	return issuer_of(r)->type == ISSUER_LOCAL ? session_put_form(r, NULL)
+	                                          : to_provider(r, step);
 }
 
 struct err
@@ -241,12 +262,12 @@ static struct err
 read_ticket(struct request *r, struct bytes ticket)
 {
 	struct session_work *w = session_work(r);
-	struct ticket_seal seal = { .key = { r->gate->cursor_key, SHARED_KEY_LEN },
-		                    .purpose = "session" };
+	struct bytes browser;
 
 	if (!r->gate->has_shared_keys)
 		return fail(ERR_UPSTREAM, "the keeper process is not there");
-	TRY(login_browser_known(r, &seal.browser));
+	TRY(login_browser_known(r, &browser));
+	struct ticket_seal seal = seal_of(r, "session", browser);
 	return ticket_read(&seal, ticket, clock_wall_us() / 1000000, &r->arena, &w->return_to);
 }
 
@@ -341,67 +362,54 @@ check_provider(struct request *r, struct bytes iss)
 	return fail(ERR_IDENTITY, "this answer is not of the provider that was asked");
 }
 
-/* What was kept, and that it is this browser's. */
+/* What was sealed when this browser went to the provider. */
 static struct err
-read_state(struct request *r)
+read_state(struct request *r, struct bytes state)
 {
 	struct session_work *w = session_work(r);
-	struct bytes browser, known, issuer;
+	struct bytes browser, text, issuer, salt;
 	const struct json *data;
 
-	if (w->answer.result != ANSWER_GRANTED) {
-		r->reason = (struct bytes){ 0 }; /* keeper's is of sessions in general */
-		return fail(ERR_PEER, "this login took too long, or was used before");
-	}
-	TRY(json_parse(w->answer.fields[ANSWER_DATA], &r->arena, &data, NULL));
-	if (!json_string(json_member(data, "issuer"), &issuer) ||
-	    !json_string(json_member(data, "browser"), &known) ||
-	    !json_string(json_member(data, "nonce"), &w->nonce) ||
-	    !json_string(json_member(data, "verifier"), &w->verifier) ||
-	    !json_string(json_member(data, "return_to"), &w->return_to))
-		return fail(ERR_UPSTREAM, "what was kept of this login cannot be read");
+	if (!r->gate->has_shared_keys)
+		return fail(ERR_UPSTREAM, "the keeper process is not there");
 	TRY(login_browser_known(r, &browser));
-	if (!bytes_equal_secret(browser, known))
-		return fail(ERR_PEER, "this login was begun in another browser");
-	r->issuer = arena_copy(&r->arena, issuer);
+	struct ticket_seal seal = seal_of(r, "provider", browser);
+	if (failed(ticket_read(&seal, state, clock_wall_us() / 1000000, &r->arena, &text)))
+		return fail(ERR_PEER, "this login was begun in another browser, or too long ago");
+	TRY(json_parse(text, &r->arena, &data, NULL));
+	if (!json_string(json_member(data, "issuer"), &issuer) ||
+	    !json_string(json_member(data, "salt"), &salt) ||
+	    !json_string(json_member(data, "return_to"), &w->return_to))
+		return fail(ERR_UPSTREAM, "what was sealed of this login cannot be read");
+	r->issuer = issuer;
+	TRY(derive(r, browser, salt));
 	return choose_issuer(r, issuer);
 }
 
 static struct err
-state_taken(struct request *r, enum step *step)
+begin_callback(struct request *r, enum step *step)
 {
 	CLEANUP(buf_done) struct buf callback = { 0 };
-	struct session_work *w = session_work(r);
 	struct session_form form;
-	struct bytes code, error, iss;
+	struct bytes state, code, error, iss;
 
-	TRY(read_state(r));
 	TRY(parse_query(r, &form));
+	TRY(session_parameter(&form, "state", &state));
 	TRY(session_parameter(&form, "code", &code));
 	TRY(session_parameter(&form, "error", &error));
 	TRY(session_parameter(&form, "iss", &iss));
+	if (state.len == 0)
+		return fail(ERR_PEER, "this is no answer of an identity provider");
+	TRY(read_state(r, state));
 	TRY(check_provider(r, iss));
 	if (error.at != NULL || code.len == 0) /* what it says there anybody can write: not shown */
 		return fail(ERR_IDENTITY, "the identity provider refused the login");
 	put_callback(&callback, r);
 	struct fetch_ask ask = { .issuer = bytes_text(issuer_of(r)->name),
 		                 .code = code,
-		                 .verifier = w->verifier,
+		                 .verifier = session_work(r)->verifier,
 		                 .redirect_uri = buf_bytes(&callback) };
 	return session_ask_fetcher(r, &ask, code_exchanged, step);
-}
-
-static struct err
-begin_callback(struct request *r, enum step *step)
-{
-	struct ask ask = { .kind = ASK_STATE_TAKE };
-	struct session_form form;
-
-	TRY(parse_query(r, &form));
-	TRY(session_parameter(&form, "state", &ask.fields[ASK_SECRET]));
-	if (ask.fields[ASK_SECRET].len == 0)
-		return fail(ERR_PEER, "this is no answer of an identity provider");
-	return session_ask_keeper(r, &ask, state_taken, step);
 }
 
 struct err

@@ -42,9 +42,7 @@ enum ask_kind {
 	ASK_INTROSPECT, /* TOKEN, client -> CLAIMS */
 	/* DPoP (RFC 9449 section 11.1) */
 	ASK_PROOF, /* PROOF_ID: seen before? -> granted: no */
-	/* Browser sessions. STATE is kept for 10 minutes and can be taken once. */
-	ASK_STATE_PUT,     /* DATA (JSON, worker's own) -> SECRET, the name of it */
-	ASK_STATE_TAKE,    /* SECRET -> DATA */
+	/* Browser sessions */
 	ASK_SESSION_BEGIN, /* DATA (JSON: issuer, claims), LIFE (decimal seconds) -> SECRET, for the
 	                    * cookie */
 	ASK_SESSION_FIND,  /* SECRET -> DATA, expires_in_s */

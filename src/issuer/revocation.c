@@ -302,7 +302,6 @@ issuer_store_purge(struct issuer_store *s, int64_t now_s)
 	static const char *const tables[] = {
 		"DELETE FROM revocation WHERE until_s <= ?1",
 		"DELETE FROM session WHERE expires_s <= ?1",
-		"DELETE FROM state WHERE expires_s <= ?1",
 		"DELETE FROM code WHERE purge_s <= ?1",
 		"DELETE FROM exchanged WHERE expires_s <= ?1",
 		"DELETE FROM assertion WHERE expires_s <= ?1",

@@ -1,6 +1,5 @@
-/* session.c - browser sessions, and the states of logins on their way to a provider and back. Both
- * are a worker's own data under the digest of a random name; nobody can guess one, and who reads
- * the store finds none. */
+/* session.c - browser sessions: a worker's own data under the digest of a random name; nobody can
+ * guess one, and who reads the store finds none. */
 #include "base/macros.h"
 #include "format/json.h"
 #include "issuer/issuer.h"
@@ -8,8 +7,6 @@
 #include "issuer/revoke.h"
 
 enum {
-	STATE_LIFE_S = 600,
-	STATES_MAX = 10000, /* anyone can begin a login: beyond that the oldest is given up */
 	SESSIONS_PER_SUBJECT_MAX = 64,
 };
 
@@ -21,64 +18,11 @@ struct keeping {
 	struct reply *reply;
 };
 
-/* States */
-
-static struct err
-states_trim(struct issuer_store *s)
-{
-	CLEANUP(statement_done) struct statement q;
-
-	statement_start(&q, s, "DELETE FROM state WHERE id <= (SELECT max(id) FROM state) - ?1");
-	statement_int(&q, 1, STATES_MAX);
-	return statement_run(&q);
-}
-
-static struct err
-state_put(struct keeping *k)
-{
-	CLEANUP(transaction_done) struct transaction t = { 0 };
-	CLEANUP(statement_done) struct statement q = { 0 };
-	struct digest hash;
-
-	TRY(opaque_make(&k->reply->fields[ANSWER_SECRET], &hash));
-	TRY(transaction_begin(&t, k->store));
-	statement_start(&q, k->store,
-	                "INSERT INTO state (hash, data, expires_s) VALUES (?1, ?2, ?3)");
-	statement_blob(&q, 1, digest_bytes(&hash));
-	statement_blob(&q, 2, k->ask->fields[ASK_DATA]);
-	statement_int(&q, 3, k->now_s + STATE_LIFE_S);
-	TRY(statement_run(&q));
-	TRY(states_trim(k->store));
-	k->reply->expires_in_s = STATE_LIFE_S;
-	return transaction_commit(&t);
-}
-
 static struct err
 not_found(void)
 {
 	return fail(ERR_NOT_FOUND, "there is no such session");
 }
-
-/* Once: the row is gone with the answer. */
-static struct err
-state_take(struct keeping *k)
-{
-	CLEANUP(statement_done) struct statement q = { 0 };
-	struct digest hash;
-	bool row = false;
-
-	TRY(digest_of(k->ask->fields[ASK_SECRET], &hash));
-	statement_start(&q, k->store,
-	                "DELETE FROM state WHERE hash = ?1 RETURNING data, expires_s");
-	statement_blob(&q, 1, digest_bytes(&hash));
-	TRY(statement_row(&q, &row));
-	if (!row || statement_column_int(&q, 1) <= k->now_s)
-		return not_found();
-	buf_put(&k->reply->fields[ANSWER_DATA], statement_column(&q, 0));
-	return statement_run(&q);
-}
-
-/* Sessions */
 
 static struct err
 life_read(const struct keeping *k, int64_t *ret)
@@ -223,8 +167,8 @@ session_answer(struct issuer_store *s, const struct settings *settings, const st
                int64_t now_s, struct reply *ret)
 {
 	static struct err (*const kinds[ASK_KIND_COUNT])(struct keeping *) = {
-		[ASK_STATE_PUT] = state_put,         [ASK_STATE_TAKE] = state_take,
-		[ASK_SESSION_BEGIN] = session_begin, [ASK_SESSION_FIND] = session_find,
+		[ASK_SESSION_BEGIN] = session_begin,
+		[ASK_SESSION_FIND] = session_find,
 		[ASK_SESSION_END] = session_end,
 	};
 	struct keeping k = {

@@ -118,12 +118,6 @@ static const char *const migrations[] = {
 	" expires_s INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX session_subject ON session (subject);"
 	"CREATE INDEX session_expires ON session (expires_s);"
-	"CREATE TABLE state ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" hash BLOB NOT NULL UNIQUE,"
-	" data BLOB NOT NULL,"
-	" expires_s INTEGER NOT NULL) STRICT;"
-	"CREATE INDEX state_expires ON state (expires_s);"
 	"CREATE TABLE revocation ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT," /* never used twice: who reads on misses none */
 	" kind INTEGER NOT NULL,"

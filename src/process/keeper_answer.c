@@ -138,8 +138,7 @@ keeper_ask(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask
 		[ASK_EXCHANGE] = ask_issuer,      [ASK_AUTHORIZE] = ask_issuer,
 		[ASK_LOGIN] = ask_issuer,         [ASK_REVOKE] = ask_issuer,
 		[ASK_INTROSPECT] = ask_issuer,    [ASK_SESSION_LOGIN] = ask_issuer,
-		[ASK_PROOF] = ask_proof,          [ASK_STATE_PUT] = ask_session,
-		[ASK_STATE_TAKE] = ask_session,   [ASK_SESSION_BEGIN] = ask_session,
+		[ASK_PROOF] = ask_proof,          [ASK_SESSION_BEGIN] = ask_session,
 		[ASK_SESSION_FIND] = ask_session, [ASK_SESSION_END] = ask_session,
 	};
 

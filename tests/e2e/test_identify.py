@@ -342,11 +342,16 @@ def test_the_answer_of_a_login_counts_once_in_its_own_browser_and_as_it_was_aske
     answer = w.corp.authorize(location)
     callback = "/login/callback?" + urllib.parse.urlencode(answer)
     equal(Browser(w.gateway).get(callback)[0], 400, "another browser")
-    equal(browser.get(callback)[0], 400, "and it was taken by that")
+    other = Browser(w.gateway)
+    other.get("/login?issuer=corp")
+    equal(other.get(callback)[0], 400, "a browser that logs in itself")
     equal(browser.get("/login/callback?code=x&state=" + secrets.token_urlsafe(32))[0], 400)
     equal(browser.get("/login/callback?code=x")[0], 400)
-    equal(len(w.gateway.records("this login took too long, or was used before")), 2, "what is recorded of it")
+    equal(len(w.gateway.records("this login was begun in another browser, or too long ago")), 2, "what is recorded of it")
     equal(browser.me(), 401)
+    equal(browser.get(callback)[0], 303, "its own")
+    equal(browser.get(callback)[0], 403, "the provider takes a code once")
+    browser = Browser(w.gateway)
     for changes in ({"iss": "https://evil.example"}, {"code": "wrong"}, {"code": None}, {"code": None, "error": "<script>alert(1)</script>"}):
         status, location, page = Browser(w.gateway).provider_login(w.corp, **changes)
         equal((status, location), (403, None), changes)
@@ -356,7 +361,7 @@ def test_the_answer_of_a_login_counts_once_in_its_own_browser_and_as_it_was_aske
     _, location, _ = browser.get("/login?issuer=corp")
     callback = "/login/callback?" + urllib.parse.urlencode(w.corp.authorize(location))
     equal(browser.get(callback)[0], 303)
-    equal(browser.get(callback)[0], 400, "the same answer again")
+    equal(browser.get(callback)[0], 403, "the same answer again")
 
 
 @test

@@ -57,6 +57,29 @@ test_a_ticket_is_good_for_its_page_and_browser_only(void)
 		CHECK(!reads(&others[i], buf_bytes(&ticket), NOW));
 }
 
+/* The same again for the same seal and salt, and for no other. */
+static void
+test_a_secret_comes_of_its_seal_and_salt_alone(void)
+{
+	struct ticket_seal others[] = { seal, seal, seal };
+	CLEANUP(buf_done) struct buf first = { 0 }, again = { 0 }, salted = { 0 };
+
+	others[0].key = BYTES("0123456789abcdef0123456789abcdeF");
+	others[1].purpose = "nonce";
+	others[2].browser = BYTES("another");
+	CHECK(!failed(ticket_secret(&seal, BYTES("salt"), &first)) && first.len == 43);
+	CHECK(!failed(ticket_secret(&seal, BYTES("salt"), &again)));
+	CHECK(bytes_equal(buf_bytes(&first), buf_bytes(&again)));
+	CHECK(!failed(ticket_secret(&seal, BYTES("Salt"), &salted)));
+	CHECK(!bytes_equal(buf_bytes(&first), buf_bytes(&salted)));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		CLEANUP(buf_done) struct buf other = { 0 };
+
+		CHECK(!failed(ticket_secret(&others[i], BYTES("salt"), &other)));
+		CHECK(!bytes_equal(buf_bytes(&first), buf_bytes(&other)));
+	}
+}
+
 static void
 test_a_ticket_that_was_changed_or_cut_is_refused(void)
 {
@@ -170,6 +193,7 @@ test_a_browser_is_known_by_its_cookie_and_forms_of_other_sites_are_refused(void)
 
 TESTS(TEST(test_a_ticket_is_good_for_ten_minutes),
       TEST(test_a_ticket_is_good_for_its_page_and_browser_only),
+      TEST(test_a_secret_comes_of_its_seal_and_salt_alone),
       TEST(test_a_ticket_that_was_changed_or_cut_is_refused),
       TEST(test_a_cookie_is_found_by_its_whole_name),
       TEST(test_cookies_over_tls_belong_to_this_host_alone),

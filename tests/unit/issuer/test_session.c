@@ -1,4 +1,4 @@
-/* Browser sessions and the states of logins. */
+/* Browser sessions. */
 #include <sqlite3.h>
 
 #include "issuer/opaque.h"
@@ -209,71 +209,9 @@ test_user_changed_during_the_login_gets_no_session(void)
 	play_done(&p);
 }
 
-static struct bytes
-put_state(struct play *p, const char *data)
-{
-	CHECK(!failed(
-		keep(p, NOW,
-	             (struct ask){ .kind = ASK_STATE_PUT, .fields[ASK_DATA] = bytes_text(data) })));
-	return play_field(p, ANSWER_SECRET);
-}
-
-static struct err
-take_state(struct play *p, struct bytes secret, int64_t now_s)
-{
-	return keep(p, now_s, (struct ask){ .kind = ASK_STATE_TAKE, .fields[ASK_SECRET] = secret });
-}
-
-static void
-test_state_is_taken_once_and_in_time(void)
-{
-	struct play p;
-
-	play_open(&p);
-
-	struct bytes first = put_state(&p, "{\"nonce\":\"x\"}"), second = put_state(&p, "{}");
-
-	CHECK(!failed(take_state(&p, first, NOW + 599)));
-	CHECK(bytes_is(buf_bytes(&p.reply.fields[ANSWER_DATA]), "{\"nonce\":\"x\"}"));
-	CHECK(take_state(&p, first, NOW).kind == ERR_NOT_FOUND);
-	CHECK(take_state(&p, second, NOW + 600).kind == ERR_NOT_FOUND);
-	CHECK(take_state(&p, BYTES(""), NOW).kind == ERR_NOT_FOUND);
-	/* A session is no state, nor the other way round. */
-	CHECK(take_state(&p, begin(&p, ALICE, "60"), NOW).kind == ERR_NOT_FOUND);
-	CHECK(find(&p, put_state(&p, "{}"), NOW).kind == ERR_NOT_FOUND);
-	play_done(&p);
-}
-
-/* Anyone can begin a login: what they leave behind is bounded. */
-static void
-test_flood_of_states_is_bounded(void)
-{
-	struct play p;
-	sqlite3 *db;
-
-	play_open(&p);
-
-	struct bytes first = put_state(&p, "{}");
-
-	CHECK(sqlite3_open(p.scene.file, &db) == SQLITE_OK);
-	CHECK(sqlite3_exec(db,
-	                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
-	                   "i < 10000) INSERT INTO state (hash, data, expires_s) SELECT "
-	                   "randomblob(32), x'7b7d', 2000000000 FROM n",
-	                   NULL, NULL, NULL) == SQLITE_OK);
-	sqlite3_close(db);
-
-	struct bytes last = put_state(&p, "{}");
-
-	CHECK(take_state(&p, first, NOW).kind == ERR_NOT_FOUND);
-	CHECK(!failed(take_state(&p, last, NOW)));
-	play_done(&p);
-}
-
 TESTS(TEST(test_session_is_found_by_its_secret_until_it_ends),
       TEST(test_session_lives_no_longer_than_configured), TEST(test_session_of_nobody_is_refused),
       TEST(test_ended_session_is_told_to_all), TEST(test_revoked_subject_loses_its_sessions),
       TEST(test_changed_local_user_loses_its_sessions),
       TEST(test_sessions_of_one_subject_are_bounded),
-      TEST(test_user_changed_during_the_login_gets_no_session),
-      TEST(test_state_is_taken_once_and_in_time), TEST(test_flood_of_states_is_bounded))
+      TEST(test_user_changed_during_the_login_gets_no_session))
