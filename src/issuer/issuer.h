@@ -134,7 +134,8 @@ struct err issuer_answer(struct issuer *i, const struct ask *ask, int64_t now_s,
  * or changed meanwhile. */
 struct err issuer_login(struct issuer *i, const struct user *u, const struct ask *ask,
                         int64_t now_s, struct reply *ret);
-/* ASK_SESSION_… but the login. ERR_NOT_FOUND: no such session. A session's DATA has `issuer` and `claims`, with `sub` and perhaps `sid`, by which it is revoked. */
+/* ASK_SESSION_… but the login. ERR_NOT_FOUND: no such session. A session's DATA has `issuer` and
+ * `claims`, with `sub` and perhaps `sid`, by which it is revoked. */
 struct err session_answer(struct issuer_store *s, const struct settings *settings,
                           const struct ask *ask, int64_t now_s, struct reply *ret);
 
