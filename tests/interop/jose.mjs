@@ -1,5 +1,6 @@
 // npm jose as a resource server: finds our keys by discovery and verifies our access token.
 // jose.mjs URL; the token comes in the environment. Prints test lines.
+import "../peers/globals.mjs";
 import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from "jose";
 
 const url = process.argv[2];

@@ -1,6 +1,7 @@
 // npm openid-client (certified) against our own authorization server. The world comes as JSON on standard input:
 // {url, redirect, user, password, clients: {name: secret}, key: private JWK}. Prints test lines, and at the end one
 // line `secrets [...]` with what it was given, for the caller to look for.
+import "../peers/globals.mjs";
 import * as oidc from "openid-client";
 import { importJWK } from "jose";
 

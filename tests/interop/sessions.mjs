@@ -1,6 +1,7 @@
 // A person in headless Chromium: logs in at the company's provider, uses a page, logs out, goes back.
 // sessions.mjs MODE; the world comes as JSON on standard input: {url, provider, chromium, user, password, admin}.
 // Prints test lines; with MODE `stay` also `cookie {...}`, for the caller to use while the session lives.
+import "../peers/globals.mjs";
 import { chromium } from "playwright-core";
 
 const mode = process.argv[2];

@@ -1,6 +1,7 @@
 // oidc-provider as a company's issuer, with its own development pages for login and consent (any name, any password).
 // provider.mjs: one JSON line on standard input says {port, keys, clients, roles}; prints `ready`, then serves until
 // it is ended. `keys` are private JWKs: a restart with others is a rotation. `roles`: {account or client id: [roles]}.
+import "./globals.mjs";
 import Provider from "oidc-provider";
 
 let text = "";
