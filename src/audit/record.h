@@ -41,6 +41,8 @@ struct audit_record {
 	size_t role_count;
 	struct bytes client; /* address */
 	struct bytes resource, action, rule, reason;
+	struct bytes path; /* of a route's request, as it was matched; without the query, which may
+	                    * hold secrets */
 	struct bytes backend, credential;
 	uint16_t status; /* what the caller's protocol was told */
 	int64_t rows;    /* -1: not applicable */
@@ -48,6 +50,8 @@ struct audit_record {
 	uint64_t duration_us;
 	bool has_fingerprint;
 	uint8_t fingerprint[FINGERPRINT_LEN];
+	bool is_observed; /* `outcome` is what was decided, but the route only observes: it was let
+	                     through */
 	bool is_completion; /* a second record of a decision whose answer was streamed, or whose
 	                       commit failed */
 };

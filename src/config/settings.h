@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "config/issuer_settings.h"
+#include "config/route_settings.h"
+#include "config/service_settings.h"
 
 /* "127.0.0.1:8080", "[::1]:8080", "localhost:8080", "8080" (loopback). port 0 = off. */
 struct address {
@@ -14,14 +16,16 @@ struct address {
 	struct place place;
 };
 
-enum backend_type { BACKEND_SQLITE };
+enum backend_type { BACKEND_SQLITE, BACKEND_HTTP };
+
 struct backend_settings {
 	const char *name;
 	struct place place;
 	enum backend_type type;
 	const char *path; /* sqlite: absolute */
 	unsigned statement_timeout_ms;
-	unsigned lock_timeout_ms; /* how long a write waits for another writer */
+	unsigned lock_timeout_ms;        /* how long a write waits for another writer */
+	struct service_settings service; /* http */
 };
 
 struct grant_source {    /* "local:reader": claim value `reader` of issuer `local` */
@@ -34,6 +38,8 @@ struct role_settings {
 	struct place place;
 	const struct grant_source *granted_by;
 	size_t granted_by_count;
+	struct quota_settings quota; /* of each caller that has the role; of several roles the most
+	                              * generous counts */
 };
 
 enum action {
@@ -111,11 +117,25 @@ struct login_settings {
 		hash_queue; /* concurrent argon2 computations and how many may wait */
 };
 
+enum access_log { ACCESS_LOG_OFF, ACCESS_LOG_OUTPUT, ACCESS_LOG_FILE };
+/* What is told of requests besides the audit log. */
+struct telemetry_settings {
+	const char *traces_url, *metrics_url; /* OTLP over HTTP (JSON); NULL: not sent */
+	const char *service_name;
+	struct secret_ref headers; /* a file or variable of "Name: value" lines, sent along */
+	unsigned interval_ms;
+	unsigned sample_ppm; /* of requests without a sampled traceparent: parts in a million */
+	bool has_server_timing;
+	enum access_log access_log;
+	const char *access_log_path; /* absolute */
+};
+
 struct settings {
 	const char *file;      /* as given; for messages */
 	const char *directory; /* absolute: what relative paths are relative to */
 	struct {
 		struct address http, admin;
+		struct tls_settings http_tls, admin_tls;
 		const char *const *proxies; /* addresses of proxies whose header is believed */
 		size_t proxy_count;
 		const char *certificate_field; /* lower case; in it such a proxy tells the caller's
@@ -133,12 +153,17 @@ struct settings {
 	size_t role_count;
 	const struct resource_settings *resources;
 	size_t resource_count;
+	const struct route_settings
+		*routes; /* in the order of the file: the first that fits counts */
+	size_t route_count;
 	struct audit_settings audit;
 	const char *state_path; /* absolute directory */
 	struct limit_settings limits;
 	struct login_settings login;
 	struct session_settings sessions;
 	struct outbound_settings outbound;
+	struct telemetry_settings telemetry;
+	struct quota_settings caller_quota; /* `limits.caller`: of each caller, whatever it calls */
 	bool sandbox_required; /* refuse to start where the kernel lacks a part of the sandbox */
 };
 

@@ -2,7 +2,6 @@
  * errors. */
 #include "base/macros.h"
 #include "format/json.h"
-#include "frontend/connection.h"
 #include "frontend/request.h"
 #include "http/http_reply.h"
 #include "jose/jwk.h"
@@ -169,7 +168,7 @@ answer_error(struct request *r)
 	buf_clear(&reply->body);
 	buf_clear(&reply->fields);
 	reply->asset = (struct bytes){ 0 };
-	reply->is_partial = reply->is_chunked = false;
+	reply->is_partial = reply->is_streamed = false;
 	reply->body.limit = 0;
 	r->is_cacheable = false;
 	reply->status = status;
@@ -229,7 +228,7 @@ put_head(struct request *r, struct buf *out, bool close)
 	buf_put_text(out, "X-Content-Type-Options: nosniff\r\n");
 	if (!r->is_cacheable)
 		buf_put_text(out, "Cache-Control: no-store\r\n");
-	if (reply->is_chunked)
+	if (reply->is_streamed)
 		http_reply_chunked(out);
 	else if (has_body(r))
 		http_reply_length(out, body_of(reply).len);
@@ -243,7 +242,7 @@ put_head(struct request *r, struct buf *out, bool close)
 static void
 put_end(struct request *r, struct buf *out)
 {
-	if (!r->reply.is_chunked || !r->is_completion || failed(r->outcome) || r->reply.has_ended)
+	if (!r->reply.is_streamed || !r->is_completion || failed(r->outcome) || r->reply.has_ended)
 		return;
 	r->reply.has_ended = true;
 	http_reply_last_chunk(out);
@@ -272,7 +271,7 @@ answer_next(struct request *r, struct buf *out, bool close, enum step *step)
 	struct bytes part = bytes_slice(body_of(reply), reply->sent, reply->sent + ANSWER_PART);
 	reply->sent += part.len;
 	counter_add(&r->gate->counters->bytes_out, part.len);
-	if (reply->is_chunked)
+	if (reply->is_streamed)
 		http_reply_chunk(out, part);
 	else
 		buf_put(out, part);

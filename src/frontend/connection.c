@@ -10,28 +10,23 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "frontend/endpoint.h"
-#include "frontend/peers.h"
 #include "frontend/request.h"
 #include "http/http_body.h"
 
 enum {
-	TICK_MS = 250,
 	BODY_GRACE_US = 5000000,
-	LINGER_MS = 2000,
 	FORM_ROOM = 16384,
 	BUFFERED_MAX =
 		HTTP_HEAD_MAX + LOOP_SCRATCH, /* of pipelined bytes, while a request is at work */
 };
 
 struct connection {
+	struct carrier carrier; /* its request is NULL while idle */
 	struct stream stream;
-	struct server *server;
 	struct list node;
 	struct deadline deadline;
 	struct buf in; /* owned: bytes of the next head, or of this body */
 	size_t scanned;
-	struct request *request; /* NULL while idle */
 	struct http_body body;
 	uint64_t body_started_us;
 	bool is_advancing; /* connection_advance() is on the stack */
@@ -46,57 +41,40 @@ static void on_broken(struct stream *s);
 static void on_drained(struct stream *s);
 static void on_closed(struct stream *s);
 
-static const struct stream_ops stream_ops = { on_data, on_end, on_broken, on_drained, on_closed };
+static void on_finished(struct carrier *carrier);
 
-/* The admin listener's own connections would hide those that matter. */
-static void
-count_open(const struct server *s)
-{
-	if (s->endpoints == data_endpoints)
-		counter_set(&s->gate->counters->connections_open, s->connection_count);
-}
+static const struct stream_ops stream_ops = {
+	.data = on_data,
+	.end = on_end,
+	.broken = on_broken,
+	.drained = on_drained,
+	.closed = on_closed,
+};
 
 /* Closing */
 
 static void
 connection_close(struct connection *c)
 {
-	struct request *r = c->request;
+	struct request *r = c->carrier.request;
 
 	if (c->stream.is_closed)
 		return;
-	c->request = NULL;
+	c->carrier.request = NULL;
 	deadline_stop(&c->deadline);
 	stream_close(&c->stream);
 	if (r != NULL)
 		request_abandon(r);
 }
 
-/* Once, however often a drain is asked for. */
-static void
-tell_drained(struct server *s)
-{
-	void (*drained)(struct server *) = s->drained;
-
-	if (!s->is_draining || s->connection_count > 0 || drained == NULL)
-		return;
-	s->drained = NULL;
-	drained(s);
-}
-
 static void
 on_closed(struct stream *s)
 {
 	struct connection *c = container_of(s, struct connection, stream);
-	struct server *server = c->server;
 
-	list_remove(&c->node);
-	server->connection_count--;
-	count_open(server);
-	peers_remove(server->peers, bytes_text(c->address));
 	buf_wipe(&c->in);
+	server_leave(c->carrier.server, &c->node, c->address);
 	free(c);
-	tell_drained(server);
 }
 
 /* Closing at once would reset the connection and take the answer with it when the peer is still
@@ -113,7 +91,7 @@ linger(struct connection *c)
 		connection_close(c);
 		return;
 	}
-	deadline_start(&c->server->linger, &c->deadline, clock_monotonic_us());
+	deadline_start(&c->carrier.server->linger, &c->deadline, clock_monotonic_us());
 	stream_read(&c->stream, true);
 }
 
@@ -122,11 +100,11 @@ refuse(struct connection *c, struct err e)
 {
 	CLEANUP(buf_done) struct buf out = { 0 };
 
-	answer_refusal(c->server->gate, &out, e);
-	counter_add(&c->server->gate->counters->requests[e.code / 100 % 6], 1);
-	if (c->request != NULL) {
-		request_free(c->request);
-		c->request = NULL;
+	answer_refusal(c->carrier.server->gate, &out, e);
+	counter_add(&c->carrier.server->gate->counters->requests[e.code / 100 % 6], 1);
+	if (c->carrier.request != NULL) {
+		request_free(c->carrier.request);
+		c->carrier.request = NULL;
 	}
 	if (failed(stream_send(&c->stream, &out))) {
 		connection_close(c);
@@ -136,7 +114,7 @@ refuse(struct connection *c, struct err e)
 	if (c->stream.unsent == 0)
 		linger(c);
 	else
-		deadline_start(&c->server->write, &c->deadline, clock_monotonic_us());
+		deadline_start(&c->carrier.server->write, &c->deadline, clock_monotonic_us());
 }
 
 /* What a peer sends ahead waits in its socket when a buffer full of it waits here. */
@@ -151,12 +129,12 @@ read_on(struct connection *c)
 static void
 become_idle(struct connection *c)
 {
-	if (c->server->is_draining || c->peer_ended) {
+	if (c->carrier.server->is_draining || c->peer_ended) {
 		connection_close(c);
 		return;
 	}
 	buf_wipe(&c->in); /* an idle connection holds no buffer, and nothing that was in one */
-	deadline_start(&c->server->idle, &c->deadline, clock_monotonic_us());
+	deadline_start(&c->carrier.server->idle, &c->deadline, clock_monotonic_us());
 	stream_read(&c->stream, true);
 }
 
@@ -169,7 +147,7 @@ take_head(struct connection *c, size_t head_len)
 	buf_put(&rest, bytes_slice(buf_bytes(&c->in), head_len, c->in.len));
 	if (rest.overflow)
 		return false;
-	c->request->input = c->in;
+	c->carrier.request->input = c->in;
 	c->in = rest;
 	c->scanned = 0;
 	return true;
@@ -182,22 +160,22 @@ next_head(struct connection *c)
 	size_t len;
 	enum step step;
 
-	if (c->request == NULL)
-		c->request = request_new(c->server->gate, c);
-	if (c->request == NULL) {
+	if (c->carrier.request == NULL)
+		c->carrier.request = request_new(c->carrier.server->gate, &c->carrier);
+	if (c->carrier.request == NULL) {
 		connection_close(c);
 		return false;
 	}
 
-	struct err e =
-		http_head_parse(buf_bytes(&c->in), &c->scanned, &c->request->head, &len, &step);
+	struct err e = http_head_parse(buf_bytes(&c->in), &c->scanned, &c->carrier.request->head,
+	                               &len, &step);
 	if (failed(e)) {
 		refuse(c, e);
 		return false;
 	}
 	if (step == STEP_MORE) {
-		request_free(c->request);
-		c->request = NULL;
+		request_free(c->carrier.request);
+		c->carrier.request = NULL;
 		if (c->peer_ended)
 			connection_close(c);
 		return false;
@@ -206,8 +184,8 @@ next_head(struct connection *c)
 		connection_close(c);
 		return false;
 	}
-	counter_add(&c->server->gate->counters->bytes_in, len);
-	request_begin(c->request);
+	counter_add(&c->carrier.server->gate->counters->bytes_in, len);
+	request_begin(c->carrier.request);
 	return true;
 }
 
@@ -218,24 +196,26 @@ advance(struct connection *c)
 	if (c->is_advancing)
 		return;
 	c->is_advancing = true;
-	while (c->request == NULL && c->in.len > 0 && !c->stream.is_closed && !c->close_after) {
+	while (c->carrier.request == NULL && c->in.len > 0 && !c->stream.is_closed &&
+	       !c->close_after) {
 		if (!next_head(c))
 			break;
-		deadline_start(&c->server->work, &c->deadline, clock_monotonic_us());
-		if (request_run(c->request) == STEP_MORE)
+		deadline_start(&c->carrier.server->work, &c->deadline, clock_monotonic_us());
+		if (request_run(c->carrier.request) == STEP_MORE)
 			break;
-		connection_finished(c);
+		on_finished(&c->carrier);
 	}
 	c->is_advancing = false;
 }
 
-void
-connection_finished(struct connection *c)
+static void
+on_finished(struct carrier *carrier)
 {
-	struct request *r = c->request;
+	struct connection *c = container_of(carrier, struct connection, carrier);
+	struct request *r = c->carrier.request;
 	bool close = c->close_after;
 
-	c->request = NULL;
+	c->carrier.request = NULL;
 	if (r != NULL)
 		request_free(r);
 	if (c->stream.is_closed)
@@ -245,7 +225,7 @@ connection_finished(struct connection *c)
 	} else if (c->in.len == 0) {
 		become_idle(c);
 	} else {
-		deadline_start(&c->server->head, &c->deadline, clock_monotonic_us());
+		deadline_start(&c->carrier.server->head, &c->deadline, clock_monotonic_us());
 		advance(c);
 		read_on(c);
 	}
@@ -257,7 +237,7 @@ connection_finished(struct connection *c)
 static struct err
 feed_body(struct connection *c)
 {
-	struct request *r = c->request;
+	struct request *r = c->carrier.request;
 	struct reader in = reader_of(buf_bytes(&c->in));
 	enum step step = STEP_MORE;
 	struct bytes part;
@@ -275,10 +255,11 @@ feed_body(struct connection *c)
 	return OK;
 }
 
-struct err
-connection_receive(struct connection *c)
+static struct err
+on_receive(struct carrier *carrier)
 {
-	struct request *r = c->request;
+	struct connection *c = container_of(carrier, struct connection, carrier);
+	struct request *r = c->carrier.request;
 
 	http_body_init(&c->body, &r->head, request_body_max(r));
 	r->body.limit = request_body_max(r) + 1;
@@ -290,7 +271,7 @@ connection_receive(struct connection *c)
 	if (r->has_body)
 		return OK;
 	c->body_started_us = clock_monotonic_us();
-	deadline_start(&c->server->body, &c->deadline, c->body_started_us);
+	deadline_start(&c->carrier.server->body, &c->deadline, c->body_started_us);
 	if (r->head.expect_continue && c->body.total == 0) {
 		CLEANUP(buf_done) struct buf out = { 0 };
 		buf_put_text(&out, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -303,13 +284,13 @@ connection_receive(struct connection *c)
 static void
 body_failed(struct connection *c, struct err e)
 {
-	struct request *r = c->request;
+	struct request *r = c->carrier.request;
 
 	if (!failed(r->outcome))
 		r->outcome = e;
 	r->must_close = true;
 	r->stage = STAGE_ANSWER;
-	deadline_start(&c->server->work, &c->deadline, clock_monotonic_us());
+	deadline_start(&c->carrier.server->work, &c->deadline, clock_monotonic_us());
 	request_resume(r);
 }
 
@@ -320,9 +301,9 @@ body_data(struct connection *c)
 
 	if (failed(e)) {
 		body_failed(c, e);
-	} else if (c->request->has_body) {
-		deadline_start(&c->server->work, &c->deadline, clock_monotonic_us());
-		request_resume(c->request);
+	} else if (c->carrier.request->has_body) {
+		deadline_start(&c->carrier.server->work, &c->deadline, clock_monotonic_us());
+		request_resume(c->carrier.request);
 	} else if (c->peer_ended) {
 		connection_close(c);
 	}
@@ -337,17 +318,17 @@ on_data(struct stream *s, struct bytes data)
 
 	if (c->is_lingering || c->close_after)
 		return;
-	if (c->in.len == 0 && c->request == NULL)
-		deadline_start(&c->server->head, &c->deadline, clock_monotonic_us());
+	if (c->in.len == 0 && c->carrier.request == NULL)
+		deadline_start(&c->carrier.server->head, &c->deadline, clock_monotonic_us());
 	c->in.limit = (size_t)BUFFERED_MAX * 2;
 	buf_put(&c->in, data);
 	if (c->in.overflow) {
 		connection_close(c);
 		return;
 	}
-	if (c->request == NULL)
+	if (c->carrier.request == NULL)
 		advance(c);
-	else if (request_wants_body(c->request))
+	else if (request_wants_body(c->carrier.request))
 		body_data(c);
 	read_on(c);
 }
@@ -361,8 +342,8 @@ on_end(struct stream *s)
 	stream_read(s, false);
 	/* A request at work is answered, a refusal sent: a client may send, say it is done, and
 	 * wait. */
-	bool is_waiting = c->request != NULL ? !request_wants_body(c->request)
-	                                     : c->close_after && !c->is_lingering;
+	bool is_waiting = c->carrier.request != NULL ? !request_wants_body(c->carrier.request)
+	                                             : c->close_after && !c->is_lingering;
 	if (!is_waiting)
 		connection_close(c);
 }
@@ -378,9 +359,9 @@ on_drained(struct stream *s)
 {
 	struct connection *c = container_of(s, struct connection, stream);
 
-	if (c->request != NULL && c->request->stage == STAGE_SEND) {
-		request_resume(c->request);
-	} else if (c->request == NULL && c->close_after) {
+	if (c->carrier.request != NULL && c->carrier.request->stage == STAGE_SEND) {
+		request_resume(c->carrier.request);
+	} else if (c->carrier.request == NULL && c->close_after) {
 		linger(c);
 	}
 }
@@ -388,14 +369,14 @@ on_drained(struct stream *s)
 static bool
 closes_after(const struct connection *c)
 {
-	const struct request *r = c->request;
+	const struct request *r = c->carrier.request;
 	/* A body that was not read to its end cannot be told from the next request. */
 	bool body_left = (r->head.has_length ? r->head.content_length > 0 : r->head.is_chunked) &&
 	                 !r->has_body;
-	bool is_cut = r->reply.is_chunked && failed(r->outcome);
+	bool is_cut = r->reply.is_streamed && failed(r->outcome);
 
 	return !r->head.keep_alive || r->must_close || body_left || is_cut ||
-	       c->server->is_draining;
+	       c->carrier.server->is_draining;
 }
 
 /* Puts bytes on the wire until all are given, they must be waited for, or the socket is full. */
@@ -405,23 +386,25 @@ answer(struct connection *c, enum step *step)
 	CLEANUP(buf_done) struct buf out = { 0 };
 
 	while (c->stream.unsent == 0) {
-		TRY(answer_next(c->request, &out, c->close_after, step));
+		TRY(answer_next(c->carrier.request, &out, c->close_after, step));
 		if (out.len == 0) {
 			if (*step == STEP_MORE)
-				deadline_start(&c->server->work, &c->deadline,
+				deadline_start(&c->carrier.server->work, &c->deadline,
 				               clock_monotonic_us());
 			return OK;
 		}
 		TRY(stream_send(&c->stream, &out));
 	}
-	deadline_start(&c->server->write, &c->deadline, clock_monotonic_us());
+	deadline_start(&c->carrier.server->write, &c->deadline, clock_monotonic_us());
 	*step = STEP_MORE;
 	return OK;
 }
 
-struct err
-connection_answer(struct connection *c, enum step *step)
+static struct err
+on_answer(struct carrier *carrier, enum step *step)
 {
+	struct connection *c = container_of(carrier, struct connection, carrier);
+
 	c->close_after = closes_after(c);
 	struct err e = answer(c, step);
 	/* What follows a broken answer would be taken for the rest of it. */
@@ -429,17 +412,11 @@ connection_answer(struct connection *c, enum step *step)
 	return e;
 }
 
-const struct server *
-connection_server(const struct connection *c)
-{
-	return c->server;
-}
-
-struct bytes
-connection_address(const struct connection *c)
-{
-	return bytes_text(c->address);
-}
+static const struct carrier_ops carrier_ops = {
+	.receive = on_receive,
+	.answer = on_answer,
+	.finished = on_finished,
+};
 
 /* Deadlines */
 
@@ -458,28 +435,26 @@ body_is_slow(const struct connection *c, uint64_t now)
 
 	if (elapsed < BODY_GRACE_US)
 		return false;
-	return c->body.total * 1000000 / elapsed < c->server->gate->settings->limits.body_rate_min;
+	return c->body.total * 1000000 / elapsed <
+	       c->carrier.server->gate->settings->limits.body_rate_min;
 }
 
 static void
 check_body(struct connection *c, uint64_t now)
 {
 	if (!body_is_slow(c, now)) {
-		deadline_start(&c->server->body, &c->deadline, now);
+		deadline_start(&c->carrier.server->body, &c->deadline, now);
 		return;
 	}
 	body_failed(c, (struct err){
 			       .kind = ERR_PEER, .code = 408, .why = "the body came too slowly" });
 }
 
-static void
-on_tick(uv_timer_t *timer)
+void
+connections_tick(struct server *s, uint64_t now)
 {
-	struct server *s = container_of(timer, struct server, timer);
-	uint64_t now = clock_monotonic_us();
 	struct connection *c;
 
-	gate_count(s->gate);
 	while ((c = ended(&s->head, now)) != NULL)
 		refuse(c, (struct err){ .kind = ERR_PEER,
 		                        .code = 408,
@@ -491,40 +466,26 @@ on_tick(uv_timer_t *timer)
 		connection_close(c);
 }
 
-/* The server */
-
-static void
-on_accepted(struct listener *l, int fd)
-{
-	server_adopt(container_of(l, struct server, listener), fd);
-}
+/* Life */
 
 void
-server_adopt(struct server *s, int fd)
+connection_begin(struct server *s, int fd)
 {
-	struct metrics_worker *counters = s->gate->counters;
 	struct connection *c = calloc(1, sizeof *c);
 
 	if (c == NULL) {
 		close(fd);
 		return;
 	}
-	c->server = s;
-	list_append(&s->connections, &c->node);
-	s->connection_count++;
-	counter_add(&counters->connections, 1);
-	count_open(s);
 	struct err e = stream_open(&c->stream, s->gate->loop, fd, &stream_ops);
 	stream_address(&c->stream, c->address);
-	/* In this order: the table of addresses has room for the connections that are allowed. */
-	bool is_allowed = !failed(e) &&
-	                  s->connection_count <= s->gate->settings->limits.connections &&
-	                  peers_add(s->peers, bytes_text(c->address),
-	                            s->gate->settings->limits.connections_per_address);
-	if (!is_allowed)
+	c->carrier = (struct carrier){ .ops = &carrier_ops, .server = s, .address = c->address };
+	if (!server_enter(s, &c->node, c->address)) {
 		c->address[0] = '\0'; /* not counted, so not to be counted off */
-	if (!is_allowed || s->is_draining) {
-		counter_add(&counters->connections_refused, 1);
+		stream_close(&c->stream);
+		return;
+	}
+	if (failed(e) || s->is_draining) {
 		stream_close(&c->stream);
 		return;
 	}
@@ -532,62 +493,17 @@ server_adopt(struct server *s, int fd)
 	stream_read(&c->stream, true);
 }
 
-struct err
-server_init(struct server *s, struct gate *gate, const struct endpoint *endpoints)
-{
-	const struct limit_settings *limits = &gate->settings->limits;
-
-	*s = (struct server){ .gate = gate, .endpoints = endpoints };
-	list_init(&s->connections);
-	deadline_list_init(&s->head, limits->head_timeout_ms);
-	deadline_list_init(&s->idle, limits->idle_timeout_ms);
-	deadline_list_init(&s->body, 1000);
-	deadline_list_init(&s->work, (uint64_t)limits->write_timeout_ms * 4);
-	deadline_list_init(&s->write, limits->write_timeout_ms);
-	deadline_list_init(&s->linger, LINGER_MS);
-	TRY(peers_new(limits->connections + 1, &s->peers));
-
-	int status = uv_timer_init(&gate->loop->uv, &s->timer);
-	if (status == 0)
-		status = uv_timer_start(&s->timer, on_tick, TICK_MS, TICK_MS);
-	return status == 0 ? OK : loop_err(status, "no timer");
-}
-
-struct err
-server_accept(struct server *s, int fd)
-{
-	TRY(listener_start(&s->listener, s->gate->loop, fd, on_accepted));
-	s->is_listening = true;
-	return OK;
-}
-
 /* An idle connection, whose bytes all were answered, can go on in another process: nobody notices.
  */
-static void
-hand_over(struct connection *c, void (*take)(struct server *s, int fd))
+void
+connection_drain(struct list *node, void (*take)(struct server *s, int fd))
 {
+	struct connection *c = container_of(node, struct connection, node);
 	uv_os_fd_t fd;
 
+	if (c->carrier.request != NULL || c->in.len != 0 || c->close_after)
+		return;
 	if (take != NULL && uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) == 0)
-		take(c->server, fd);
+		take(c->carrier.server, fd);
 	connection_close(c);
-}
-
-void
-server_drain(struct server *s, void (*take)(struct server *s, int fd))
-{
-	struct list *next;
-
-	s->is_draining = true;
-	if (s->is_listening)
-		listener_stop(&s->listener);
-	s->is_listening = false;
-	for (struct list *node = s->connections.next; node != &s->connections; node = next) {
-		struct connection *c = container_of(node, struct connection, node);
-
-		next = node->next;
-		if (c->request == NULL && c->in.len == 0 && !c->close_after)
-			hand_over(c, take);
-	}
-	tell_drained(s);
 }

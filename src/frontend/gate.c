@@ -41,11 +41,13 @@ gate_done(struct gate *g)
 	sources_done(g);
 	buf_done(&g->date);
 	buf_done(&g->jwks);
+	buf_done(&g->assertion_jwks);
 	for (size_t i = 0; i < FINGERPRINTS; i++)
 		buf_done(&g->seen[i].sql);
 	gate_free_spares(g);
 	OPENSSL_cleanse(g->cursor_key, sizeof g->cursor_key);
 	OPENSSL_cleanse(g->fingerprint_key, sizeof g->fingerprint_key);
+	OPENSSL_cleanse(g->ticket_key, sizeof g->ticket_key);
 }
 
 /* Waiting */
@@ -218,6 +220,7 @@ take_shared_keys(struct gate *g, struct bytes body)
 	TRY(shared_keys_read(body, &keys));
 	memcpy(g->cursor_key, keys.cursor.at, SHARED_KEY_LEN);
 	memcpy(g->fingerprint_key, keys.fingerprint.at, SHARED_KEY_LEN);
+	memcpy(g->ticket_key, keys.ticket.at, SHARED_KEY_LEN);
 	g->has_shared_keys = true;
 	return OK;
 }
@@ -277,6 +280,10 @@ on_keeper_message(void *of, struct channel *c, const struct message *m)
 		break;
 	case KEEPER_JWKS:
 		e = take_jwks(g, m);
+		break;
+	case KEEPER_ASSERTION_JWKS:
+		buf_clear(&g->assertion_jwks);
+		buf_put(&g->assertion_jwks, m->body);
 		break;
 	case KEEPER_ANSWER:
 		/* Counted until it is answered, also when nobody waits any more: it is work for

@@ -5,6 +5,7 @@
 
 #include "audit/record.h"
 #include "backend/backend.h"
+#include "backend/service.h"
 #include "frontend/metrics.h"
 #include "identity/issuers.h"
 #include "identity/ask.h"
@@ -30,7 +31,10 @@ struct gate {
 	const struct settings *settings;
 	const struct policy *policy;
 	struct issuers *issuers;
-	struct backend **backends; /* by index in settings */
+	struct backend **backends;     /* by index in settings; NULL where it is a service */
+	struct service **services;     /* by the same index; NULL where it is data */
+	struct assertions *assertions; /* owned; assertion.h */
+	struct telemetry *telemetry;   /* owned; telemetry.h */
 	struct metrics *metrics;
 	struct metrics_worker *counters; /* this worker's slot */
 	unsigned worker;
@@ -43,7 +47,9 @@ struct gate {
 	struct session_cache *sessions; /* owned; NULL: no sessions are configured */
 	bool has_shared_keys;
 	uint8_t cursor_key[SHARED_KEY_LEN], fingerprint_key[SHARED_KEY_LEN];
-	struct buf jwks;      /* the local issuer's public keys, as keeper sent them */
+	struct buf jwks;           /* the local issuer's public keys, as keeper sent them */
+	struct buf assertion_jwks; /* those that services check our assertions with */
+	uint8_t ticket_key[SHARED_KEY_LEN];
 	uint8_t random[4096]; /* drawn in one call, handed out in pieces: for ids, never keys */
 	size_t random_left;
 	int64_t date_s;  /* second that `date` is of */

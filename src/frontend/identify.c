@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "frontend/certificate.h"
-#include "frontend/connection.h"
+#include "frontend/server.h"
 #include "frontend/endpoint.h"
 #include "frontend/rest.h"
 #include "frontend/session.h"
@@ -325,7 +325,7 @@ match(struct request *r)
 {
 	if (r->endpoint != NULL)
 		return OK;
-	TRY(endpoint_match(connection_server(r->connection)->endpoints, r, &r->endpoint));
+	TRY(endpoint_match(r->carrier->server->endpoints, r, &r->endpoint));
 	if (r->endpoint->describe != NULL)
 		r->endpoint->describe(r);
 	return OK;

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "frontend/connection.h"
 #include "frontend/endpoint.h"
 
 enum { SPARE_MAX = 256 };
@@ -62,7 +61,7 @@ stage_failed(struct request *r, struct err e)
 	if (stage < STAGE_SEND) {
 		r->is_completion = stage == STAGE_COMMIT;
 		r->stage = STAGE_ANSWER;
-	} else if (r->reply.is_chunked && !r->is_completion) {
+	} else if ((r->reply.is_streamed || r->records_end) && !r->is_completion) {
 		release(r);
 		r->reply.is_partial = false;
 		r->is_completion = true;
@@ -101,15 +100,15 @@ stage_decide(struct request *r, enum step *step)
 static struct err
 stage_receive(struct request *r, enum step *step)
 {
-	if (r->has_body)
+	if (r->has_body || r->endpoint->streams)
 		return OK;
-	/* A body nobody asked for is not read: connection_answer() closes rather than search for
+	/* A body nobody asked for is not read: carrier_answer() closes rather than search for
 	 * its end. */
 	if (r->endpoint->body_max == 0)
 		return OK;
-	if (r->connection == NULL)
+	if (r->carrier == NULL)
 		return fail(ERR_PEER, "the caller went away");
-	TRY(connection_receive(r->connection));
+	TRY(carrier_receive(r->carrier));
 	*step = r->has_body ? STEP_DONE : STEP_MORE;
 	return OK;
 }
@@ -209,13 +208,13 @@ count(struct request *r)
 static struct err
 stage_send(struct request *r, enum step *step)
 {
-	bool is_incomplete = r->reply.is_chunked && !r->is_completion;
+	bool is_incomplete = (r->reply.is_streamed || r->records_end) && !r->is_completion;
 
-	if (r->connection == NULL)
+	if (r->carrier == NULL)
 		return is_incomplete ? fail(ERR_PEER, "the caller went away") : OK;
 	if (!r->reply.has_begun)
 		count(r);
-	TRY(connection_answer(r->connection, step));
+	TRY(carrier_answer(r->carrier, step));
 	if (*step == STEP_DONE && is_incomplete) {
 		r->is_completion = true;
 		r->stage = STAGE_ANSWER; /* behind it comes RECORD */
@@ -249,7 +248,7 @@ request_own_address(const struct request *r)
 /* Life */
 
 struct request *
-request_new(struct gate *gate, struct connection *connection)
+request_new(struct gate *gate, struct carrier *carrier)
 {
 	struct request *r = gate->spare;
 
@@ -263,8 +262,8 @@ request_new(struct gate *gate, struct connection *connection)
 	if (r == NULL)
 		return NULL;
 	r->gate = gate;
-	r->connection = connection;
-	r->client = connection_address(connection);
+	r->carrier = carrier;
+	r->client = bytes_text(carrier->address);
 	return r;
 }
 
@@ -277,6 +276,7 @@ request_begin(struct request *r)
 	r->rows = -1;
 	r->reply.status = 200;
 	r->identified.issuer = -1;
+	r->route = -1;
 	gate_random(r->gate, random, sizeof random);
 
 	struct buf id = { .at = r->decision_id, .room = ULID_LEN, .limit = ULID_LEN };
@@ -301,6 +301,8 @@ request_reset(struct request *r)
 	buf_wipe(&r->body);
 	buf_wipe(&r->input); /* it held the token */
 	buf_done(&r->reply.fields);
+	buf_done(&r->reply.trailers);
+	buf_done(&r->trailers);
 	if (body.room > LOOP_SCRATCH)
 		buf_done(&body);
 	memset(r, 0, offsetof(struct request, segments));
@@ -348,12 +350,12 @@ gate_free_spares(struct gate *g)
 void
 request_resume(struct request *r)
 {
-	struct connection *c = r->connection;
+	struct carrier *c = r->carrier;
 
 	if (request_run(r) == STEP_MORE)
 		return;
 	if (c != NULL)
-		connection_finished(c);
+		carrier_finished(c);
 	else
 		request_free(r);
 }
@@ -361,7 +363,7 @@ request_resume(struct request *r)
 void
 request_abandon(struct request *r)
 {
-	r->connection = NULL;
+	r->carrier = NULL;
 	r->client = arena_copy(&r->arena, r->client); /* the connection and its text are going */
 	/* What was decided is recorded and done. */
 	if (r->stage >= STAGE_ANSWER && r->stage < STAGE_SEND)

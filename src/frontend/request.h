@@ -9,10 +9,12 @@
 #include "base/step.h"
 #include "format/moment.h"
 #include "format/url.h"
+#include "frontend/carrier.h"
 #include "frontend/gate.h"
+#include "frontend/quota.h"
+#include "frontend/telemetry.h"
 #include "http/http_head.h"
 
-struct connection;
 struct request;
 struct rest;
 struct showing;
@@ -48,6 +50,7 @@ struct endpoint {
 	                     recorded wherever it is shown.) */
 	bool is_page;     /* for people: without a session they are sent to the login */
 	size_t body_max;  /* 0: no body is taken; SIZE_MAX: as configured */
+	bool streams;     /* takes its body in parts: RECEIVE does nothing, `body` gets them */
 	/* Each may be NULL, but execute. */
 	void (*describe)(struct request *r); /* class, resource and action for the record, before
 	                                        anything can fail */
@@ -55,7 +58,10 @@ struct endpoint {
 	struct err (*execute)(struct request *r,
 	                      enum step *step); /* again in SEND, while reply.is_partial */
 	struct err (*commit)(struct request *r, enum step *step);
-	void (*done)(struct request *r);                        /* frees what the others made */
+	void (*done)(struct request *r); /* frees what the others made */
+	/* After carrier_stream(): the next bytes of the body; with `is_last` it is complete (and
+	 * r->trailers filled). `e`: no more will come, the body is malformed or too slow. */
+	void (*body)(struct request *r, struct bytes part, bool is_last, struct err e);
 	void (*put_error)(struct request *r, struct buf *body); /* its own form of errors (OAuth) */
 };
 
@@ -67,11 +73,17 @@ struct reply {
 	struct buf body;    /* owned; empty when `asset` is used */
 	struct bytes asset; /* a body that lives elsewhere for ever */
 	bool is_partial; /* there is more behind `body`: execute makes it when this part has left */
-	bool is_chunked; /* it was partial once: the length is told by chunks */
-	bool has_begun;  /* the head is on its way: nothing can be answered otherwise any more */
-	bool has_ended;  /* of chunks: the last one too */
-	size_t sent;     /* of this part of the body */
-	uint64_t gone;   /* bytes of the parts before it */
+	bool is_streamed; /* it was partial once: its end is told by chunks, unless has_length */
+	bool has_length;  /* of a streamed body: `length`, which a service told */
+	uint64_t length;
+	bool is_forwarded;   /* `fields` are all there are: a service wrote them */
+	bool is_tunnel;      /* after 101: bytes both ways, until either side ends (RFC 9110
+	                        section 7.8) */
+	struct buf trailers; /* as `fields`; sent behind the last part */
+	bool has_begun; /* the head is on its way: nothing can be answered otherwise any more */
+	bool has_ended; /* of chunks: the last one too */
+	size_t sent;    /* of this part of the body */
+	uint64_t gone;  /* bytes of the parts before it */
 	const char
 		*challenge_error; /* 401, 403: RFC 6750 error code, or NULL for a bare challenge */
 };
@@ -81,13 +93,15 @@ enum { ANSWER_PART = 65536 }; /* bytes of a body that are given to the socket at
 /* Owned by its connection until it ends; then kept by the gate for the next one. */
 struct request {
 	struct gate *gate;
-	struct connection *connection; /* NULL when the caller has gone: the rest still runs */
+	struct carrier *carrier; /* NULL when the caller has gone: the rest still runs */
 	struct arena arena;
 	struct buf input; /* owned: the bytes that `head` borrows */
 	const struct endpoint *endpoint;
 	size_t segment_count;
-	struct buf body; /* owned: the decoded body; wiped */
-	bool has_body;   /* complete */
+	struct buf body;       /* owned: the decoded body; wiped */
+	bool has_body;         /* complete */
+	bool is_body_streamed; /* carrier_stream() was called: parts go to endpoint->body */
+	struct buf trailers;   /* of a streamed body: "name: value" lines that may be passed on */
 	uint8_t stage;
 	struct err outcome;           /* why it failed; OK so far */
 	struct identified identified; /* of the token that was shown */
@@ -110,6 +124,14 @@ struct request {
 	uint8_t fingerprint[FINGERPRINT_LEN];
 	bool is_completion; /* a commit failed, or a body in parts has ended: the second record of
 	                       this decision */
+	int route;          /* index in the settings' routes; -1: an endpoint of our own */
+	struct quota_hold held;
+	struct trace trace;
+	struct timing timing;
+	bool is_observed; /* the route only observes, and `refusal` is why it would be refused */
+	struct err refusal;
+	bool records_end; /* the first record is of what is about to be done: what became of it
+	                     gets a second one */
 	/* Work */
 	struct reply reply;
 	struct waiter waiter;
@@ -130,7 +152,7 @@ struct request {
 	struct http_head head; /* last, and large: not cleared between requests, but parsed anew */
 };
 
-struct request *request_new(struct gate *gate, struct connection *connection);
+struct request *request_new(struct gate *gate, struct carrier *carrier);
 /* The head is parsed; picks the endpoint, starts the clock. */
 void request_begin(struct request *r);
 /* Runs stages until one must wait (STEP_MORE) or the answer has been sent (STEP_DONE). */

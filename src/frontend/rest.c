@@ -158,13 +158,13 @@ is_part(struct request *r)
 
 	if (r->rest->operation.kind != OPERATION_LIST || r->head.minor == 0 ||
 	    r->head.method != HTTP_GET ||
-	    reply->body.len < (reply->is_chunked ? (size_t)ANSWER_PART : STREAM_FROM))
+	    reply->body.len < (reply->is_streamed ? (size_t)ANSWER_PART : STREAM_FROM))
 		return false;
-	if (!reply->is_chunked && r->gate->streams >= STREAMS_MAX)
+	if (!reply->is_streamed && r->gate->streams >= STREAMS_MAX)
 		return false;
-	if (!reply->is_chunked)
+	if (!reply->is_streamed)
 		r->gate->streams++;
-	reply->is_chunked = r->rest->is_stream = true;
+	reply->is_streamed = r->rest->is_stream = true;
 	return true;
 }
 
@@ -188,7 +188,7 @@ pull(struct request *r, enum step *step)
 		if (failed(e))
 			return explain_fault(r, e);
 		rest->is_waiting = *step == STEP_MORE;
-		r->reply.is_partial = rest->is_waiting && r->reply.is_chunked;
+		r->reply.is_partial = rest->is_waiting && r->reply.is_streamed;
 		if (rest->is_waiting || row == NULL)
 			return OK;
 		TRY(take_row(r, row));

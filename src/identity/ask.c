@@ -42,6 +42,7 @@ shared_keys_put(struct buf *out, const struct shared_keys *k)
 {
 	buf_put(out, k->cursor);
 	buf_put(out, k->fingerprint);
+	buf_put(out, k->ticket);
 }
 
 struct err
@@ -51,6 +52,7 @@ shared_keys_read(struct bytes message, struct shared_keys *ret)
 
 	TRY(read_bytes(&r, SHARED_KEY_LEN, &ret->cursor));
 	TRY(read_bytes(&r, SHARED_KEY_LEN, &ret->fingerprint));
+	TRY(read_bytes(&r, SHARED_KEY_LEN, &ret->ticket));
 	return read_end(&r);
 }
 

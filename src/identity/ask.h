@@ -8,9 +8,11 @@
 #include "base/buf.h"
 
 enum keeper_message {
-	KEEPER_SHARED_KEYS = 1, /* keeper -> worker, first: cursor key, fingerprint key */
+	KEEPER_SHARED_KEYS = 1, /* keeper -> worker, first: keys that all share */
 	KEEPER_JWKS, /* keeper -> worker: id = index of the local issuer, body = key set; again when
 	              * it changes */
+	KEEPER_ASSERTION_JWKS, /* keeper -> worker: the public keys of our assertions; shown to
+	                        * services with the others, but no token is verified with them */
 	KEEPER_REVOKED, /* keeper -> worker: struct revocation. All that still matter, first; then
 	                 * each new one */
 	KEEPER_ASK,     /* worker -> keeper: struct ask */
@@ -20,7 +22,7 @@ enum keeper_message {
 enum { SHARED_KEY_LEN = 32, ASK_TEXT_MAX = 16384 };
 
 struct shared_keys {
-	struct bytes cursor, fingerprint; /* SHARED_KEY_LEN each */
+	struct bytes cursor, fingerprint, ticket; /* SHARED_KEY_LEN each; ticket: TLS sessions */
 };
 void shared_keys_put(struct buf *out, const struct shared_keys *k);
 struct err shared_keys_read(struct bytes message, struct shared_keys *ret);
@@ -47,6 +49,10 @@ enum ask_kind {
 	                    * cookie */
 	ASK_SESSION_FIND,  /* SECRET -> DATA, expires_in_s */
 	ASK_SESSION_END,   /* SECRET */
+	/* What a service is told of a caller */
+	ASK_ASSERTION, /* DATA (JSON object: aud, sub, roles, ...), LIFE -> ACCESS_TOKEN, an ES256
+	                * JWT of type gatewarden-assertion+jwt with our iss, iat, nbf, exp and jti
+	                */
 	ASK_SESSION_LOGIN, /* a local user for a session: USER, PASSWORD -> CLAIMS as an access
 	                    * token would carry them */
 	ASK_KIND_COUNT,

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "io/loop.h"
+#include "io/tls.h"
 
 struct stream;
 
@@ -16,6 +17,8 @@ struct stream_ops {
 	void (*broken)(struct stream *s);                  /* reset, or a write failed: close it */
 	void (*drained)(struct stream *s);                 /* all that was given has left */
 	void (*closed)(struct stream *s);                  /* last call: free the memory now */
+	void (*ready)(struct stream *s); /* stream_connect(), stream_secure(): connected, and the
+	                                  * TLS handshake done. May be NULL */
 };
 
 struct stream_write;
@@ -27,6 +30,7 @@ struct stream {
 	const struct stream_ops *ops;
 	struct stream_write *write; /* in flight; NULL when all has left */
 	size_t unsent;
+	struct tls *tls; /* owned; NULL: plain */
 	bool is_reading, is_closed;
 };
 
@@ -48,6 +52,19 @@ void listener_stop(struct listener *l);
 /* Takes the connected socket, also when it fails; then `closed` is called as after stream_close().
  */
 struct err stream_open(struct stream *s, struct loop *loop, int fd, const struct stream_ops *ops);
+/* A connection out; `ready` or `broken` comes. `address` is an IP address and port. */
+struct err stream_connect(struct stream *s, struct loop *loop, const struct sockaddr *address,
+                          const struct stream_ops *ops);
+/* From now on TLS: `data` and stream_send() are the plain side of it. Directly after stream_open()
+ * or stream_connect(); `ready` comes when the handshake is done, `broken` when it fails.
+ * `server_name` as for tls_new(). */
+struct err stream_secure(struct stream *s, struct tls_context *context, const char *server_name);
+/* NULL: plain, or the handshake is not done. */
+const struct tls_peer *stream_peer(const struct stream *s);
+/* Why it broke, for the log: of TLS, or NULL. */
+const char *stream_fault(const struct stream *s);
+/* We send no more (FIN, behind a close_notify); what comes is still read. */
+void stream_end(struct stream *s);
 void stream_read(struct stream *s, bool on);
 /* Takes the content of `out`, which is empty afterwards. Errors: the connection is broken. */
 struct err stream_send(struct stream *s, struct buf *out);

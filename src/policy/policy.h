@@ -30,7 +30,8 @@ struct grant_view {
 
 /* Proof that policy said yes. Only policy_decide() makes one; no backend works without one. */
 struct grant {
-	unsigned resource;         /* index in settings */
+	unsigned resource; /* index in settings; of a route: in the routes */
+	bool is_route;
 	const struct table *table; /* of the resource; NULL where it has none */
 	enum action action;
 	const struct grant_view *views;
@@ -61,6 +62,22 @@ struct err policy_decide(const struct policy *policy, const struct principal *wh
  * from. */
 int policy_resource(const struct policy *policy, struct bytes name);
 const struct table *policy_table(const struct policy *policy, unsigned resource);
+
+/* Routes to HTTP services */
+
+/* The first route whose host and path fit, or -1. `host` without port, lower case; segments as
+ * url_path_split() gives them. What is matched is what is forwarded. Never answered from before it
+ * is decided: no route and a route that may not be used are the same 403. */
+int policy_route(const struct policy *policy, struct bytes host, const struct bytes *segments,
+                 size_t segment_count);
+/* May `who` (NULL: nobody was identified) use `method` (enum http_method) on this route (-1: none)?
+ * ERR_DENIED, or, where somebody might, ERR_IDENTITY for nobody. *ret_decision is always filled:
+ * "routes./app.allow.reader" (the path as it is written), "routes./app.public",
+ * "routes./app.deny.reader", "default deny". Only OK makes a grant: `resource` is the index of
+ * the route there, `table` NULL. */
+struct err policy_decide_route(const struct policy *policy, const struct principal *who, int route,
+                               unsigned method, struct arena *arena, const struct grant **ret,
+                               struct decision *ret_decision);
 
 const char *action_name(enum action action);
 

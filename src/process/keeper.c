@@ -31,7 +31,8 @@ tell_shared_keys(struct keeper *k, struct asker *a)
 {
 	CLEANUP(buf_wipe) struct buf body = { 0 };
 	const struct shared_keys keys = { secret_bytes(&k->cursor_key),
-		                          secret_bytes(&k->fingerprint_key) };
+		                          secret_bytes(&k->fingerprint_key),
+		                          secret_bytes(&k->ticket_key) };
 
 	shared_keys_put(&body, &keys);
 	TRY(buf_check(&body));
@@ -275,6 +276,7 @@ open_secrets(struct keeper *k)
 	TRY(issuer_store_open(k->start->settings->state_path, &k->store));
 	TRY(issuer_store_shared_key(k->store, "cursor", &k->cursor_key));
 	TRY(issuer_store_shared_key(k->store, "fingerprint", &k->fingerprint_key));
+	TRY(issuer_store_shared_key(k->store, "ticket", &k->ticket_key));
 	TRY(throttle_new(&k->throttle));
 	TRY(proofs_new(&k->proofs));
 	return open_issuer(k, k->start->settings, &k->issuer);
@@ -322,5 +324,6 @@ keeper_main(struct start *s)
 	proofs_free(k.proofs);
 	secret_done(&k.cursor_key);
 	secret_done(&k.fingerprint_key);
+	secret_done(&k.ticket_key);
 	return 0;
 }

@@ -35,7 +35,7 @@ struct keeper {
 	struct issuer *issuer; /* NULL: no local issuer is configured */
 	struct throttle *throttle;
 	struct proofs *proofs;
-	struct secret cursor_key, fingerprint_key;
+	struct secret cursor_key, fingerprint_key, ticket_key;
 	struct list askers;
 	struct list waiting; /* logins whose password is not being hashed yet */
 	struct list running; /* logins whose password is with a thread */

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "frontend/connection.h"
+#include "frontend/server.h"
 #include "frontend/endpoint.h"
 #include "process/sandbox.h"
 
@@ -279,8 +279,8 @@ start(struct worker *w)
 
 	TRY(open_all(w));
 	TRY(enter_sandbox(w));
-	TRY(server_init(&w->http, &w->gate, data_endpoints));
-	TRY(server_init(&w->admin, &w->gate, admin_endpoints));
+	TRY(server_init(&w->http, &w->gate, data_endpoints, NULL));
+	TRY(server_init(&w->admin, &w->gate, admin_endpoints, NULL));
 	w->http.drained = w->admin.drained = on_drained;
 	w->http.owner = w->admin.owner = w;
 	w->servers_open = 2;

@@ -1,0 +1,31 @@
+/* quota.h - limits per role, route and caller that hold across workers: requests (GCRA),
+ * concurrency, bytes. The buckets are slots of one table in the shared page, found by a keyed hash,
+ * changed by compare-and-swap; nothing is locked. A slot that is full again and used by nobody is
+ * free for another. When the table is full, the request is let through and counted: a limit must
+ * not become an outage. */
+#ifndef FRONTEND_QUOTA_H
+#define FRONTEND_QUOTA_H
+
+#include "frontend/metrics.h"
+
+struct request;
+
+enum { QUOTA_HELD_MAX = 4 };
+
+/* What a request holds of concurrency; zeroed: nothing. */
+struct quota_hold {
+	uint32_t slots[QUOTA_HELD_MAX];
+	unsigned count;
+};
+
+/* Takes one request from every limit that applies: of the caller, of its most generous role, of the
+ * route for this caller, of the route. The caller is the principal, else its address. ERR_LIMIT
+ * (429): r->retry_after_s and r->detail say when and which; nothing was taken then. */
+struct err quota_enter(struct request *r, int route, struct quota_hold *ret);
+/* How many of `len` bytes may pass now; *ret_wait_ms when 0. All of them are taken. */
+uint64_t quota_bytes(struct request *r, int route, uint64_t len, unsigned *ret_wait_ms);
+void quota_leave(struct request *r, struct quota_hold *held);
+/* By the supervisor: what a worker that ended held is given back. */
+void quota_worker_ended(struct metrics *m, unsigned worker);
+
+#endif
