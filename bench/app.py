@@ -45,3 +45,8 @@ async def one(key: int, who: dict = Depends(reader)):
 async def several(first: int = 100, who: dict = Depends(reader)):
     rows = db.execute(f"SELECT {COLUMNS} FROM books WHERE published ORDER BY id LIMIT ?", (first,)).fetchall()
     return JSONResponse({"value": [shown(r) for r in rows]})
+
+
+@app.get("/app/hello")
+async def hello(who: dict = Depends(reader)):
+    return JSONResponse({"message": "hello", "who": who["sub"]})

@@ -27,6 +27,8 @@ function init(args)
 		end
 	elseif job == "login" then
 		ready[1] = wrk.format("POST", "/token", { Host = wrk.host, ["Content-Type"] = "application/x-www-form-urlencoded" }, extra)
+	elseif job == "fresh" then
+		ready[1] = wrk.format("GET", extra, { Host = wrk.host, Authorization = "Bearer " .. tokens[1], Connection = "close" })
 	else
 		ready[1] = get(extra or "/", job == "plain" and nil or tokens[1])
 	end

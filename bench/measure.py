@@ -8,7 +8,7 @@ from servers import HERE, TWO, pinned
 
 def start_wrk(server, connections, seconds, *script):
     return subprocess.Popen(pinned(1 if TWO else 0, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE / "load.lua",
-                                   f"http://127.0.0.1:{server.port}", "--", *script), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   f"{getattr(server, 'scheme', 'http')}://127.0.0.1:{server.port}", "--", *script), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def end_wrk(process):
