@@ -34,17 +34,21 @@ enum body_state {
 enum { SIZE_DIGITS_MAX = 15 };
 
 void
+http_body_start(struct http_body *b, bool is_chunked, uint64_t length, uint64_t limit)
+{
+	*b = (struct http_body){ .is_chunked = is_chunked, .limit = limit, .state = BODY_DONE };
+	if (is_chunked) {
+		b->state = CHUNK_SIZE;
+	} else if (length > 0) {
+		b->state = BODY_LENGTH;
+		b->left = length;
+	}
+}
+
+void
 http_body_init(struct http_body *b, const struct http_head *head, uint64_t limit)
 {
-	*b = (struct http_body){ .is_chunked = head->is_chunked,
-		                 .limit = limit,
-		                 .state = BODY_DONE };
-	if (head->is_chunked) {
-		b->state = CHUNK_SIZE;
-	} else if (head->has_length && head->content_length > 0) {
-		b->state = BODY_LENGTH;
-		b->left = head->content_length;
-	}
+	http_body_start(b, head->is_chunked, head->has_length ? head->content_length : 0, limit);
 }
 
 static struct err

@@ -17,6 +17,8 @@ struct http_body {
 enum { HTTP_OVERHEAD_MAX = 16384 };
 
 void http_body_init(struct http_body *b, const struct http_head *head, uint64_t limit);
+/* The same for any message: of a response, say. `length` counts where it is not chunked. */
+void http_body_start(struct http_body *b, bool is_chunked, uint64_t length, uint64_t limit);
 /* Takes bytes from `in`; *ret is the next run of decoded bytes (may be empty), borrowed from it.
  * STEP_MORE: call again while `in` is not empty, then with more. STEP_DONE: the body is complete
  * (after *ret) and `in` stands at the next message. Extensions and trailers are checked and dropped

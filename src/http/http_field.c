@@ -94,10 +94,10 @@ http_trim(struct bytes text)
 
 /* A space before the colon, a fold (a line that starts with white space) and an empty name all stop
  * the run of name bytes too early (RFC 9112 sections 5.1 and 5.2). */
-struct err
-http_field_parse(struct bytes line, struct http_field *ret)
+static struct err
+parse(struct bytes line, enum http_byte name, struct http_field *ret)
 {
-	size_t len = http_run(line, HTTP_BYTE_NAME);
+	size_t len = http_run(line, name);
 
 	if (len == 0)
 		return refuse("a field line does not start with a name");
@@ -109,4 +109,16 @@ http_field_parse(struct bytes line, struct http_field *ret)
 		return refuse("a field value holds a control byte");
 	*ret = (struct http_field){ bytes_slice(line, 0, len), http_trim(value) };
 	return OK;
+}
+
+struct err
+http_field_parse(struct bytes line, struct http_field *ret)
+{
+	return parse(line, HTTP_BYTE_NAME, ret);
+}
+
+struct err
+http_field_parse_token(struct bytes line, struct http_field *ret)
+{
+	return parse(line, HTTP_BYTE_TOKEN, ret);
 }

@@ -36,5 +36,7 @@ struct http_field {
 
 /* A line without its CRLF. Borrows it. Errors: ERR_PEER with .code 400. */
 struct err http_field_parse(struct bytes line, struct http_field *ret);
+/* As sent by a service: '_' may stand in the name. */
+struct err http_field_parse_token(struct bytes line, struct http_field *ret);
 
 #endif

@@ -6,6 +6,7 @@
 #include "http/http_head.h"
 
 #include "base/macros.h"
+#include "http/http_message.h"
 #include "http/http_target.h"
 
 static struct err
@@ -34,29 +35,6 @@ static size_t
 head_start(struct bytes in)
 {
 	return bytes_starts(in, BYTES("\r\n")) ? 2 : 0;
-}
-
-/* *ret is the length up to and with the empty line, or 0 when it is not there yet. */
-static struct err
-find_end(struct bytes in, size_t *scanned, size_t *ret)
-{
-	size_t at = *scanned;
-
-	*ret = 0;
-	while (at < in.len) {
-		at += bytes_find(bytes_slice(in, at, in.len), '\n');
-		if (at == in.len)
-			break;
-		if (at == 0 || in.at[at - 1] != '\r')
-			return refuse(HTTP_BAD, "a line ends with a bare LF");
-		if (at >= 3 && in.at[at - 2] == '\n') {
-			*ret = at + 1;
-			return OK;
-		}
-		at++;
-	}
-	*scanned = at;
-	return OK;
 }
 
 static struct err
@@ -125,15 +103,12 @@ on_host(struct http_head *h, struct bytes value)
 	return OK;
 }
 
-/* No list, sign, or leading zero, which some readers take for octal (RFC 9112 section 6.3). */
 static struct err
 on_content_length(struct http_head *h, struct bytes value)
 {
 	if (h->has_length)
 		return refuse(HTTP_BAD, "Content-Length stands twice");
-	if (failed(bytes_to_u64(value, &h->content_length)) || h->content_length > INT64_MAX ||
-	    (value.len > 1 && value.at[0] == '0'))
-		return refuse(HTTP_BAD, "Content-Length is malformed");
+	TRY(http_content_length(value, &h->content_length));
 	h->has_length = true;
 	return OK;
 }
@@ -153,27 +128,6 @@ on_transfer_encoding(struct http_head *h, struct bytes value)
 	return OK;
 }
 
-/* What all the `Connection` fields said together. */
-struct connection {
-	bool close, keep_alive;
-};
-
-static struct err
-on_connection(struct connection *c, struct bytes value)
-{
-	while (value.len > 0) {
-		size_t comma = bytes_find(value, ',');
-		struct bytes option = http_trim(bytes_slice(value, 0, comma));
-
-		if (http_run(option, HTTP_BYTE_TOKEN) != option.len)
-			return refuse(HTTP_BAD, "Connection is malformed");
-		c->close |= bytes_equal_nocase(option, BYTES("close"));
-		c->keep_alive |= bytes_equal_nocase(option, BYTES("keep-alive"));
-		value = bytes_slice(value, comma + 1, value.len);
-	}
-	return OK;
-}
-
 /* Not of HTTP/1.0 clients: they could not understand the answer (RFC 9110 section 10.1.1). */
 static struct err
 on_expect(struct http_head *h, struct bytes value)
@@ -185,7 +139,7 @@ on_expect(struct http_head *h, struct bytes value)
 }
 
 static struct err
-on_field(struct http_head *h, struct connection *c, const struct http_field *f)
+on_field(struct http_head *h, struct http_options *c, const struct http_field *f)
 {
 	switch (f->name.len) {
 	case 4:
@@ -193,8 +147,9 @@ on_field(struct http_head *h, struct connection *c, const struct http_field *f)
 	case 6:
 		return bytes_equal_nocase(f->name, BYTES("Expect")) ? on_expect(h, f->value) : OK;
 	case 10:
-		return bytes_equal_nocase(f->name, BYTES("Connection")) ? on_connection(c, f->value)
-		                                                        : OK;
+		return bytes_equal_nocase(f->name, BYTES("Connection"))
+		               ? http_options_add(c, f->value)
+		               : OK;
 	case 14:
 		return bytes_equal_nocase(f->name, BYTES("Content-Length"))
 		               ? on_content_length(h, f->value)
@@ -211,7 +166,7 @@ on_field(struct http_head *h, struct connection *c, const struct http_field *f)
 /* ---- the whole ---- */
 
 static struct err
-check_whole(struct http_head *h, const struct connection *c, struct bytes authority)
+check_whole(struct http_head *h, const struct http_options *c, struct bytes authority)
 {
 	if (h->has_length && h->is_chunked)
 		return refuse(HTTP_BAD, "Content-Length and Transfer-Encoding together");
@@ -227,17 +182,6 @@ check_whole(struct http_head *h, const struct connection *c, struct bytes author
 	return OK;
 }
 
-/* The line at the start of *rest, without its CRLF, which is known to be there. */
-static struct bytes
-take_line(struct bytes *rest)
-{
-	size_t end = bytes_find(*rest, '\n');
-	struct bytes line = bytes_slice(*rest, 0, end - 1);
-
-	*rest = bytes_slice(*rest, end + 1, rest->len);
-	return line;
-}
-
 /* Everything but the fields, which are written before they are counted. */
 static void
 clear(struct http_head *h)
@@ -248,12 +192,12 @@ clear(struct http_head *h)
 static struct err
 parse_head(struct bytes head, struct http_head *h)
 {
-	struct connection connection = { 0 };
+	struct http_options connection = { 0 };
 	struct bytes authority = { 0 }, line;
 
 	clear(h);
-	TRY(parse_request_line(take_line(&head), h, &authority));
-	while ((line = take_line(&head)).len > 0) {
+	TRY(parse_request_line(http_take_line(&head), h, &authority));
+	while ((line = http_take_line(&head)).len > 0) {
 		if (h->field_count == HTTP_FIELDS_MAX)
 			return refuse(HTTP_FIELDS_LARGE, "the request has too many fields");
 
@@ -271,7 +215,7 @@ http_head_parse(struct bytes in, size_t *scanned, struct http_head *ret, size_t 
 	size_t len;
 
 	in = bytes_slice(in, 0, HTTP_HEAD_MAX);
-	TRY(find_end(in, scanned, &len));
+	TRY(http_find_end(in, scanned, &len));
 	if (len == 0) {
 		*step = STEP_MORE;
 		return in.len == HTTP_HEAD_MAX ? refuse_unfinished(in) : OK;

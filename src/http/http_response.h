@@ -5,7 +5,9 @@
  *
  * Refused: a version other than HTTP/1.0 and 1.1, a status that is not three digits (100 to 599),
  * bare CR, LF or NUL, folded lines, Content-Length twice, malformed or beside Transfer-Encoding,
- * any Transfer-Encoding but one `chunked`. */
+ * any Transfer-Encoding but one `chunked` or in HTTP/1.0, a 1xx or 204 that announces a body, more
+ * than HTTP_HEAD_MAX bytes or HTTP_FIELDS_MAX fields. Unlike in a request, a field name may hold
+ * '_'. */
 #ifndef HTTP_HTTP_RESPONSE_H
 #define HTTP_HTTP_RESPONSE_H
 
@@ -37,7 +39,7 @@ struct err http_response_parse(struct bytes in, size_t *scanned, enum http_metho
 
 /* Is the field one of a connection rather than of the message (RFC 9110 section 7.6.1): Connection
  * and what it names, Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, Trailer,
- * Proxy-Authenticate, Proxy-Authorization? `connection` is the value of all Connection fields. */
+ * Proxy-Authenticate, Proxy-Authorization? `fields` are all those of the message. */
 bool http_field_is_hop(struct bytes name, const struct http_field *fields, size_t count);
 
 #endif
