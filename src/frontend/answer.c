@@ -1,8 +1,8 @@
-/* answer.c - what the caller is told: the table from error kind to HTTP status, and the bodies of
- * errors. */
+/* answer.c - see answer.h. */
+#include "frontend/answer.h"
+
 #include "base/macros.h"
 #include "format/json.h"
-#include "frontend/request.h"
 #include "http/http_reply.h"
 #include "jose/jwk.h"
 
@@ -189,23 +189,33 @@ answer_error(struct request *r)
 	                                 : (struct bytes){ 0 });
 }
 
-void
-answer_refusal(struct gate *g, struct buf *out, struct err e)
+unsigned
+answer_refusal(struct err e, struct buf *lines, struct buf *body)
 {
-	CLEANUP(buf_done) struct buf body = { 0 };
 	unsigned status = status_of(e);
 
-	put_error(&body, code_of(e, status), NULL, bytes_text(e.why), status, (struct bytes){ 0 });
-	http_reply_begin(out, status, gate_date(g));
-	http_reply_field(out, "Content-Type", BYTES("application/json"));
-	http_reply_length(out, body.len);
-	http_reply_close(out);
-	http_reply_end(out);
-	buf_put(out, buf_bytes(&body));
+	put_error(body, code_of(e, status), NULL, bytes_text(e.why), status, (struct bytes){ 0 });
+	http_reply_field(lines, "Content-Type", BYTES("application/json"));
+	return status;
 }
 
-static bool
-has_body(const struct request *r)
+/* What both versions of HTTP send */
+
+void
+answer_fields(struct request *r, struct buf *out)
+{
+	const struct reply *reply = &r->reply;
+
+	if (reply->type != NULL && answer_has_body(r))
+		http_reply_field(out, "Content-Type", bytes_text(reply->type));
+	buf_put(out, buf_bytes(&reply->fields));
+	buf_put_text(out, "X-Content-Type-Options: nosniff\r\n");
+	if (!r->is_cacheable)
+		buf_put_text(out, "Cache-Control: no-store\r\n");
+}
+
+bool
+answer_has_body(const struct request *r)
 {
 	return r->reply.status != 204 && r->reply.status != 304;
 }
@@ -216,65 +226,57 @@ body_of(const struct reply *reply)
 	return reply->asset.len != 0 ? reply->asset : buf_bytes(&reply->body);
 }
 
-static void
-put_head(struct request *r, struct buf *out, bool close)
+size_t
+answer_length(const struct request *r)
 {
-	const struct reply *reply = &r->reply;
+	return body_of(&r->reply).len;
+}
 
-	http_reply_begin(out, reply->status, gate_date(r->gate));
-	if (reply->type != NULL && has_body(r))
-		http_reply_field(out, "Content-Type", bytes_text(reply->type));
-	buf_put(out, buf_bytes(&reply->fields));
-	buf_put_text(out, "X-Content-Type-Options: nosniff\r\n");
-	if (!r->is_cacheable)
-		buf_put_text(out, "Cache-Control: no-store\r\n");
-	if (reply->is_streamed)
-		http_reply_chunked(out);
-	else if (has_body(r))
-		http_reply_length(out, body_of(reply).len);
-	if (close)
-		http_reply_close(out);
-	http_reply_end(out);
+void
+answer_begin(struct request *r)
+{
+	struct reply *reply = &r->reply;
+
+	reply->has_begun = true;
+	if (!answer_has_body(r) || r->head.method == HTTP_HEAD)
+		reply->sent = answer_length(r);
+}
+
+struct err
+answer_fill(struct request *r, enum step *step)
+{
+	struct reply *reply = &r->reply;
+
+	if (!reply->is_partial || reply->sent < reply->body.len)
+		return OK;
+	reply->gone += reply->body.len;
+	reply->sent = 0;
+	buf_clear(&reply->body);
+	return r->endpoint->execute(r, step);
+}
+
+struct bytes
+answer_take(struct request *r, size_t max)
+{
+	struct reply *reply = &r->reply;
+	struct bytes part = bytes_slice(body_of(reply), reply->sent, reply->sent + max);
+
+	reply->sent += part.len;
+	counter_add(&r->gate->counters->bytes_out, part.len);
+	return part;
+}
+
+bool
+answer_is_taken(const struct request *r)
+{
+	return r->reply.sent >= answer_length(r);
 }
 
 /* A body in parts ends when its second record is kept: who reads the end of it knows that all is
  * recorded. */
-static void
-put_end(struct request *r, struct buf *out)
+bool
+answer_may_end(const struct request *r)
 {
-	if (!r->reply.is_streamed || !r->is_completion || failed(r->outcome) || r->reply.has_ended)
-		return;
-	r->reply.has_ended = true;
-	http_reply_last_chunk(out);
-}
-
-struct err
-answer_next(struct request *r, struct buf *out, bool close, enum step *step)
-{
-	struct reply *reply = &r->reply;
-
-	if (!reply->has_begun) {
-		reply->has_begun = true;
-		put_head(r, out, close);
-		if (!has_body(r) || r->head.method == HTTP_HEAD)
-			reply->sent = body_of(reply).len;
-	}
-	if (reply->is_partial && reply->sent == reply->body.len) {
-		reply->gone += reply->body.len;
-		reply->sent = 0;
-		buf_clear(&reply->body);
-		TRY(r->endpoint->execute(r, step));
-		if (*step == STEP_MORE)
-			return OK;
-	}
-
-	struct bytes part = bytes_slice(body_of(reply), reply->sent, reply->sent + ANSWER_PART);
-	reply->sent += part.len;
-	counter_add(&r->gate->counters->bytes_out, part.len);
-	if (reply->is_streamed)
-		http_reply_chunk(out, part);
-	else
-		buf_put(out, part);
-	put_end(r, out);
-	return buf_check(out);
+	return answer_is_taken(r) && !r->reply.is_partial &&
+	       (!r->reply.is_streamed || (r->is_completion && !failed(r->outcome)));
 }

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "frontend/request.h"
+#include "frontend/answer.h"
 #include "http/http_body.h"
 
 enum {
@@ -100,7 +100,7 @@ refuse(struct connection *c, struct err e)
 {
 	CLEANUP(buf_done) struct buf out = { 0 };
 
-	answer_refusal(c->carrier.server->gate, &out, e);
+	answer_put_refusal(c->carrier.server->gate, &out, e);
 	counter_add(&c->carrier.server->gate->counters->requests[e.code / 100 % 6], 1);
 	if (c->carrier.request != NULL) {
 		request_free(c->carrier.request);

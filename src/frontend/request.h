@@ -178,13 +178,8 @@ struct err request_identify(struct request *r, enum step *step);
  * is not refused. */
 const char *request_refusal(const struct request *r);
 
-/* answer.c: the one table from error kind to status, and the bodies of errors. */
+/* answer.c: what the outcome says, as the answer (answer.h). */
 void answer_error(struct request *r);
-/* An error of the head itself, before there is a request. */
-void answer_refusal(struct gate *g, struct buf *out, struct err e);
-/* The next bytes of the answer; none when all were put, or with STEP_MORE when they must be waited
- * for. */
-struct err answer_next(struct request *r, struct buf *out, bool close, enum step *step);
 
 /* Is there, or will there be, a record of it? */
 bool request_is_recorded(const struct request *r);
