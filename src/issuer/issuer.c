@@ -67,9 +67,11 @@ published_read(struct issuer *i)
 struct err
 issuer_rotate(struct issuer *i, int64_t now_s, bool *ret_changed)
 {
+	const struct key_plan plan = { i->own->name, i->own->signing_algorithm,
+		                       i->own->key_rotation_s };
 	bool changed = false;
 
-	TRY(key_ring_rotate(&i->ring, i->store, i->own, now_s, &changed));
+	TRY(key_ring_rotate(&i->ring, i->store, &plan, now_s, &changed));
 	if (changed)
 		TRY(published_read(i));
 	*ret_changed = changed;

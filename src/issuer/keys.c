@@ -20,7 +20,7 @@ struct key_row {
 
 struct schedule {
 	struct issuer_store *store;
-	const struct issuer_settings *settings;
+	const struct key_plan *plan;
 	int64_t now_s;
 	struct key_row rows[KEYS_MAX]; /* oldest first */
 	size_t count;
@@ -34,7 +34,7 @@ schedule_read(struct schedule *d)
 	statement_start(&q, d->store,
 	                "SELECT id, algorithm, active_s FROM signing_key WHERE issuer = ?1 ORDER "
 	                "BY active_s, rowid");
-	statement_text(&q, 1, bytes_text(d->settings->name));
+	statement_text(&q, 1, bytes_text(d->plan->owner));
 	for (d->count = 0;;) {
 		bool row = false;
 
@@ -105,14 +105,14 @@ key_store(struct schedule *d, const struct signing_key *key, int64_t active_s)
 	                "VALUES (?1, ?2, "
 	                "?3, ?4, ?5, ?6)");
 	statement_text(&q, 1, signing_key_id(key));
-	statement_text(&q, 2, bytes_text(d->settings->name));
+	statement_text(&q, 2, bytes_text(d->plan->owner));
 	statement_text(&q, 3, bytes_text(jws_alg_name(signing_key_alg(key))));
 	statement_blob(&q, 4, secret_bytes(&der));
 	statement_text(&q, 5, buf_bytes(&jwk));
 	statement_int(&q, 6, active_s);
 	TRY(statement_run(&q));
 	return event_add(d->store, &(struct event){ .action = BYTES("key.rotate"),
-	                                            .issuer = bytes_text(d->settings->name),
+	                                            .issuer = bytes_text(d->plan->owner),
 	                                            .name = signing_key_id(key) });
 }
 
@@ -125,15 +125,15 @@ schedule_make(struct schedule *d, int64_t active_s)
 	 * early. */
 	if (d->count == KEYS_MAX)
 		TRY(schedule_drop(d, 0));
-	TRY(signing_key_generate(d->settings->signing_algorithm, &key));
+	TRY(signing_key_generate(d->plan->algorithm, &key));
 	TRY(key_store(d, key, active_s));
 	return schedule_read(d);
 }
 
 static int64_t
-overlap_s(const struct issuer_settings *settings)
+overlap_s(const struct key_plan *plan)
 {
-	int64_t quarter = settings->key_rotation_s / 4;
+	int64_t quarter = plan->rotation_s / 4;
 
 	return quarter < KEY_OVERLAP_MAX_S ? quarter : KEY_OVERLAP_MAX_S;
 }
@@ -144,7 +144,7 @@ schedule_algorithm(struct schedule *d)
 {
 	struct key_row *newest = &d->rows[d->count - 1];
 
-	if (newest->algorithm == (unsigned)d->settings->signing_algorithm)
+	if (newest->algorithm == (unsigned)d->plan->algorithm)
 		return OK;
 	if (newest->active_s > d->now_s)
 		TRY(schedule_drop(d, d->count - 1)); /* it never signed */
@@ -154,7 +154,7 @@ schedule_algorithm(struct schedule *d)
 static struct err
 schedule_next(struct schedule *d)
 {
-	int64_t overlap = overlap_s(d->settings), rotation = d->settings->key_rotation_s;
+	int64_t overlap = overlap_s(d->plan), rotation = d->plan->rotation_s;
 	struct key_row *newest = &d->rows[d->count - 1];
 
 	if (newest->active_s > d->now_s) {
@@ -235,16 +235,16 @@ same_keys(const struct key_ring *a, const struct key_ring *b)
 }
 
 struct err
-key_ring_rotate(struct key_ring *ring, struct issuer_store *s,
-                const struct issuer_settings *settings, int64_t now_s, bool *ret_changed)
+key_ring_rotate(struct key_ring *ring, struct issuer_store *s, const struct key_plan *plan,
+                int64_t now_s, bool *ret_changed)
 {
 	CLEANUP(transaction_done) struct transaction t = { 0 };
 	CLEANUP(key_ring_done) struct key_ring fresh = { 0 };
-	struct schedule d = { .store = s, .settings = settings, .now_s = now_s };
+	struct schedule d = { .store = s, .plan = plan, .now_s = now_s };
 
 	TRY(transaction_begin(&t, s));
 	TRY(schedule_update(&d));
-	TRY(key_ring_read(&fresh, s, settings->name));
+	TRY(key_ring_read(&fresh, s, plan->owner));
 	TRY(transaction_commit(&t));
 	*ret_changed = !same_keys(ring, &fresh);
 	key_ring_done(ring);

@@ -1,4 +1,5 @@
-/* keys.h - the signing keys of one issuer: when each is made, published, used and forgotten.
+/* keys.h - one set of signing keys: when each is made, published, used and forgotten. A local
+ * issuer has one, and so have the assertions that services are shown.
  *
  *   published -- overlap -- signs -- rotation -- old -- last token's life -- gone
  *
@@ -18,6 +19,13 @@ enum {
 	KEY_OVERLAP_MAX_S = 86400,
 };
 
+/* What makes a set differ from another. Borrowed. */
+struct key_plan {
+	const char *owner; /* the issuer's name in the configuration; no other set has it */
+	enum jws_alg_bit algorithm;
+	int64_t rotation_s;
+};
+
 struct key_slot {
 	struct signing_key *key; /* owned */
 	int64_t active_s;        /* signs from here until the next slot's time */
@@ -31,8 +39,7 @@ struct key_ring {
 /* Brings the store's keys up to `now_s` and the ring to the store. *ret_changed: another set is
  * published. */
 struct err key_ring_rotate(struct key_ring *ring, struct issuer_store *s,
-                           const struct issuer_settings *settings, int64_t now_s,
-                           bool *ret_changed);
+                           const struct key_plan *plan, int64_t now_s, bool *ret_changed);
 void key_ring_done(struct key_ring *ring);
 /* The key that signs now; NULL for an empty ring. */
 const struct signing_key *key_ring_current(const struct key_ring *ring, int64_t now_s);

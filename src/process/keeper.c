@@ -40,7 +40,7 @@ tell_shared_keys(struct keeper *k, struct asker *a)
 }
 
 static struct err
-tell_jwks(struct keeper *k, struct asker *a)
+tell_issuer_jwks(struct keeper *k, struct asker *a)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
@@ -49,6 +49,25 @@ tell_jwks(struct keeper *k, struct asker *a)
 	issuer_put_jwks(k->issuer, &body);
 	TRY(buf_check(&body));
 	return channel_send(a->channel, KEEPER_JWKS, a->issuer, buf_bytes(&body));
+}
+
+static struct err
+tell_assertion_jwks(struct keeper *k, struct asker *a)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+
+	if (k->assertions == NULL)
+		return OK;
+	assertion_signer_put_jwks(k->assertions, &body);
+	TRY(buf_check(&body));
+	return channel_send(a->channel, KEEPER_ASSERTION_JWKS, 0, buf_bytes(&body));
+}
+
+static struct err
+tell_jwks(struct keeper *k, struct asker *a)
+{
+	TRY(tell_issuer_jwks(k, a));
+	return tell_assertion_jwks(k, a);
 }
 
 static void
@@ -164,29 +183,44 @@ open_issuer(struct keeper *k, const struct settings *settings, struct issuer **r
 	                            : issuer_open(settings, index, k->store, keeper_now_s(), ret);
 }
 
+static struct err
+open_assertions(struct keeper *k, const struct settings *settings, struct assertion_signer **ret)
+{
+	*ret = NULL;
+	return assertion_signer_is_needed(settings)
+	               ? assertion_signer_open(settings, k->store, keeper_now_s(), ret)
+	               : OK;
+}
+
 /* A reload: the new settings are in use from here on, for logins under way too. */
 static struct err
 take_config(struct keeper *k, const struct message *m)
 {
 	const struct settings *settings;
 	struct arena arena = { 0 };
-	struct issuer *issuer;
+	struct issuer *issuer = NULL;
+	struct assertion_signer *assertions = NULL;
 	struct err e = role_read_config(m->fd, k->start->config_file, &arena, &settings);
 
 	close(m->fd);
 	if (!failed(e))
 		e = open_issuer(k, settings, &issuer);
+	if (!failed(e))
+		e = open_assertions(k, settings, &assertions);
 	if (failed(e)) {
+		issuer_close(issuer);
 		arena_done(&arena);
 		loop_stop(k->start->loop); /* the supervisor starts it again, with the configuration
 		                              in use */
 		return e;
 	}
 	issuer_close(k->issuer);
+	assertion_signer_close(k->assertions);
 	arena_done(&k->start->arena);
 	k->start->arena = arena;
 	k->start->settings = settings;
 	k->issuer = issuer;
+	k->assertions = assertions;
 	tell_all_jwks(k);
 	return OK;
 }
@@ -223,14 +257,16 @@ on_control_closed(void *of, struct channel *c)
 static void
 rotate(struct keeper *k)
 {
-	bool changed = false;
+	bool is_new_issuer = false, is_new_assertion = false;
+	struct err e = OK;
 
-	if (k->issuer == NULL)
-		return;
-	struct err e = issuer_rotate(k->issuer, keeper_now_s(), &changed);
+	if (k->issuer != NULL)
+		e = issuer_rotate(k->issuer, keeper_now_s(), &is_new_issuer);
+	if (!failed(e) && k->assertions != NULL)
+		e = assertion_signer_rotate(k->assertions, keeper_now_s(), &is_new_assertion);
 	if (failed(e))
 		log_err(LOG_ERROR, "signing keys cannot be rotated", e);
-	if (!changed)
+	if (!is_new_issuer && !is_new_assertion)
 		return;
 	LOG(LOG_INFO, "the signing keys have changed by their schedule");
 	tell_all_jwks(k);
@@ -279,7 +315,8 @@ open_secrets(struct keeper *k)
 	TRY(issuer_store_shared_key(k->store, "ticket", &k->ticket_key));
 	TRY(throttle_new(&k->throttle));
 	TRY(proofs_new(&k->proofs));
-	return open_issuer(k, k->start->settings, &k->issuer);
+	TRY(open_issuer(k, k->start->settings, &k->issuer));
+	return open_assertions(k, k->start->settings, &k->assertions);
 }
 
 static struct err
@@ -319,6 +356,7 @@ keeper_main(struct start *s)
 	}
 	loop_run(s->loop);
 	issuer_close(k.issuer);
+	assertion_signer_close(k.assertions);
 	issuer_store_close(k.store);
 	throttle_free(k.throttle);
 	proofs_free(k.proofs);

@@ -3,6 +3,7 @@
 #define PROCESS_KEEPER_H
 
 #include "identity/ask.h"
+#include "issuer/assertion_signer.h"
 #include "issuer/proofs.h"
 #include "issuer/revocation.h"
 #include "process/role.h"
@@ -32,7 +33,8 @@ struct event_sender {
 struct keeper {
 	struct start *start;
 	struct issuer_store *store;
-	struct issuer *issuer; /* NULL: no local issuer is configured */
+	struct issuer *issuer;               /* NULL: no local issuer is configured */
+	struct assertion_signer *assertions; /* NULL: there is no service to tell anything */
 	struct throttle *throttle;
 	struct proofs *proofs;
 	struct secret cursor_key, fingerprint_key, ticket_key;

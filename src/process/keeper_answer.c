@@ -115,6 +115,19 @@ ask_session(struct keeper *k, struct asker *a, uint64_t id, const struct ask *as
 }
 
 static void
+ask_assertion(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask)
+{
+	CLEANUP(reply_done) struct reply reply = { 0 };
+
+	if (k->assertions == NULL) {
+		keeper_send_failed(a, id, "no services are configured");
+		return;
+	}
+	struct err e = assertion_signer_answer(k->assertions, ask, keeper_now_s(), &reply);
+	keeper_send_reply(a, id, e, &reply);
+}
+
+static void
 ask_proof(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask)
 {
 	const struct reply none = { 0 };
@@ -140,6 +153,7 @@ keeper_ask(struct keeper *k, struct asker *a, uint64_t id, const struct ask *ask
 		[ASK_INTROSPECT] = ask_issuer,    [ASK_SESSION_LOGIN] = ask_issuer,
 		[ASK_PROOF] = ask_proof,          [ASK_SESSION_BEGIN] = ask_session,
 		[ASK_SESSION_FIND] = ask_session, [ASK_SESSION_END] = ask_session,
+		[ASK_ASSERTION] = ask_assertion,
 	};
 
 	kinds[ask->kind](k, a, id, ask);
