@@ -169,13 +169,16 @@ _ports = set()
 
 
 def free_port():
-    """One that nothing listens on now, and none that was given before: two of a configuration must differ."""
+    """One that nothing listens on now, and none that was given before: two of a configuration must differ. Below the
+    range that outgoing connections are given theirs from, so that none of them takes it meanwhile."""
     while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in _ports:
-            _ports.add(port)
+        port = 15000 + secrets.randbelow(17000)
+        if port in _ports:
+            continue
+        _ports.add(port)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
             return port
 
 
