@@ -1,7 +1,7 @@
 /* http_body.c - see http_body.h. RFC 9112 sections 6.3 and 7.1.
  *
- * A machine over single bytes, but for the data itself, which is passed on in runs: no line is ever
- * kept, so an extension or trailer of any length costs no memory. */
+ * A machine over single bytes, but for the data itself, which is passed on in runs. No line is kept
+ * but a trailer that somebody asked for, and both are bounded. */
 #include "http/http_body.h"
 
 #include "base/macros.h"
@@ -158,12 +158,66 @@ on_extension(struct http_body *b, uint8_t c)
 	return refuse(b, "a chunk extension is malformed");
 }
 
+bool
+http_trailer_is_allowed(struct bytes name)
+{
+	static const char *const forbidden[] = {
+		/* framing and the connection */
+		"transfer-encoding", "content-length", "trailer", "te", "connection", "keep-alive",
+		"upgrade", "proxy-connection",
+		/* routing, request modifiers */
+		"host", "expect", "max-forwards", "range", "if-match", "if-none-match",
+		"if-modified-since", "if-unmodified-since", "if-range", "cache-control", "pragma",
+		/* authentication */
+		"authorization", "proxy-authorization", "proxy-authenticate", "www-authenticate",
+		"authentication-info", "proxy-authentication-info", "cookie", "set-cookie", "dpop",
+		/* what the answer is, and how its content is read */
+		"age", "date", "expires", "location", "retry-after", "vary", "content-encoding",
+		"content-type", "content-range"
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(forbidden); i++)
+		if (bytes_equal_nocase(name, bytes_text(forbidden[i])))
+			return false;
+	return true;
+}
+
+static void
+keep_byte(struct http_body *b, uint8_t c)
+{
+	if (b->trailers != NULL)
+		buf_put_u8(b->trailers, c);
+}
+
+/* The line is complete: it stays, or goes again. */
+static struct err
+keep_trailer(struct http_body *b)
+{
+	struct http_field f;
+
+	if (b->trailers == NULL)
+		return OK;
+	if (failed(buf_check(b->trailers)))
+		return refuse(b, "the trailers are too long");
+	if (failed(http_field_parse(bytes_slice(buf_bytes(b->trailers), b->line, b->trailers->len),
+	                            &f)))
+		return refuse(b, "a trailer is malformed");
+	if (http_trailer_is_allowed(f.name))
+		buf_put_text(b->trailers, "\r\n");
+	else
+		b->trailers->len = b->line;
+	return OK;
+}
+
 static struct err
 on_trailer_value(struct http_body *b, uint8_t c)
 {
 	if (c != '\r' && !http_byte_is(c, HTTP_BYTE_VALUE))
 		return refuse(b, "a trailer holds a control byte");
 	b->state = c == '\r' ? TRAILER_LF : TRAILER_VALUE;
+	if (c == '\r')
+		return keep_trailer(b);
+	keep_byte(b, c);
 	return OK;
 }
 
@@ -173,6 +227,9 @@ on_trailer_start(struct http_body *b, uint8_t c)
 	if (c != '\r' && !http_byte_is(c, HTTP_BYTE_NAME))
 		return refuse(b, "a trailer does not start with a name");
 	b->state = c == '\r' ? BODY_LAST_LF : TRAILER_NAME;
+	b->line = b->trailers == NULL ? 0 : b->trailers->len;
+	if (c != '\r')
+		keep_byte(b, c);
 	return OK;
 }
 
@@ -182,6 +239,7 @@ on_trailer_name(struct http_body *b, uint8_t c)
 	if (c != ':' && !http_byte_is(c, HTTP_BYTE_NAME))
 		return refuse(b, "a trailer name holds a byte it may not hold");
 	b->state = c == ':' ? TRAILER_VALUE : TRAILER_NAME;
+	keep_byte(b, c);
 	return OK;
 }
 
