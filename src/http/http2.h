@@ -11,6 +11,7 @@
 #ifndef HTTP_HTTP2_H
 #define HTTP_HTTP2_H
 
+#include "base/buf.h"
 #include "http/http_response.h"
 
 enum {
@@ -31,11 +32,14 @@ struct http2_ops {
 	 * with REFUSED_STREAM. `is_last`: no body comes. */
 	void (*request)(void *of, int32_t id, struct http_head *head, struct buf *text,
 	                bool is_last, void **ret_stream);
+	/* Server: a head that is not served; e.code is the status to be told with http2_refuse().
+	 */
+	void (*refused)(void *of, int32_t id, struct err e);
 	/* Client. Interim ones too (status below 200). */
 	void (*response)(void *of, void *stream, struct http_response *head, bool is_last);
 	void (*data)(void *of, void *stream, struct bytes part);
-	/* The peer's side is complete. `trailers`: "name: value\r\n" lines, checked; may be empty
-	 */
+	/* The peer's side is complete. `trailers`: "name: value\r\n" lines, checked; may be
+	 * empty. Not called when the head was told to be the last. */
 	void (*end)(void *of, void *stream, struct bytes trailers);
 	/* The next bytes of our body, at most `room`; *ret_len 0 without *ret_end: none now, see
 	 * http2_resume(). */
@@ -47,7 +51,8 @@ struct http2_ops {
 
 struct err http2_new(bool is_client, const struct http2_ops *ops, void *of, struct http2 **ret);
 void http2_free(struct http2 *h); /* takes NULL; `closed` is not called */
-/* ERR_PEER: pull what is left (a GOAWAY), send it and close. */
+/* ERR_PEER: worn out or not HTTP/2 at all. Then as ever: pull, send, and close when
+ * http2_is_done(). */
 struct err http2_feed(struct http2 *h, struct bytes in, uint64_t now_us);
 /* What is to be sent now, at most about `max` bytes more. */
 struct err http2_pull(struct http2 *h, struct buf *wire, size_t max);
@@ -66,16 +71,23 @@ struct http2_request {
 };
 struct err http2_request(struct http2 *h, const struct http2_request *r, void *stream,
                          int32_t *ret_id);
-/* There is something to pull again; or our side ends with these trailer lines (may be empty). */
+/* Server, for a head that was not served: a whole answer. */
+struct err http2_refuse(struct http2 *h, int32_t id, unsigned status, struct bytes lines,
+                        struct bytes body);
+/* There is something to pull again. */
 void http2_resume(struct http2 *h, int32_t id);
+/* Trailer lines, to be sent when `pull` tells the end; before or inside that. */
 struct err http2_trailers(struct http2 *h, int32_t id, struct bytes lines);
 /* `len` bytes of `data` were used up: the peer may send as many more. Without it, it waits. */
 void http2_consume(struct http2 *h, int32_t id, size_t len);
 void http2_reset(struct http2 *h, int32_t id, uint32_t code);
-/* GOAWAY: no new streams, those there are finish. */
+/* GOAWAY: no new streams, those there are finish. What a client has sent meanwhile is still taken,
+ * until it has heard of it (RFC 9113 section 6.8). */
 void http2_drain(struct http2 *h);
 /* Streams that are open now, and how many more a client may open. */
 size_t http2_streams(const struct http2 *h);
 size_t http2_room(const struct http2 *h);
+/* A head has begun and is not whole. */
+bool http2_is_in_head(const struct http2 *h);
 
 #endif

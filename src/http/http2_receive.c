@@ -1,0 +1,231 @@
+/* http2_receive.c - what nghttp2 tells of the peer's frames, turned into what http2_ops tells.
+ *
+ * nghttp2 checks frames, states of streams, flow control and the rules for messages (RFC 9113
+ * sections 4 to 8), and resets or ends what breaks them. */
+#include "http/http2_session.h"
+
+#include <stdlib.h>
+
+enum { CONTINUATIONS_MAX = 8, CREDIT_REQUEST = 4, CREDIT_DATA = 2, RESET_COST = 1 };
+
+static enum http_byte
+names_of(const struct http2 *h)
+{
+	return h->is_client ? HTTP_BYTE_TOKEN : HTTP_BYTE_NAME;
+}
+
+static int
+verdict(bool is_fine)
+{
+	return is_fine ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* What a frame costs beyond what it carries. WINDOW_UPDATE is paid back by what is then sent. */
+static uint32_t
+cost_of(const nghttp2_frame_hd *hd)
+{
+	switch (hd->type) {
+	case NGHTTP2_HEADERS:
+		return 0;
+	case NGHTTP2_DATA:
+		return hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
+	case NGHTTP2_RST_STREAM:
+		return RESET_COST;
+	default:
+		return 1;
+	}
+}
+
+/* A header block must be read to its end, whatever it holds: its size is bounded as it comes
+ * (CVE-2024-27316). */
+static bool
+count_block(struct http2 *h, const nghttp2_frame_hd *hd)
+{
+	bool is_more = hd->type == NGHTTP2_CONTINUATION;
+
+	if (!is_more && hd->type != NGHTTP2_HEADERS && hd->type != NGHTTP2_PUSH_PROMISE)
+		return true;
+	h->continuations = is_more ? h->continuations + 1 : 0;
+	h->block_bytes = is_more ? h->block_bytes + hd->length : hd->length;
+	return h->continuations <= CONTINUATIONS_MAX && h->block_bytes <= (size_t)HTTP_HEAD_MAX * 2;
+}
+
+static int
+on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *of)
+{
+	struct http2 *h = of;
+
+	(void)session;
+	return verdict(count_block(h, hd) && http2_count(h, cost_of(hd)));
+}
+
+static int
+on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *of)
+{
+	struct http2 *h = of;
+	struct http2_stream *s = http2_stream_of(h, frame->hd.stream_id);
+	enum http2_block_kind kind = HTTP2_BLOCK_TRAILERS;
+
+	if (frame->hd.type != NGHTTP2_HEADERS)
+		return 0;
+	if (h->is_client && s != NULL && !s->has_head)
+		kind = HTTP2_BLOCK_RESPONSE;
+	if (!h->is_client && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+		kind = HTTP2_BLOCK_REQUEST;
+		s = http2_stream_new(h, frame->hd.stream_id);
+		if (s == NULL)
+			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+		(void)nghttp2_session_set_stream_user_data(session, s->id, s); /* it is there */
+	}
+	http2_block_open(&h->block, kind, names_of(h));
+	return 0;
+}
+
+static int
+on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+          size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *of)
+{
+	struct http2 *h = of;
+
+	(void)session, (void)flags, (void)frame;
+	return verdict(http2_block_add(&h->block, (struct bytes){ name, name_len },
+	                               (struct bytes){ value, value_len }));
+}
+
+/* A name or value that holds what it may not: without this call it would be left out, in silence.
+ */
+static int
+on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                  size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *of)
+{
+	(void)name, (void)name_len, (void)value, (void)value_len, (void)flags, (void)of;
+	(void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+	                                NGHTTP2_PROTOCOL_ERROR); /* fails without memory only */
+	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static void
+on_request(struct http2 *h, struct http2_stream *s, bool is_last)
+{
+	struct http_head head;
+	struct err e = http2_block_request(&h->block, is_last, &head);
+
+	s->has_head = true;
+	if (failed(e)) {
+		h->ops->refused(h->of, s->id, e);
+		return;
+	}
+	h->ops->request(h->of, s->id, &head, &h->block.text, is_last, &s->user);
+	if (s->user == NULL)
+		http2_reset(h, s->id, NGHTTP2_REFUSED_STREAM);
+}
+
+static void
+on_response(struct http2 *h, struct http2_stream *s, bool is_last)
+{
+	struct http_response head;
+
+	if (failed(http2_block_response(&h->block, s->method, is_last, &head))) {
+		http2_reset(h, s->id, NGHTTP2_PROTOCOL_ERROR);
+		return;
+	}
+	s->has_head = head.status >= 200;
+	h->ops->response(h->of, s->user, &head, is_last);
+}
+
+static void
+on_trailers(struct http2 *h, struct http2_stream *s)
+{
+	struct bytes lines;
+
+	if (failed(http2_block_trailers(&h->block, &lines)))
+		http2_reset(h, s->id, NGHTTP2_PROTOCOL_ERROR);
+	else if (s->user != NULL)
+		h->ops->end(h->of, s->user, lines);
+}
+
+static void
+on_headers(struct http2 *h, struct http2_stream *s, bool is_last)
+{
+	h->block.is_open = false;
+	if (s == NULL)
+		return;
+	if (h->block.kind == HTTP2_BLOCK_REQUEST)
+		on_request(h, s, is_last);
+	else if (h->block.kind == HTTP2_BLOCK_RESPONSE)
+		on_response(h, s, is_last);
+	else
+		on_trailers(h, s);
+	http2_block_close(&h->block);
+}
+
+static int
+on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *of)
+{
+	struct http2 *h = of;
+	struct http2_stream *s = http2_stream_of(h, frame->hd.stream_id);
+	bool is_last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+
+	(void)session;
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		on_headers(h, s, is_last);
+	else if (frame->hd.type == NGHTTP2_DATA && is_last && s != NULL && s->user != NULL)
+		h->ops->end(h->of, s->user, (struct bytes){ 0 });
+	else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
+	         h->is_draining && !h->is_client)
+		http2_finish_drain(h);
+	return 0;
+}
+
+static int
+on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *at, size_t len,
+        void *of)
+{
+	struct http2 *h = of;
+	struct http2_stream *s = http2_stream_of(h, id);
+
+	(void)session, (void)flags;
+	if (s == NULL) {
+		(void)nghttp2_session_consume(session, id, len); /* fails without memory only */
+		return 0;
+	}
+	s->held += len;
+	if (s->user == NULL)
+		http2_consume(h, id, len);
+	else
+		h->ops->data(h->of, s->user, (struct bytes){ at, len });
+	return 0;
+}
+
+static int
+on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *of)
+{
+	struct http2 *h = of;
+	struct http2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+
+	if (s == NULL)
+		return 0;
+	/* What was never taken up must not narrow the window of all others. */
+	if (s->held > 0)
+		(void)nghttp2_session_consume_connection(session, s->held);
+	s->held = 0;
+	if (code == NGHTTP2_NO_ERROR)
+		http2_credit(h, CREDIT_REQUEST);
+	(void)nghttp2_session_set_stream_user_data(session, id, NULL); /* it is there */
+	if (s->user != NULL)
+		h->ops->closed(h->of, s->user, code);
+	http2_stream_free(h, s);
+	return 0;
+}
+
+void
+http2_receive_callbacks(nghttp2_session_callbacks *c)
+{
+	nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(c, on_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_invalid_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+}

@@ -1,0 +1,61 @@
+/* http2_session.h - what the files of the HTTP/2 engine share: http2.c (the connection and its
+ * counting), http2_receive.c (what nghttp2 tells of the peer), http2_send.c (what we tell it). */
+#ifndef HTTP_HTTP2_SESSION_H
+#define HTTP_HTTP2_SESSION_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "base/list.h"
+#include "http/http2.h"
+#include "http/http2_block.h"
+
+/* What is counted against the peer: it may take so many, and gets some back as time passes and as
+ * work is done that was of use. */
+struct http2_bucket {
+	uint32_t left;
+	uint64_t filled_us;
+};
+
+struct http2_stream {
+	struct list node;
+	void *user; /* http2_ops' stream; NULL: what comes is thrown away */
+	int32_t id;
+	enum http_method method; /* of a client's request */
+	bool has_head;           /* the final one came */
+	bool is_ended;           /* our side */
+	bool has_trailers;
+	size_t held;         /* bytes of its body that were not consumed yet */
+	struct buf trailers; /* owned: of our body */
+	struct buf body;     /* owned: http2_refuse() */
+	size_t sent;         /* of `body` */
+};
+
+struct http2 {
+	nghttp2_session *session; /* owned */
+	const struct http2_ops *ops;
+	void *of;
+	bool is_client;
+	bool is_draining; /* the notice is sent, the last stream is not named yet */
+	bool is_over;     /* the peer broke the protocol, or wore us out */
+	uint64_t now_us;
+	struct http2_bucket bucket;
+	uint32_t continuations; /* of this header block */
+	size_t block_bytes;     /* of this header block, as they came */
+	struct list streams;
+	size_t stream_count;
+	struct http2_block block;
+};
+
+struct http2_stream *http2_stream_new(struct http2 *h, int32_t id);
+void http2_stream_free(struct http2 *h, struct http2_stream *s);
+/* NULL: there is none (any more). */
+struct http2_stream *http2_stream_of(const struct http2 *h, int32_t id);
+/* false: that was one too many. */
+bool http2_count(struct http2 *h, uint32_t cost);
+void http2_credit(struct http2 *h, uint32_t credit);
+/* http2_receive.c, http2_send.c: what nghttp2 calls. */
+void http2_receive_callbacks(nghttp2_session_callbacks *c);
+void http2_send_callbacks(nghttp2_session_callbacks *c);
+void http2_finish_drain(struct http2 *h);
+
+#endif
