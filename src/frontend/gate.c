@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/random.h"
+#include "frontend/assertion.h"
 #include "frontend/session_cache.h"
 #include "frontend/source.h"
 #include "http/http_reply.h"
@@ -28,6 +29,7 @@ gate_init(struct gate *g)
 	g->keeper_next = g->ledger_next = g->fetcher_next = 1;
 	if (g->settings->sessions.issuer >= 0)
 		TRY(session_cache_new(&g->sessions));
+	TRY(assertions_new(&g->assertions));
 	return sources_init(g);
 }
 
@@ -38,6 +40,7 @@ gate_done(struct gate *g)
 	channel_close(g->ledger);
 	channel_close(g->fetcher);
 	session_cache_free(g->sessions);
+	assertions_free(g->assertions);
 	sources_done(g);
 	buf_done(&g->date);
 	buf_done(&g->jwks);
@@ -157,6 +160,13 @@ gate_set_fetcher(struct gate *g, int fd)
 	return OK;
 }
 
+/* Whom keeper has keys for: services, and those that ask /auth. */
+static bool
+has_assertion_keys(const struct gate *g)
+{
+	return g->settings->route_count == 0 || g->assertion_jwks.len != 0;
+}
+
 static bool
 has_own_keys(const struct gate *g)
 {
@@ -175,6 +185,8 @@ gate_is_ready(struct gate *g, const char **why)
 		*why = "the keeper process is not there";
 	else if (!has_own_keys(g))
 		*why = "the keys of our own issuer are not there";
+	else if (!has_assertion_keys(g))
+		*why = "the keys of our assertions are not there";
 	else {
 		for (size_t i = 0; i < g->settings->backend_count; i++) {
 			struct err e = backend_probe(g->backends[i]);

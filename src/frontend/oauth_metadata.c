@@ -110,17 +110,39 @@ put_scopes(struct writer *w, const struct settings *s, const struct issuer_setti
 	buf_put_u8(w->out, ']');
 }
 
+/* The items of a set as keeper writes it. */
+static void
+put_keys(struct writer *w, const struct buf *set)
+{
+	static const struct bytes before = { (const uint8_t *)"{\"keys\":[", 9 };
+	struct bytes text = buf_bytes(set);
+
+	if (!bytes_starts(text, before) || text.len <= before.len + 2)
+		return;
+	buf_put_text(w->out, w->first);
+	w->first = ",";
+	buf_put(w->out, bytes_slice(text, before.len, text.len - 2));
+}
+
+/* Those of our tokens, and those of our assertions: services find either by its kid. */
 struct err
 oauth_jwks(struct request *r, enum step *step)
 {
+	const struct gate *g = r->gate;
+	bool has_assertions = g->settings->route_count != 0, has_issuer = oauth_issuer(r) != NULL;
+	struct writer w = { &r->reply.body, "{\"keys\":[" };
+
 	(void)step;
-	TRY(oauth_begin(r));
-	if (r->gate->jwks.len == 0)
+	if (has_issuer || !has_assertions)
+		TRY(oauth_begin(r));
+	if ((has_issuer && g->jwks.len == 0) || (has_assertions && g->assertion_jwks.len == 0))
 		return fail(ERR_UPSTREAM, "the keeper process is not there");
 	r->reply.type = "application/jwk-set+json";
 	r->is_cacheable = true;
 	buf_put_text(&r->reply.fields, "Cache-Control: public, max-age=600\r\n");
-	buf_put(&r->reply.body, buf_bytes(&r->gate->jwks));
+	put_keys(&w, &g->jwks);
+	put_keys(&w, &g->assertion_jwks);
+	buf_put_text(w.out, w.first[0] == ',' ? "]}" : "{\"keys\":[]}");
 	return OK;
 }
 

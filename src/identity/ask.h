@@ -19,7 +19,13 @@ enum keeper_message {
 	KEEPER_ANSWER,  /* keeper -> worker: struct answer, id of the question */
 };
 
-enum { SHARED_KEY_LEN = 32, ASK_TEXT_MAX = 16384 };
+enum {
+	SHARED_KEY_LEN = 32,
+	ASK_TEXT_MAX = 16384,
+	/* DATA of ASK_ASSERTION: a service reads the assertion in a header field, for which many
+	 * have 8 KiB. */
+	ASK_ASSERTION_MAX = 4096,
+};
 
 struct shared_keys {
 	struct bytes cursor, fingerprint, ticket; /* SHARED_KEY_LEN each; ticket: TLS sessions */

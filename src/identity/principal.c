@@ -120,13 +120,18 @@ principal_name(const struct principal *p)
 	return bytes_has_control(name) ? (struct bytes){ 0 } : name;
 }
 
+const struct json *
+principal_claim(const struct principal *p, const char *path)
+{
+	return p->claim_count == 0 ? NULL : claim_find(p->claims, bytes_text(path));
+}
+
 static struct bytes
 text_claim(const struct principal *p, const char *path)
 {
 	struct bytes text = { 0 };
 
-	if (p->claim_count != 0)
-		(void)json_string(claim_find(p->claims, bytes_text(path)), &text); /* left empty */
+	(void)json_string(principal_claim(p, path), &text); /* left empty */
 	return text;
 }
 

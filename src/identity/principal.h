@@ -2,6 +2,7 @@
 #ifndef IDENTITY_PRINCIPAL_H
 #define IDENTITY_PRINCIPAL_H
 
+#include "format/json.h"
 #include "query/filter.h"
 
 struct principal;
@@ -24,6 +25,8 @@ struct bytes principal_agent(const struct principal *p);
 /* The one resource this token is for (claim `resource` of our own tokens, made by token exchange);
  * empty: not narrowed. Policy denies every other. */
 struct bytes principal_resource(const struct principal *p);
+/* A claim as the token has it, by name or dotted path; NULL where there is none. */
+const struct json *principal_claim(const struct principal *p, const char *path);
 /* Claims by dotted path, for row conditions. */
 struct claim_source principal_claims(const struct principal *p);
 

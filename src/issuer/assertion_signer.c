@@ -145,7 +145,7 @@ sign(struct assertion_signer *a, const struct ask *ask, int64_t now_s, struct ar
 
 	if (key == NULL)
 		return fail(ERR_UPSTREAM, "there is no key for assertions");
-	if (ask->fields[ASK_DATA].len > ASSERTION_CLAIMS_MAX)
+	if (ask->fields[ASK_DATA].len > ASK_ASSERTION_MAX)
 		return fail(ERR_PEER, "an assertion is too long");
 	TRY(read_life(ask->fields[ASK_LIFE], &life_s));
 	TRY(json_parse(ask->fields[ASK_DATA], arena, &claims, NULL));

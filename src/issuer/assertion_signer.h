@@ -6,12 +6,7 @@
 
 #include "issuer/issuer.h"
 
-enum {
-	ASSERTION_LIFE_MAX_S = 900,
-	/* Of the claims as they are asked for. A service reads them in a header field, for which
-	 * many have 8 KiB. */
-	ASSERTION_CLAIMS_MAX = 4096,
-};
+enum { ASSERTION_LIFE_MAX_S = 900 };
 
 struct assertion_signer; /* settings + store + current keys */
 

@@ -172,7 +172,7 @@ test_an_assertion_fits_in_a_header_field(void)
 
 	stage_open(&s);
 	buf_put_text(&claims, "{\"aud\":\"a\",\"sub\":\"u\",\"x\":\"");
-	while (claims.len < ASSERTION_CLAIMS_MAX - 2)
+	while (claims.len < ASK_ASSERTION_MAX - 2)
 		buf_put_u8(&claims, 'x');
 	buf_put_text(&claims, "\"}");
 	CHECK(!failed(asked(&s, buf_bytes(&claims), "60", SCENE_NOW_S)));
