@@ -1,0 +1,326 @@
+/* service.c - see service.h: the service, its turn and its clock. */
+#include "backend/service_parts.h"
+
+#include <stdlib.h>
+
+#include "base/macros.h"
+
+enum { TICK_MS = 100 };
+
+static void service_turn(struct deferred *d);
+
+/* ---- placing exchanges ---- */
+
+/* One that lost it before is better than none. */
+static struct origin *
+choose(struct service *s, const struct exchange *x, enum origin_lack *ret)
+{
+	struct origin *o = origin_choose(s, x->refused | x->lost, ret);
+
+	if (o == NULL && *ret == ORIGIN_NONE_LEFT)
+		o = origin_choose(s, x->refused, ret);
+	return o;
+}
+
+/* Gives it a connection. False: it has to wait. */
+static bool
+place(struct service *s, struct exchange *x)
+{
+	enum origin_lack lack;
+	struct origin *o = choose(s, x, &lack);
+
+	if (o == NULL && lack == ORIGIN_NONE_FREE)
+		return false;
+	if (o == NULL) {
+		s->stats.refused++;
+		exchange_fail(x, failed(x->why)
+		                         ? x->why
+		                         : upstream_error(503, "no origin of the service is up"));
+	} else if (connection_take(o, x) == NULL) {
+		connection_open(o, x);
+	}
+	return true;
+}
+
+/* In front of `at`. */
+static void
+wait_in(struct service *s, struct list *at, struct exchange *x)
+{
+	list_append(at, &x->node);
+	x->is_waiting = true;
+	s->stats.waiting++;
+}
+
+void
+service_stop_waiting(struct exchange *x)
+{
+	list_remove(&x->node);
+	if (x->is_waiting)
+		x->service->stats.waiting--;
+	x->is_waiting = false;
+}
+
+static void
+queue(struct service *s, struct exchange *x)
+{
+	if (s->stats.waiting >= s->settings->queue) {
+		s->stats.refused++;
+		exchange_fail(x, upstream_error(503, "no connection to the service is free"));
+		return;
+	}
+	wait_in(s, &s->waiting, x);
+}
+
+static struct exchange *
+first_of(struct list *l)
+{
+	return container_of(l->next, struct exchange, node);
+}
+
+/* Those that waited longest first; then the new ones, in their order. */
+static void
+place_all(struct service *s)
+{
+	while (!list_is_empty(&s->waiting)) {
+		struct exchange *x = first_of(&s->waiting);
+
+		service_stop_waiting(x);
+		if (!place(s, x)) {
+			wait_in(s, s->waiting.next, x);
+			break;
+		}
+	}
+	while (!list_is_empty(&s->started)) {
+		struct exchange *x = first_of(&s->started);
+
+		list_remove(&x->node);
+		if (!list_is_empty(&s->waiting) || !place(s, x))
+			queue(s, x);
+	}
+}
+
+static void
+free_ended(struct service *s)
+{
+	while (!list_is_empty(&s->ended)) {
+		struct exchange *x = first_of(&s->ended);
+
+		list_remove(&x->node);
+		exchange_free(x);
+	}
+}
+
+static void
+service_turn(struct deferred *d)
+{
+	struct service *s = container_of(d, struct service, turn);
+
+	if (!s->is_closed)
+		place_all(s);
+	free_ended(s);
+}
+
+void
+service_wake(struct service *s)
+{
+	loop_defer(s->loop, &s->turn);
+}
+
+/* ---- time ---- */
+
+static void
+expire(struct service *s, struct exchange *x)
+{
+	if (x->connection == NULL) {
+		/* No connection was free, or could be made. */
+		service_stop_waiting(x);
+		s->stats.refused++;
+		exchange_fail(x, upstream_error(503, "no connection to the service became free"));
+		return;
+	}
+	struct err e = upstream_error(504, "the service did not answer in time");
+	struct service_connection *c = x->connection;
+
+	origin_failed(x->origin, e.why);
+	c->ops->leave(c, x);
+	exchange_detach(x);
+	exchange_fail(x, e);
+}
+
+static void
+check_exchanges(struct service *s, uint64_t now)
+{
+	struct list late;
+
+	/* Told from a list of their own: a callback may end any other. */
+	list_init(&late);
+	for (struct list *at = s->timed.next, *next; at != &s->timed; at = next) {
+		struct exchange *x = container_of(at, struct exchange, timed);
+
+		next = at->next;
+		if (x->deadline_us > now)
+			continue;
+		list_remove(at);
+		list_append(&late, at);
+	}
+	while (!list_is_empty(&late)) {
+		struct exchange *x = container_of(late.next, struct exchange, timed);
+
+		list_remove(&x->timed);
+		expire(s, x);
+	}
+}
+
+static void
+on_tick(uv_timer_t *timer)
+{
+	struct service *s = container_of(timer, struct service, timer);
+	uint64_t now = clock_monotonic_us();
+
+	connections_tick(s, now);
+	check_exchanges(s, now);
+	if (!list_is_empty(&s->waiting))
+		service_wake(s);
+}
+
+/* ---- life ---- */
+
+static struct err
+start_timer(struct service *s)
+{
+	int status = uv_timer_init(&s->loop->uv, &s->timer);
+
+	s->handles = 1;
+	if (status == 0)
+		status = uv_timer_start(&s->timer, on_tick, TICK_MS, TICK_MS);
+	return status == 0 ? OK : loop_err(status, "no timer");
+}
+
+struct err
+service_open(const struct settings *settings, unsigned backend, struct loop *loop,
+             struct arena *arena, struct service **ret)
+{
+	struct service *s = calloc(1, sizeof *s);
+
+	(void)arena;
+	if (s == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	s->loop = loop;
+	s->settings = &settings->backends[backend].service;
+	s->name = settings->backends[backend].name;
+	s->turn.run = service_turn;
+	list_init(&s->origins);
+	list_init(&s->started);
+	list_init(&s->waiting);
+	list_init(&s->timed);
+	list_init(&s->ended);
+	list_init(&s->spare);
+	deadline_list_init(&s->connecting, s->settings->connect_timeout_ms);
+	deadline_list_init(&s->idle, s->settings->idle_timeout_ms);
+	struct err e = start_timer(s);
+	if (!failed(e))
+		e = origins_open(s);
+	if (failed(e)) {
+		service_close(s);
+		return e;
+	}
+	*ret = s;
+	return OK;
+}
+
+void
+service_release(struct service *s)
+{
+	if (--s->handles > 0)
+		return;
+	free(s);
+}
+
+static void
+on_timer_closed(uv_handle_t *timer)
+{
+	service_release(container_of((uv_timer_t *)timer, struct service, timer));
+}
+
+static void
+free_list(struct list *l)
+{
+	while (!list_is_empty(l)) {
+		struct exchange *x = first_of(l);
+
+		list_remove(&x->node);
+		buf_done(&x->text);
+		buf_done(&x->body);
+		buf_done(&x->trailers);
+		free(x);
+	}
+}
+
+void
+service_close(struct service *s)
+{
+	if (s == NULL)
+		return;
+	s->is_closed = true;
+	list_remove(&s->turn.node);
+	origins_close(s);
+	free_list(&s->ended);
+	free_list(&s->spare);
+	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+}
+
+/* ---- what others ask ---- */
+
+bool
+service_is_up(const struct service *s, const char **ret_why)
+{
+	uint64_t now = clock_monotonic_us();
+	bool is_up = false;
+
+	*ret_why = NULL;
+	for (struct list *at = s->origins.next; at != &s->origins; at = at->next) {
+		const struct origin *o = container_of(at, struct origin, node);
+
+		if (o->is_up && o->open_until_us <= now)
+			is_up = true;
+		else
+			*ret_why = o->why;
+	}
+	if (list_is_empty(&s->origins))
+		*ret_why = "its name is not known";
+	return is_up;
+}
+
+struct service_stats
+service_stats(const struct service *s)
+{
+	struct service_stats ret = s->stats;
+	uint64_t now = clock_monotonic_us();
+
+	for (struct list *at = s->origins.next; at != &s->origins; at = at->next) {
+		const struct origin *o = container_of(at, struct origin, node);
+
+		ret.origins++;
+		ret.origins_up += o->is_up && o->open_until_us <= now;
+		ret.connections += o->connection_count;
+		ret.exchanges += o->exchange_count;
+		for (struct list *r = o->ready.next; r != &o->ready; r = r->next)
+			ret.idle++;
+	}
+	return ret;
+}
+
+unsigned
+service_retry_s(const struct service *s)
+{
+	uint64_t now = clock_monotonic_us(), soonest = UINT64_MAX;
+
+	for (struct list *at = s->origins.next; at != &s->origins; at = at->next) {
+		const struct origin *o = container_of(at, struct origin, node);
+		uint64_t left = o->open_until_us > now ? o->open_until_us - now : 0;
+
+		if (o->is_up && left < soonest)
+			soonest = left;
+	}
+	return soonest == UINT64_MAX ? 5 : 1 + (unsigned)(soonest / 1000000);
+}

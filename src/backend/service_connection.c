@@ -1,0 +1,259 @@
+/* service_connection.c - a connection to an origin: made, kept for the next exchange, closed. What
+ * is spoken on it is service_http1.c's. */
+#include "backend/service_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/macros.h"
+
+static struct service_connection *
+of_stream(struct stream *s)
+{
+	return container_of(s, struct service_connection, stream);
+}
+
+/* ---- closing ---- */
+
+static void
+on_closed(struct stream *s)
+{
+	struct service_connection *c = of_stream(s);
+	struct service *service = c->service;
+
+	list_remove(&c->flush.node);
+	buf_done(&c->in);
+	buf_done(&c->out);
+	free(c);
+	service_release(service);
+}
+
+void
+connection_close(struct service_connection *c)
+{
+	if (c->is_closed)
+		return;
+	c->is_closed = true;
+	list_remove(&c->node);
+	list_remove(&c->ready);
+	list_remove(&c->flush.node);
+	deadline_stop(&c->deadline);
+	c->origin->connection_count--;
+	if (!c->service->is_closed)
+		service_wake(c->service);
+	stream_close(&c->stream);
+}
+
+/* Whom it was being made for looks elsewhere. */
+static void
+unopened(struct service_connection *c, struct err e)
+{
+	struct exchange *x = c->exchange;
+	struct origin *o = c->origin;
+
+	origin_failed(o, e.why);
+	connection_close(c);
+	if (x == NULL)
+		return;
+	c->exchange = NULL;
+	exchange_detach(x);
+	exchange_lost(x, o, LOSS_UNOPENED, e);
+}
+
+void
+connection_lost(struct service_connection *c, struct err e)
+{
+	if (c->is_closed)
+		return;
+	if (c->ops == NULL)
+		unopened(c, e);
+	else
+		c->ops->lost(c, e);
+}
+
+/* ---- what the stream tells ---- */
+
+static void
+on_ready(struct stream *s)
+{
+	struct service_connection *c = of_stream(s);
+	struct exchange *x = c->exchange;
+
+	deadline_stop(&c->deadline);
+	c->ops = &http1_connection;
+	c->exchange = NULL;
+	stream_read(s, true);
+	if (x != NULL)
+		c->ops->begin(c, x);
+	else
+		connection_ready(c);
+}
+
+static void
+on_data(struct stream *s, struct bytes data)
+{
+	struct service_connection *c = of_stream(s);
+
+	if (!c->is_closed && c->ops != NULL)
+		c->ops->data(c, data);
+}
+
+static void
+on_end(struct stream *s)
+{
+	struct service_connection *c = of_stream(s);
+
+	if (c->is_closed)
+		return;
+	if (c->ops != NULL)
+		c->ops->end(c);
+	else
+		unopened(c, upstream_error(503, "the service closed a new connection"));
+}
+
+/* The stream knows more: what was wrong with TLS, say. */
+static const char *
+fault(struct stream *s, const char *otherwise)
+{
+	const char *why = stream_fault(s);
+
+	return why != NULL ? why : otherwise;
+}
+
+static void
+on_broken(struct stream *s)
+{
+	struct service_connection *c = of_stream(s);
+	bool is_new = c->ops == NULL;
+
+	/* A service that fails TLS is there, but must not be spoken to. */
+	connection_lost(c, upstream_error(is_new && s->tls == NULL ? 503 : 502,
+	                                  fault(s, "the connection to the service broke")));
+}
+
+static void
+on_drained(struct stream *s)
+{
+	struct service_connection *c = of_stream(s);
+
+	if (!c->is_closed && c->ops != NULL)
+		c->ops->drained(c);
+}
+
+static const struct stream_ops stream_ops = {
+	.data = on_data,
+	.end = on_end,
+	.broken = on_broken,
+	.drained = on_drained,
+	.closed = on_closed,
+	.ready = on_ready,
+};
+
+/* ---- making ---- */
+
+static void
+on_flush(struct deferred *d)
+{
+	struct service_connection *c = container_of(d, struct service_connection, flush);
+
+	if (!c->is_closed && c->ops != NULL)
+		c->ops->flush(c);
+}
+
+void
+connection_wake(struct service_connection *c)
+{
+	loop_defer(c->service->loop, &c->flush);
+}
+
+void
+connection_open(struct origin *o, struct exchange *x)
+{
+	struct service *s = o->service;
+	struct service_connection *c = calloc(1, sizeof *c);
+
+	if (c == NULL) {
+		exchange_fail(x, fail(ERR_SYSTEM, "out of memory"));
+		return;
+	}
+	c->service = s;
+	c->origin = o;
+	c->flush.run = on_flush;
+	c->exchange = x;
+	exchange_attach(x, c);
+	list_append(&o->connections, &c->node);
+	o->connection_count++;
+	s->handles++;
+	s->stats.opened++;
+	deadline_start(&s->connecting, &c->deadline, clock_monotonic_us());
+	struct err e = stream_connect(&c->stream, s->loop, (const struct sockaddr *)&o->address,
+	                              &stream_ops);
+	if (failed(e))
+		unopened(c, upstream_error(503, e.why));
+}
+
+/* ---- the pool ---- */
+
+/* The one used last comes first: those behind it end by themselves when they are not needed. */
+void
+connection_ready(struct service_connection *c)
+{
+	list_remove(&c->ready);
+	list_append(c->origin->ready.next, &c->ready);
+	if (!list_is_empty(&c->service->waiting))
+		service_wake(c->service);
+}
+
+void
+connection_busy(struct service_connection *c)
+{
+	list_remove(&c->ready);
+	deadline_stop(&c->deadline);
+}
+
+/* An idle connection whose peer has closed it, or said something unasked, serves no more: the loop
+ * may not have come to it yet. */
+static bool
+is_quiet(struct service_connection *c)
+{
+	uv_os_fd_t fd;
+	uint8_t byte;
+
+	if (uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0)
+		return false;
+	ssize_t len = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	/* TLS: a session ticket, say. */
+	return len < 0 ? errno == EAGAIN : len > 0 && c->stream.tls != NULL;
+}
+
+struct service_connection *
+connection_take(struct origin *o, struct exchange *x)
+{
+	while (!list_is_empty(&o->ready)) {
+		struct service_connection *c =
+			container_of(o->ready.next, struct service_connection, ready);
+
+		if (x->needs_fresh || !is_quiet(c)) {
+			connection_close(c);
+			continue;
+		}
+		o->service->stats.reused++;
+		exchange_attach(x, c);
+		c->ops->begin(c, x);
+		return c;
+	}
+	return NULL;
+}
+
+void
+connections_tick(struct service *s, uint64_t now_us)
+{
+	struct deadline *d;
+
+	while ((d = deadline_next(&s->connecting, now_us)) != NULL)
+		unopened(container_of(d, struct service_connection, deadline),
+		         upstream_error(504, "the connection to the service was not made in time"));
+	while ((d = deadline_next(&s->idle, now_us)) != NULL)
+		connection_close(container_of(d, struct service_connection, deadline));
+}

@@ -1,0 +1,225 @@
+/* service_origin.c - one address of a service: whether it may be asked, and what it met. */
+#include "backend/service_parts.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+
+enum { SHUN_US = 1000000 };
+
+/* ---- addresses ---- */
+
+static void
+write_host(struct origin *o)
+{
+	const struct origin_settings *own = o->settings;
+	struct buf out = { .at = (uint8_t *)o->host,
+		           .room = sizeof o->host,
+		           .limit = sizeof o->host - 1 };
+	bool is_six = strchr(own->host, ':') != NULL;
+
+	buf_printf(&out, is_six ? "[%s]" : "%s", own->host);
+	if (own->port != (own->is_tls ? 443 : 80))
+		buf_printf(&out, ":%u", (unsigned)own->port);
+	o->host[out.len] = '\0';
+}
+
+static void
+write_name(struct origin *o)
+{
+	struct buf out = { .at = (uint8_t *)o->name,
+		           .room = sizeof o->name,
+		           .limit = sizeof o->name - 1 };
+	char address[INET6_ADDRSTRLEN] = "?";
+
+	(void)uv_ip_name((const struct sockaddr *)&o->address, address, sizeof address);
+	buf_printf(&out, o->address.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", address,
+	           (unsigned)o->settings->port);
+	o->name[out.len] = '\0';
+}
+
+static struct err
+add(struct service *s, const struct origin_settings *own, const struct sockaddr *address)
+{
+	struct origin *o = calloc(1, sizeof *o);
+
+	if (o == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	o->service = s;
+	o->settings = own;
+	o->is_up = true;
+	o->bit = (uint64_t)1 << (s->origin_count++ % 64);
+	memcpy(&o->address, address,
+	       address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+	                                      : sizeof(struct sockaddr_in));
+	if (address->sa_family == AF_INET6)
+		((struct sockaddr_in6 *)&o->address)->sin6_port = htons(own->port);
+	else
+		((struct sockaddr_in *)&o->address)->sin_port = htons(own->port);
+	list_init(&o->connections);
+	list_init(&o->ready);
+	list_append(&s->origins, &o->node);
+	write_name(o);
+	write_host(o);
+	return OK;
+}
+
+static struct err
+resolve(struct service *s, const struct origin_settings *own)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+	struct err e = OK;
+
+	/* No answer now is no error: it is asked again. */
+	if (getaddrinfo(own->host, NULL, &hints, &found) != 0)
+		return OK;
+	for (const struct addrinfo *at = found; at != NULL && !failed(e); at = at->ai_next)
+		if (at->ai_family == AF_INET || at->ai_family == AF_INET6)
+			e = add(s, own, at->ai_addr);
+	freeaddrinfo(found);
+	return e;
+}
+
+struct err
+origins_open(struct service *s)
+{
+	for (size_t i = 0; i < s->settings->origin_count; i++)
+		TRY(resolve(s, &s->settings->origins[i]));
+	return OK;
+}
+
+void
+origins_close(struct service *s)
+{
+	while (!list_is_empty(&s->origins)) {
+		struct origin *o = container_of(s->origins.next, struct origin, node);
+
+		while (!list_is_empty(&o->connections))
+			connection_close(
+				container_of(o->connections.next, struct service_connection, node));
+		list_remove(&o->node);
+		free(o);
+	}
+}
+
+/* ---- choice ---- */
+
+static bool
+breaker_is_open(const struct origin *o)
+{
+	unsigned limit = o->service->settings->breaker.failures;
+
+	return limit > 0 && o->failures >= limit;
+}
+
+bool
+origin_is_usable(const struct origin *o, uint64_t now_us)
+{
+	if (!o->is_up)
+		return false;
+	return !breaker_is_open(o) || (o->open_until_us <= now_us && !o->is_tried);
+}
+
+static bool
+has_room(const struct origin *o)
+{
+	return !list_is_empty(&o->ready) || o->connection_count < o->service->settings->connections;
+}
+
+/* Is `a` better than `b`? One that failed a moment ago is asked when there is no other. */
+static bool
+is_better(const struct origin *a, const struct origin *b, uint64_t now)
+{
+	bool a_shunned = a->shun_until_us > now, b_shunned = b->shun_until_us > now;
+
+	if (a_shunned != b_shunned)
+		return b_shunned;
+	return a->exchange_count < b->exchange_count;
+}
+
+/* The chosen one goes to the end of the list: among equals each has its turn. */
+struct origin *
+origin_choose(struct service *s, uint64_t avoid, enum origin_lack *ret)
+{
+	uint64_t now = clock_monotonic_us();
+	struct origin *best = NULL;
+
+	*ret = ORIGIN_NONE_UP;
+	for (struct list *at = s->origins.next; at != &s->origins; at = at->next) {
+		struct origin *o = container_of(at, struct origin, node);
+
+		if (!origin_is_usable(o, now))
+			continue;
+		if (avoid & o->bit) {
+			if (*ret == ORIGIN_NONE_UP)
+				*ret = ORIGIN_NONE_LEFT;
+		} else if (!has_room(o)) {
+			*ret = ORIGIN_NONE_FREE;
+		} else if (best == NULL || is_better(o, best, now)) {
+			best = o;
+		}
+	}
+	if (best != NULL) {
+		list_remove(&best->node);
+		list_append(&s->origins, &best->node);
+	}
+	return best;
+}
+
+/* ---- what it met ---- */
+
+bool
+origin_enter(struct origin *o)
+{
+	bool is_trial = breaker_is_open(o);
+
+	o->exchange_count++;
+	o->is_tried |= is_trial;
+	return is_trial;
+}
+
+/* A trial without an outcome leaves the question open. */
+void
+origin_leave(struct origin *o, bool was_trial)
+{
+	o->exchange_count--;
+	if (was_trial)
+		o->is_tried = false;
+}
+
+void
+origin_answered(struct origin *o)
+{
+	if (o->why != NULL)
+		LOG(LOG_INFO, "an origin of a service answers again",
+		    { "backend", bytes_text(o->service->name) }, { "origin", bytes_text(o->name) });
+	o->why = NULL;
+	o->failures = 0;
+	o->open_until_us = o->shun_until_us = 0;
+	o->is_tried = false;
+}
+
+void
+origin_failed(struct origin *o, const char *why)
+{
+	const struct service_settings *settings = o->service->settings;
+	uint64_t now = clock_monotonic_us();
+	bool was_open = breaker_is_open(o);
+
+	o->service->stats.failed++;
+	if (o->why == NULL || strcmp(o->why, why) != 0)
+		LOG(LOG_WARN, "an origin of a service failed",
+		    { "backend", bytes_text(o->service->name) }, { "origin", bytes_text(o->name) },
+		    { "why", bytes_text(why) });
+	o->why = why;
+	o->failures++;
+	o->shun_until_us = now + SHUN_US;
+	if (breaker_is_open(o) && (!was_open || o->is_tried)) {
+		o->open_until_us = now + (uint64_t)settings->breaker.open_ms * 1000;
+		LOG(LOG_WARN, "the circuit breaker of an origin opens",
+		    { "backend", bytes_text(o->service->name) }, { "origin", bytes_text(o->name) });
+	}
+	o->is_tried = false;
+}
