@@ -2,6 +2,7 @@
  * that follow from others. */
 #include "config/config_host.h"
 #include "config/config_reader.h"
+#include "config/route_path.h"
 
 #include <unistd.h>
 
@@ -35,8 +36,8 @@ derive_public_url(struct config_reader *r)
 	if (r->settings->public_url != NULL || http->host == NULL)
 		return;
 	bool six = strchr(http->host, ':') != NULL;
-	buf_printf(&url, "http://%s%s%s:%u", six ? "[" : "", http->host, six ? "]" : "",
-	           http->port);
+	buf_printf(&url, "%s://%s%s%s:%u", r->settings->listen.http_tls.is_on ? "https" : "http",
+	           six ? "[" : "", http->host, six ? "]" : "", http->port);
 	r->settings->public_url = reader_text(r, buf_bytes(&url));
 	buf_done(&url);
 }
@@ -187,6 +188,55 @@ check_pages(struct config_reader *r)
 	}
 }
 
+/* A table is in a database. */
+static void
+check_resource_backends(struct config_reader *r, const struct node *root)
+{
+	const struct settings *s = r->settings;
+	const struct node *n = node_member(root, "resources");
+
+	n = n != NULL ? n->first : NULL;
+	for (size_t i = 0; i < s->resource_count && n != NULL; i++, n = n->next) {
+		const struct node *named = node_member(n, "backend");
+		unsigned backend = s->resources[i].backend;
+		if (named != NULL && backend < s->backend_count &&
+		    s->backends[backend].type == BACKEND_HTTP)
+			problem_add(&r->problems, named->place,
+			            "backend \"%s\" is of type http; expected one that has tables, "
+			            "or a route instead of a resource",
+			            s->backends[backend].name);
+	}
+}
+
+/* The first of the routes before that leaves nothing for this one, or NULL. */
+static const struct route_settings *
+find_covering(const struct settings *s, size_t route)
+{
+	for (size_t i = 0; i < route; i++)
+		if (s->routes[i].path[0] != 0 && route_covers(&s->routes[i], &s->routes[route]))
+			return &s->routes[i];
+	return NULL;
+}
+
+static void
+check_routes(struct config_reader *r)
+{
+	const struct settings *s = r->settings;
+
+	for (size_t i = 0; i < s->route_count && i < ROUTES_MAX; i++) {
+		const struct route_settings *route = &s->routes[i];
+		const struct route_settings *first = find_covering(s, i);
+		if (route->path[0] != 0 && first != NULL)
+			problem_add(&r->problems, route->place,
+			            "%s is never reached, as %s on line %u fits all of it; "
+			            "expected it above that one",
+			            route->path, first->path, first->place.line);
+		if (route->is_page && s->sessions.issuer < 0)
+			problem_add(&r->problems, route->place,
+			            "page without sessions; expected an issuer with login");
+	}
+}
+
 /* The sandbox gives the log's folder to the ledger alone and the state's to the keeper alone. */
 static void
 check_folders(struct config_reader *r, const struct node *root)
@@ -214,5 +264,7 @@ settings_check(struct config_reader *r, const struct node *root)
 	check_logins(r, root);
 	check_sessions(r, root);
 	check_pages(r);
+	check_resource_backends(r, root);
+	check_routes(r);
 	check_folders(r, root);
 }

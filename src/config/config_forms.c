@@ -167,6 +167,22 @@ user_pool_fault(struct bytes text)
 	               : "is no user pool";
 }
 
+static const char *
+target_fault(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] <= ' ' || text.at[i] > '~' || text.at[i] == '#')
+			return "has a byte that may not stand here";
+	return bytes_starts(text, BYTES("/")) ? NULL : "does not begin with /";
+}
+
+/* A path may be any text. */
+static const char *
+access_log_fault(struct bytes text)
+{
+	return text.len > 0 ? NULL : "is empty";
+}
+
 #define HEX "[0-9a-f]"
 /* clang-format off */
 const struct text_form form_issuer = {
@@ -194,3 +210,5 @@ const struct text_form form_scope = {
 const struct text_form form_region = { "an AWS region, such as eu-west-1", "[a-z0-9-]+", region_fault };
 const struct text_form form_user_pool = {
 	"the ID of a user pool, such as eu-west-1_AbCdEf123", "[a-z0-9-]+_[0-9A-Za-z]+", user_pool_fault };
+const struct text_form form_target = { "a path that begins with /", "/.*", target_fault };
+const struct text_form form_access_log = { "off, output, or the path of a file", ".+", access_log_fault };

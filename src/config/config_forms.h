@@ -25,5 +25,9 @@ extern const struct text_form form_env;       /* name of an environment variable
 extern const struct text_form form_scope;     /* with openid */
 extern const struct text_form form_region;    /* of AWS */
 extern const struct text_form form_user_pool; /* of AWS: REGION_ID */
+extern const struct text_form form_target;    /* a path, perhaps with a query, to be sent */
+extern const struct text_form form_access_log;
+extern const struct text_form form_route;       /* route_path.c */
+extern const struct text_form form_route_strip; /* route_path.c */
 
 #endif

@@ -17,7 +17,7 @@ static const struct setting secret_rows[] = {
 	  .offset = offsetof(struct secret_ref, env),
 	  .help = "The environment variable that holds it, instead of a file." },
 };
-static const struct section secret_section = {
+const struct section secret_section = {
 	.title = "a secret", .settings = secret_rows, .count = ARRAY_LEN(secret_rows),
 	.expected = "a reference, as secrets are never written here: {file: PATH} or {env: NAME}",
 };

@@ -130,7 +130,10 @@ put_tables(struct buf *out, const struct section *section)
 static const char *
 path_end(enum setting_kind kind)
 {
-	return kind == SETTING_MAP ? ".NAME" : kind == SETTING_RULES ? ".ROLE.ACTION" : "";
+	return kind == SETTING_MAP     ? ".NAME"
+	       : kind == SETTING_LIST  ? "[]"
+	       : kind == SETTING_RULES ? ".ROLE.ACTION"
+	                               : "";
 }
 
 static void put_sections(struct buf *out, const char *path, const struct section *section);

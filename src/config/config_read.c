@@ -91,6 +91,17 @@ is_name(struct bytes name, bool lower_only)
 }
 
 static void
+entry_name_check(struct config_reader *r, const struct section *section, const struct node *n)
+{
+	if (!is_name(n->key, section->lower_names))
+		problem_add(&r->problems, n->key_place,
+		            "%s is no name for %s; expected 1 to %d of %s",
+		            problem_quote(&r->problems, n->key), section->title, NAME_BYTES_MAX,
+		            section->lower_names ? "a-z 0-9 _ -" : "A-Z a-z 0-9 _ -");
+}
+
+/* Of a map, where it has a name, or of a list. */
+static void
 entry_read(struct config_reader *r, const struct setting *s, const struct node *n, char *entry)
 {
 	const struct section *section = s->section;
@@ -101,13 +112,11 @@ entry_read(struct config_reader *r, const struct setting *s, const struct node *
 		r->problems.no_memory = true;
 		return;
 	}
-	if (!is_name(n->key, section->lower_names))
-		problem_add(&r->problems, n->key_place,
-		            "%s is no name for %s; expected 1 to %d of %s",
-		            problem_quote(&r->problems, n->key), section->title, NAME_BYTES_MAX,
-		            section->lower_names ? "a-z 0-9 _ -" : "A-Z a-z 0-9 _ -");
 	/* Set whatever follows: a reference to a broken entry is no second error. */
-	*(const char **)(void *)(draft + section->name_offset) = reader_text(r, n->key);
+	if (s->kind == SETTING_MAP) {
+		entry_name_check(r, section, n);
+		*(const char **)(void *)(draft + section->name_offset) = reader_text(r, n->key);
+	}
 	*(struct place *)(void *)(draft + section->place_offset) = n->key_place;
 	section_read(r, section, n, s, draft);
 	if (draft != entry)
@@ -138,10 +147,33 @@ map_read(struct config_reader *r, const struct setting *s, const struct node *n,
 }
 
 static void
+list_read(struct config_reader *r, const struct setting *s, const struct node *n, void **field,
+          size_t *count)
+{
+	const struct section *section = s->section;
+
+	if (node_is_null(n) || n->kind == NODE_REFUSED)
+		return;
+	if (n->kind != NODE_LIST) {
+		value_refuse(r, s, n->place, "is %s", n->kind == NODE_MAP ? "a mapping" : "text");
+		return;
+	}
+	if (n->count > s->max)
+		value_refuse(r, s, n->place, "has %zu entries", n->count);
+
+	char *entries = reader_array(r, n->count, section->size);
+	size_t used = 0;
+	*field = entries;
+	for (const struct node *i = n->first; i != NULL && entries != NULL; i = i->next)
+		entry_read(r, s, i, entries + used++ * section->size);
+	*count = used;
+}
+
+static void
 setting_read(struct config_reader *r, const struct setting *s, const struct node *n, char *base)
 {
 	void *field = s->offset == SETTING_UNKEPT ? NULL : base + s->offset;
-	size_t *count = (size_t *)(void *)(base + s->count_offset);
+	void *count = base + s->count_offset;
 
 	if (s->place_offset != 0)
 		*(struct place *)(void *)(base + s->place_offset) = n->place;
@@ -157,6 +189,12 @@ setting_read(struct config_reader *r, const struct setting *s, const struct node
 		grants_read(r, s, n, field, count);
 	else if (s->kind == SETTING_RULES)
 		rules_read(r, s, n, field, count);
+	else if (s->kind == SETTING_METHODS)
+		methods_read(r, s, n, field, count);
+	else if (s->kind == SETTING_LIST)
+		list_read(r, s, n, field, count);
+	else if (s->kind == SETTING_FREQUENCY)
+		frequency_read(r, s, n, field, count);
 	else
 		value_read(r, s, n, field, count);
 }

@@ -25,6 +25,11 @@ bool value_text(struct config_reader *r, const struct setting *s, const struct n
 /* Reads a value that is one scalar, or a list of them, into `field`; `count` for lists. */
 void value_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
                 size_t *count);
+void frequency_read(struct config_reader *r, const struct setting *s, const struct node *n,
+                    unsigned *ret, unsigned *ret_s);
+
+/* The path made absolute, in the arena of the settings. */
+const char *reader_path(struct config_reader *r, struct bytes text);
 
 /* Reads a mapping by the rows of `section` into the struct at `base`. `n` may be NULL: all is
  * default. */
@@ -38,6 +43,9 @@ void grants_read(struct config_reader *r, const struct setting *s, const struct 
                  void *field, size_t *count);
 void rules_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
                 size_t *count);
+
+void methods_read(struct config_reader *r, const struct setting *s, const struct node *n,
+                  void *field, size_t *count);
 
 /* struct required_claim: a value, or a list of them, for each claim. */
 void claims_read(struct config_reader *r, const struct setting *s, const struct node *n,

@@ -1,5 +1,5 @@
 /* config_rules.c - settings that refer to others by name: a backend or an issuer, granted_by, allow
- * and deny. */
+ * and deny of resources and of routes. */
 #include "config/config_reader.h"
 
 #include "base/macros.h"
@@ -240,4 +240,33 @@ rules_read(struct config_reader *r, const struct setting *s, const struct node *
 	}
 	*(const struct rule_settings **)field = rules.at;
 	*count = rules.count;
+}
+
+void
+methods_read(struct config_reader *r, const struct setting *s, const struct node *n, void *field,
+             size_t *count)
+{
+	struct names roles = names_of(r, "roles");
+	struct setting one = *s;
+	size_t used = 0;
+
+	if (node_is_null(n) || n->kind == NODE_REFUSED)
+		return;
+	if (n->kind != NODE_MAP) {
+		value_refuse(r, s, n->place, "is %s", n->kind == NODE_LIST ? "a list" : "text");
+		return;
+	}
+	one.kind = SETTING_CHOICES;
+	struct route_rule *rules = reader_array(r, n->count, sizeof *rules);
+	for (const struct node *i = n->first; i != NULL && rules != NULL; i = i->next) {
+		int role = names_find(&roles, i->key);
+		if (role < 0)
+			refuse_unknown(r, &roles, i->key, i->key_place);
+		if (role < 0 || role >= ROLES_MAX)
+			continue;
+		rules[used] = (struct route_rule){ .role = (unsigned)role, .place = i->key_place };
+		value_read(r, &one, i, &rules[used++].methods, NULL);
+	}
+	*(const struct route_rule **)field = rules;
+	*count = used;
 }

@@ -2,6 +2,7 @@
  *
  * For editors and agents: it knows names, types and choices. It is wider than the loader where
  * JSON Schema has no words for a rule (bounds of quantities, references between entries). */
+#include "base/macros.h"
 #include "config/config.h"
 #include "config/config_text.h"
 #include "format/json.h"
@@ -19,6 +20,13 @@ put_pattern(struct buf *out, const char *pattern)
 }
 
 static void
+put_patterned(struct buf *out, const char *pattern)
+{
+	buf_put_text(out, "\"type\":\"string\",");
+	put_pattern(out, pattern);
+}
+
+static void
 put_quantity(struct buf *out, const struct setting *s)
 {
 	uint64_t scale;
@@ -28,10 +36,9 @@ put_quantity(struct buf *out, const struct setting *s)
 	buf_put_text(&pattern, "[0-9]+(");
 	for (size_t i = 0; i < units->count; i++)
 		buf_printf(&pattern, "%s%s", i == 0 ? "" : "|", units->rows[i].name);
-	buf_put_text(&pattern, ")");
+	buf_printf(&pattern, ")%s", s->kind == SETTING_SPEED ? "/s" : "");
 	buf_put_u8(&pattern, 0);
-	buf_put_text(out, "\"type\":\"string\",");
-	put_pattern(out, pattern.overflow ? "" : (const char *)pattern.at);
+	put_patterned(out, pattern.overflow ? "" : (const char *)pattern.at);
 	buf_done(&pattern);
 }
 
@@ -229,6 +236,22 @@ put_claims(struct buf *out, const struct setting *s)
 	           (uintmax_t)s->min, (uintmax_t)s->max, scalar, scalar);
 }
 
+/* A list, or one of them. */
+static void
+put_choices(struct buf *out, const struct setting *s)
+{
+	static const char *const forms[] = { "{",
+		                             ",{\"type\":\"array\",\"minItems\":1,\"items\":{" };
+
+	buf_put_text(out, "\"anyOf\":[");
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		buf_printf(out, "%s\"anyOf\":[", forms[i]);
+		put_names(out, s->choices, s->choice_count);
+		buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]}");
+	}
+	buf_put_text(out, "}]");
+}
+
 static void
 put_type(struct buf *out, const struct setting *s)
 {
@@ -260,17 +283,28 @@ put_type(struct buf *out, const struct setting *s)
 	case SETTING_MILLISECONDS:
 	case SETTING_SIZE:
 	case SETTING_RATE:
+	case SETTING_SPEED:
 		put_quantity(out, s);
 		return;
+	case SETTING_SHARE:
+		put_patterned(out, "[0-9]+([.][0-9]+)?%");
+		return;
+	case SETTING_FREQUENCY:
+		put_patterned(out, "[0-9]+/(s|min|h)");
+		return;
+	case SETTING_FLAG:
 	case SETTING_CHOICE:
 		buf_put_text(out, "\"anyOf\":[");
 		put_names(out, s->choices, s->choice_count);
 		buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]");
 		return;
 	case SETTING_CHOICES:
-		buf_put_text(out, "\"type\":\"array\",\"minItems\":1,\"items\":{\"anyOf\":[");
-		put_names(out, s->choices, s->choice_count);
-		buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]}");
+		put_choices(out, s);
+		return;
+	case SETTING_METHODS:
+		buf_put_text(out, "\"type\":[\"object\",\"null\"],\"additionalProperties\":{");
+		put_choices(out, s);
+		buf_put_u8(out, '}');
 		return;
 	case SETTING_GRANTS:
 		buf_put_text(out,
@@ -285,6 +319,12 @@ put_type(struct buf *out, const struct setting *s)
 		return;
 	case SETTING_MAP:
 		put_map(out, s);
+		return;
+	case SETTING_LIST:
+		buf_printf(out, "\"type\":[\"array\",\"null\"],\"maxItems\":%ju,\"items\":{",
+		           (uintmax_t)s->max);
+		put_section(out, s->section, NULL);
+		buf_put_u8(out, '}');
 		return;
 	}
 }

@@ -4,68 +4,8 @@
 
 #include "base/macros.h"
 
-enum {
-	KIB = 1 << 10,
-	MIB = 1 << 20,
-	GIB = 1 << 30,
-};
-
-/* listen */
-
 /* Tables, read by the row. */
 /* clang-format off */
-static const struct setting http_rows[] = {
-	{ .name = "address", .kind = SETTING_ADDRESS, .required = true, .offset = offsetof(struct settings, listen.http),
-	  .help = "Where data is served." },
-	{ .name = "proxies", .kind = SETTING_TEXTS, .form = &form_ip, .min = 1, .max = 64,
-	  .offset = offsetof(struct settings, listen.proxies),
-	  .count_offset = offsetof(struct settings, listen.proxy_count),
-	  .help = "Addresses of the reverse proxies in front of us. `client_certificate` is believed from these alone, and failed "
-	          "logins are not counted by these addresses, which are those of all callers." },
-	{ .name = "client_certificate", .kind = SETTING_TEXT, .form = &form_field, .min = 1, .max = 64,
-	  .offset = offsetof(struct settings, listen.certificate_field),
-	  .help = "The request field in which such a proxy tells the certificate that the caller showed it: as in "
-	          "`Client-Cert` (RFC 9440), or a PEM, URL-encoded. From anyone else the field is ignored. Needs "
-	          "`proxies`, and a proxy that takes the field away from what callers send." },
-};
-static const struct section http_section = {
-	.title = "a listener", .settings = http_rows, .count = ARRAY_LEN(http_rows), .short_key = "address",
-};
-static const struct setting listen_rows[] = {
-	{ .name = "http", .kind = SETTING_SECTION, .section = &http_section,
-	  .fallback = "127.0.0.1:8080",
-	  .help = "The data listener: the API, tokens, discovery documents. The address alone, or a mapping." },
-	{ .name = "admin", .kind = SETTING_ADDRESS, .offset = offsetof(struct settings, listen.admin),
-	  .help = "`/healthz`, `/readyz` and `/metrics`; without it they are not served at all. Must differ from "
-	          "`http`. Nobody is asked who they are here, so keep it on loopback, or on an address that only "
-	          "operators and probes reach." },
-};
-static const struct section listen_section = {
-	.title = "listen", .settings = listen_rows, .count = ARRAY_LEN(listen_rows),
-};
-
-/* backends */
-
-static const struct setting sqlite_rows[] = {
-	{ .name = "path", .kind = SETTING_PATH, .required = true, .offset = offsetof(struct backend_settings, path),
-	  .help = "The database file. It must exist. SQLite keeps a log and an index beside it, so its folder must be "
-	          "writable for the service; a worker may open these three files and no other." },
-	{ .name = "statement_timeout", .kind = SETTING_MILLISECONDS, .min = 10, .max = HOUR_MS, .fallback = "10s",
-	  .offset = offsetof(struct backend_settings, statement_timeout_ms),
-	  .help = "A statement that takes longer is stopped." },
-	{ .name = "lock_timeout", .kind = SETTING_MILLISECONDS, .min = 0, .max = 5 * MINUTE_MS, .fallback = "5s",
-	  .offset = offsetof(struct backend_settings, lock_timeout_ms),
-	  .help = "How long a write waits for another writer before it is refused." },
-};
-static const struct row_group sqlite_groups[] = { { sqlite_rows, ARRAY_LEN(sqlite_rows) } };
-static const struct variant backend_types[] = {
-	{ "sqlite", BACKEND_SQLITE, sqlite_groups, ARRAY_LEN(sqlite_groups) },
-};
-static const struct section backend_section = {
-	.title = "a backend", .variants = backend_types, .variant_count = ARRAY_LEN(backend_types),
-	.type_offset = offsetof(struct backend_settings, type), .size = sizeof(struct backend_settings),
-	.name_offset = offsetof(struct backend_settings, name), .place_offset = offsetof(struct backend_settings, place),
-};
 
 /* roles */
 
@@ -75,6 +15,9 @@ static const struct setting role_rows[] = {
 	  .count_offset = offsetof(struct role_settings, granted_by_count),
 	  .help = "`ISSUER:VALUE` entries. A token of that issuer whose roles claim has that value gets the role. The "
 	          "value is all that follows the first colon, byte for byte." },
+	{ .name = "limits", .kind = SETTING_SECTION, .section = &quota_section, .offset = offsetof(struct role_settings, quota),
+	  .place_offset = offsetof(struct role_settings, quota.place),
+	  .help = "What each caller that has the role may spend. Of several roles the most generous counts." },
 };
 static const struct section role_section = {
 	.title = "a role", .settings = role_rows, .count = ARRAY_LEN(role_rows), .size = sizeof(struct role_settings),
@@ -222,6 +165,15 @@ static const struct setting limit_rows[] = {
 	{ .name = "drain_timeout", .kind = SETTING_MILLISECONDS, .min = 0, .max = HOUR_MS, .fallback = "30s",
 	  .offset = offsetof(struct limit_settings, drain_timeout_ms),
 	  .help = "How long requests under way may go on after a reload or a stop." },
+	{ .name = "stream_idle_timeout", .kind = SETTING_MILLISECONDS, .min = 1000, .max = 24 * HOUR_MS, .fallback = "10m",
+	  .offset = offsetof(struct limit_settings, stream_idle_ms),
+	  .help = "A WebSocket, or an answer of a service that streams, on which nothing moves either way for so long is "
+	          "closed." },
+	{ .name = "caller", .kind = SETTING_SECTION, .section = &quota_section,
+	  .offset = offsetof(struct settings, caller_quota) - offsetof(struct settings, limits),
+	  .place_offset = offsetof(struct settings, caller_quota.place) - offsetof(struct settings, limits),
+	  .help = "What each caller may spend, whatever it calls and whatever its roles are. A caller is who the token "
+	          "names, and without one the address." },
 };
 static const struct section limit_section = {
 	.title = "limits", .settings = limit_rows, .count = ARRAY_LEN(limit_rows),
@@ -287,7 +239,8 @@ static const struct setting root_rows[] = {
 	{ .name = "public_url", .kind = SETTING_TEXT, .form = &form_origin, .min = 1, .max = 1024,
 	  .offset = offsetof(struct settings, public_url),
 	  .help = "How callers reach us: the issuer name in our own tokens, and the start of every link. Set it behind "
-	          "a proxy, and where `listen.http` is a wildcard address. Default: `http://` and `listen.http`." },
+	          "a proxy, and where `listen.http` is a wildcard address. Default: `http://`, or `https://` where it has `tls`, and the address of "
+	          "`listen.http`." },
 	{ .name = "workers", .kind = SETTING_NUMBER, .min = 1, .max = 256, .fallback = "auto",
 	  .offset = offsetof(struct settings, workers), .choices = worker_words, .choice_count = ARRAY_LEN(worker_words),
 	  .help = "Processes that serve requests; `auto` is one for each processor." },
@@ -297,7 +250,7 @@ static const struct setting root_rows[] = {
 	          "`public_url` as their issuer." },
 	{ .name = "backends", .kind = SETTING_MAP, .section = &backend_section, .max = 64,
 	  .offset = offsetof(struct settings, backends), .count_offset = offsetof(struct settings, backend_count),
-	  .help = "Where data is." },
+	  .help = "Where data is: databases, and services of HTTP." },
 	{ .name = "roles", .kind = SETTING_MAP, .section = &role_section, .max = ROLES_MAX,
 	  .offset = offsetof(struct settings, roles), .count_offset = offsetof(struct settings, role_count),
 	  .help = "Roles in the words of people, granted from the claims of a token. All roles of a token hold at "
@@ -306,6 +259,10 @@ static const struct setting root_rows[] = {
 	  .offset = offsetof(struct settings, resources), .count_offset = offsetof(struct settings, resource_count),
 	  .help = "What can be reached, as `/api/NAME`. Nothing is reachable unless it stands here, and nothing is "
 	          "allowed unless a role is." },
+	{ .name = "routes", .kind = SETTING_LIST, .section = &route_section, .max = ROUTES_MAX,
+	  .offset = offsetof(struct settings, routes), .count_offset = offsetof(struct settings, route_count),
+	  .help = "What can be reached of the services behind us, by path. The first route whose host and path fit a request "
+	          "counts, whatever its method. What fits none is refused." },
 	{ .name = "audit", .kind = SETTING_SECTION, .section = &audit_section, .offset = offsetof(struct settings, audit),
 	  .help = "The tamper-evident record of every decision." },
 	{ .name = "state", .kind = SETTING_SECTION, .section = &state_section, .help = "What must survive a restart." },
@@ -318,6 +275,8 @@ static const struct setting root_rows[] = {
 	  .help = "Sessions of people who open pages in a browser. There are some when an issuer has `login`." },
 	{ .name = "outbound", .kind = SETTING_SECTION, .section = &outbound_section,
 	  .offset = offsetof(struct settings, outbound), .help = "What we ask of identity providers." },
+	{ .name = "telemetry", .kind = SETTING_SECTION, .section = &telemetry_section,
+	  .offset = offsetof(struct settings, telemetry), .help = "What is told of requests besides the audit log." },
 	{ .name = "sandbox", .kind = SETTING_SECTION, .section = &sandbox_section,
 	  .help = "What the processes may ask of the kernel." },
 };

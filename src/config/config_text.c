@@ -20,7 +20,9 @@ setting_units(const struct setting *s, uint64_t *scale)
 	*scale = s->kind == SETTING_SECONDS ? 1000 : 1;
 	if (s->kind == SETTING_SECONDS || s->kind == SETTING_MILLISECONDS)
 		return &units_duration;
-	return s->kind == SETTING_SIZE || s->kind == SETTING_RATE ? &units_size : NULL;
+	return s->kind == SETTING_SIZE || s->kind == SETTING_RATE || s->kind == SETTING_SPEED
+	               ? &units_size
+	               : NULL;
 }
 
 enum quantity
@@ -45,6 +47,35 @@ quantity_parse(struct bytes text, const struct units *units, uint64_t *ret)
 		return QUANTITY_OK;
 	}
 	return QUANTITY_UNKNOWN_UNIT;
+}
+
+bool
+share_parse(struct bytes text, uint64_t *ret)
+{
+	enum { DECIMALS = 4, PPM_PERCENT = 10000 };
+	size_t dot = bytes_find(text, '.');
+	uint64_t whole, part = 0;
+
+	if (text.len == 0 || text.at[text.len - 1] != '%')
+		return false;
+	text.len--;
+	struct bytes after = bytes_slice(text, dot + 1, text.len);
+	if (failed(bytes_to_u64(bytes_slice(text, 0, dot), &whole)) || whole > PPM_ALL ||
+	    (dot < text.len && (after.len > DECIMALS || failed(bytes_to_u64(after, &part)))))
+		return false;
+	for (size_t i = after.len; i < DECIMALS; i++)
+		part *= 10;
+	*ret = whole * PPM_PERCENT + part;
+	return true;
+}
+
+unsigned
+frequency_seconds(struct bytes unit)
+{
+	return bytes_is(unit, "s")     ? 1
+	       : bytes_is(unit, "min") ? MINUTE_S
+	       : bytes_is(unit, "h")   ? HOUR_S
+	                               : 0;
 }
 
 void
@@ -85,13 +116,15 @@ put_quantity(struct buf *out, const struct setting *s)
 {
 	uint64_t scale;
 	const struct units *units = setting_units(s, &scale);
+	const char *end = s->kind == SETTING_SPEED ? "/s" : "";
 
 	buf_printf(out, "%s%s from ", units->what,
-	           s->kind == SETTING_RATE ? " for each second" : "");
+	           s->kind == SETTING_RATE || s->kind == SETTING_SPEED ? " for each second" : "");
 	quantity_put(out, s->min * scale, units);
-	buf_put_text(out, " to ");
+	buf_printf(out, "%s to ", end);
 	quantity_put(out, s->max * scale, units);
-	buf_printf(out, ", such as %s", s->fallback != NULL ? s->fallback : units->example);
+	buf_printf(out, "%s, such as %s%s", end, s->fallback != NULL ? s->fallback : units->example,
+	           s->fallback != NULL ? "" : end);
 }
 
 static void
@@ -158,8 +191,17 @@ setting_put_expected(struct buf *out, const struct setting *s)
 	case SETTING_MILLISECONDS:
 	case SETTING_SIZE:
 	case SETTING_RATE:
+	case SETTING_SPEED:
 		put_quantity(out, s);
 		return;
+	case SETTING_SHARE:
+		buf_put_text(out, "a share from 0% to 100%, such as 10%");
+		return;
+	case SETTING_FREQUENCY:
+		buf_put_text(out,
+		             "a number for each s, min or h, such as 100/s, 600/min or 1000/h");
+		return;
+	case SETTING_FLAG:
 	case SETTING_CHOICE:
 		buf_put_text(out, s->choice_count > 1 ? "one of " : "");
 		put_choices(out, s);
@@ -182,6 +224,14 @@ setting_put_expected(struct buf *out, const struct setting *s)
 	case SETTING_RULES:
 		buf_put_text(out, some_rules);
 		buf_put_text(out, s->section->title);
+		return;
+	case SETTING_METHODS:
+		buf_put_text(out, "a mapping from roles to a list of any of ");
+		put_choices(out, s);
+		return;
+	case SETTING_LIST:
+		buf_printf(out, "a list of at most %ju, each %s", (uintmax_t)s->max,
+		           s->section->title);
 		return;
 	case SETTING_SECTION:
 		put_section(out, s);

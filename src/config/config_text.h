@@ -35,6 +35,10 @@ enum quantity {
 };
 /* "15m" -> 900000. Digits, then a unit, nothing else. */
 enum quantity quantity_parse(struct bytes text, const struct units *units, uint64_t *ret);
+/* "0.5%" -> 5000: parts in a million; at most four decimals. */
+bool share_parse(struct bytes text, uint64_t *ret);
+/* s, min, h; 0 for anything else. */
+unsigned frequency_seconds(struct bytes unit);
 /* In the largest unit that leaves no remainder: "15m". */
 void quantity_put(struct buf *out, uint64_t value, const struct units *units);
 

@@ -40,16 +40,11 @@ read_text(struct config_reader *r, const struct setting *s, const struct node *n
 		*ret = reader_text(r, text);
 }
 
-static void
-read_path(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
-          const char **ret)
+const char *
+reader_path(struct config_reader *r, struct bytes text)
 {
 	struct buf path CLEANUP(buf_done) = { 0 };
 
-	if (text.len == 0 || text.len > SETTING_TEXT_MAX) {
-		value_refuse(r, s, n->place, "is %s", text.len == 0 ? "empty" : "too long");
-		return;
-	}
 	if (text.at[0] != '/')
 		buf_printf(&path, "%s/", r->settings->directory);
 	while (bytes_starts(text, BYTES("./")))
@@ -57,7 +52,17 @@ read_path(struct config_reader *r, const struct setting *s, const struct node *n
 	while (text.len > 1 && text.at[text.len - 1] == '/')
 		text.len--;
 	buf_put(&path, text);
-	*ret = reader_text(r, buf_bytes(&path));
+	return reader_text(r, buf_bytes(&path));
+}
+
+static void
+read_path(struct config_reader *r, const struct setting *s, const struct node *n, struct bytes text,
+          const char **ret)
+{
+	if (text.len == 0 || text.len > SETTING_TEXT_MAX)
+		value_refuse(r, s, n->place, "is %s", text.len == 0 ? "empty" : "too long");
+	else
+		*ret = reader_path(r, text);
 }
 
 static void
@@ -112,6 +117,34 @@ read_bool(struct config_reader *r, const struct setting *s, const struct node *n
 		value_bad(r, s, n, "is neither");
 }
 
+/* "0.5%" */
+static void
+read_share(struct config_reader *r, const struct setting *s, const struct node *n,
+           struct bytes text, unsigned *ret)
+{
+	uint64_t ppm;
+
+	if (!share_parse(text, &ppm))
+		value_bad(r, s, n, "is no number of percent");
+	else if (ppm < s->min || ppm > s->max)
+		value_bad(r, s, n, "is out of bounds");
+	else
+		*ret = (unsigned)ppm;
+}
+
+/* Cuts "/s" off the end. */
+static bool
+take_second(struct bytes *text)
+{
+	static const struct bytes end = BYTES("/s");
+
+	if (text->len < end.len ||
+	    !bytes_equal(bytes_slice(*text, text->len - end.len, text->len), end))
+		return false;
+	text->len -= end.len;
+	return true;
+}
+
 static bool
 read_quantity(struct config_reader *r, const struct setting *s, const struct node *n,
               struct bytes text, uint64_t *ret)
@@ -124,8 +157,12 @@ read_quantity(struct config_reader *r, const struct setting *s, const struct nod
 	};
 	uint64_t scale, value = 0;
 	const struct units *units = setting_units(s, &scale);
-	enum quantity q = quantity_parse(text, units, &value);
 
+	if (s->kind == SETTING_SPEED && !take_second(&text)) {
+		value_bad(r, s, n, "has no /s");
+		return false;
+	}
+	enum quantity q = quantity_parse(text, units, &value);
 	if (q != QUANTITY_OK)
 		value_bad(r, s, n, why[q]);
 	else if (value % scale != 0)
@@ -139,6 +176,22 @@ read_quantity(struct config_reader *r, const struct setting *s, const struct nod
 	return false;
 }
 
+enum { CHOICES_MAX = 32 };
+
+static void
+choice_unknown(struct config_reader *r, const struct setting *s, const struct node *n,
+               struct bytes text)
+{
+	const char *names[CHOICES_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->choice_count && count < CHOICES_MAX; i++)
+		if (s->choices[i].refused == NULL)
+			names[count++] = s->choices[i].name;
+	value_refuse(r, s, n->place, "is unknown: %s%s", problem_quote(&r->problems, n->text),
+	             problem_nearest(&r->problems, text, names, count));
+}
+
 static const struct choice *
 read_choice(struct config_reader *r, const struct setting *s, const struct node *n,
             struct bytes text)
@@ -148,7 +201,7 @@ read_choice(struct config_reader *r, const struct setting *s, const struct node 
 	if (found != NULL && found->refused == NULL)
 		return found;
 	if (found == NULL)
-		value_bad(r, s, n, "is unknown");
+		choice_unknown(r, s, n, text);
 	else
 		value_refuse(r, s, n->place, "refuses %s (%s)", found->name, found->refused);
 	return NULL;
@@ -184,7 +237,15 @@ read_scalar(struct config_reader *r, const struct setting *s, const struct node 
 			*(unsigned *)field = (unsigned)number;
 		return;
 	case SETTING_SIZE:
+	case SETTING_SPEED:
 		(void)read_quantity(r, s, n, text, field); /* false: it was said */
+		return;
+	case SETTING_SHARE:
+		read_share(r, s, n, text, field);
+		return;
+	case SETTING_FLAG:
+		choice = read_choice(r, s, n, text);
+		*(bool *)field = choice != NULL && choice->value != 0;
 		return;
 	case SETTING_CHOICE:
 		choice = read_choice(r, s, n, text);
@@ -200,8 +261,11 @@ read_scalar(struct config_reader *r, const struct setting *s, const struct node 
 	case SETTING_CLAIMS:
 	case SETTING_GRANTS:
 	case SETTING_RULES:
+	case SETTING_METHODS:
+	case SETTING_FREQUENCY:
 	case SETTING_SECTION:
 	case SETTING_MAP:
+	case SETTING_LIST:
 		return; /* not scalars: config_read.c and config_rules.c */
 	}
 }
@@ -260,6 +324,32 @@ value_read(struct config_reader *r, const struct setting *s, const struct node *
 		read_choices(r, s, n, field);
 	else if (value_text(r, s, n, &text))
 		read_scalar(r, s, n, text, field);
+}
+
+/* "600/min" */
+void
+frequency_read(struct config_reader *r, const struct setting *s, const struct node *n,
+               unsigned *ret, unsigned *ret_s)
+{
+	struct bytes text;
+	uint64_t number;
+
+	if (!value_text(r, s, n, &text))
+		return;
+	size_t slash = bytes_find(text, '/');
+	unsigned per_s = frequency_seconds(bytes_slice(text, slash + 1, text.len));
+	if (failed(bytes_to_u64(bytes_slice(text, 0, slash), &number)))
+		value_bad(r, s, n, "is no whole number for a time");
+	else if (slash == text.len)
+		value_bad(r, s, n, "has no time");
+	else if (per_s == 0)
+		value_bad(r, s, n, "has an unknown time");
+	else if (number < s->min || number > s->max)
+		value_bad(r, s, n, "is out of bounds");
+	else {
+		*ret = (unsigned)number;
+		*ret_s = per_s;
+	}
 }
 
 static void

@@ -17,7 +17,12 @@ struct quota_settings {
 	uint64_t bytes_s; /* both bodies together, a second */
 };
 
-enum { ROUTES_MAX = 1024, ROUTE_METHODS_ALL = 0x7f /* bit = enum http_method */ };
+enum {
+	ROUTES_MAX = 1024,
+	ROUTE_METHOD_COUNT = 7,  /* of enum http_method, which is not seen from here */
+	ROUTE_METHODS_ALL = 0x7f /* bit = enum http_method */
+};
+extern const char *const route_methods[ROUTE_METHOD_COUNT]; /* "GET", ... in that order */
 
 /* What an application learns of the caller, and in which form. */
 enum identity_form {

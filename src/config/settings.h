@@ -96,6 +96,7 @@ struct limit_settings {
 	uint64_t body_bytes;
 	uint64_t response_bytes;
 	unsigned drain_timeout_ms;
+	unsigned stream_idle_ms; /* of a tunnel, or of a service's answer that streams */
 };
 
 /* Browser sessions: there are some when an issuer has `login`. */

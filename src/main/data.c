@@ -46,7 +46,8 @@ data_open(struct data *d, const struct settings *settings, struct config_errors 
 	if (tables == NULL || d->backends == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
 	for (unsigned i = 0; i < settings->backend_count; i++)
-		open_backend(d, i, errors);
+		if (settings->backends[i].type == BACKEND_SQLITE)
+			open_backend(d, i, errors);
 	for (size_t i = 0; i < settings->resource_count; i++)
 		tables[i] = read_table(d, &settings->resources[i], errors);
 	TRY(policy_compile(settings, tables, 1, &d->arena, &d->policy, errors));

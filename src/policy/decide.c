@@ -177,7 +177,7 @@ is_allowed(struct question *q, struct decision *ret)
 
 /* A token may be narrowed to one resource by token exchange (RFC 8693). That gives nothing: its
  * roles still have to allow. */
-static bool
+bool
 is_narrowed_away(const struct principal *who, struct bytes resource, struct decision *ret)
 {
 	struct bytes only = principal_resource(who);

@@ -266,6 +266,7 @@ policy_compile(const struct settings *settings, const struct table *const *table
 		                   .generation = generation,
 		                   .resources = resources };
 	TRY(sort_names(settings, arena, &policy->by_name));
+	TRY(routes_compile(settings, arena, &policy->routes));
 	for (size_t i = 0; i < settings->resource_count; i++) {
 		struct compiler c = { .settings = settings,
 			              .resource = &settings->resources[i],

@@ -35,7 +35,7 @@ struct grant {
 	const struct table *table; /* of the resource; NULL where it has none */
 	enum action action;
 	const struct grant_view *views;
-	size_t view_count; /* at least 1 */
+	size_t view_count; /* at least 1; of a route 0 */
 	const struct principal *who;
 };
 
@@ -65,16 +65,18 @@ const struct table *policy_table(const struct policy *policy, unsigned resource)
 
 /* Routes to HTTP services */
 
-/* The first route whose host and path fit, or -1. `host` without port, lower case; segments as
- * url_path_split() gives them. What is matched is what is forwarded. Never answered from before it
- * is decided: no route and a route that may not be used are the same 403. */
+/* The first route whose host and path fit, or -1. `host` without port, lower case, an IPv6 address
+ * without brackets; segments as url_path_split() gives them. What is matched is what is forwarded.
+ * Never answered from before it is decided: no route and a route that may not be used are the same
+ * 403. */
 int policy_route(const struct policy *policy, struct bytes host, const struct bytes *segments,
                  size_t segment_count);
 /* May `who` (NULL: nobody was identified) use `method` (enum http_method) on this route (-1: none)?
- * ERR_DENIED, or, where somebody might, ERR_IDENTITY for nobody. *ret_decision is always filled:
- * "routes./app.allow.reader" (the path as it is written), "routes./app.public",
- * "routes./app.deny.reader", "default deny". Only OK makes a grant: `resource` is the index of
- * the route there, `table` NULL. */
+ * ERR_DENIED, or ERR_IDENTITY for nobody. *ret_decision is always filled:
+ * "routes./app.allow.reader.GET" (the path as it is written), "routes./app.public",
+ * "routes./app.deny.reader.GET", "token.resource", "default deny". A deny rule beats all; a token
+ * that is narrowed to a resource is good for no route. Only OK makes a grant: `resource` is the
+ * index of the route there, `table` NULL, no views, and `who` may be NULL. */
 struct err policy_decide_route(const struct policy *policy, const struct principal *who, int route,
                                unsigned method, struct arena *arena, const struct grant **ret,
                                struct decision *ret_decision);

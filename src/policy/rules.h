@@ -3,6 +3,7 @@
 #define POLICY_RULES_H
 
 #include "policy/policy.h"
+#include "policy/routes.h"
 
 struct rule {
 	uint64_t role; /* one bit */
@@ -32,6 +33,10 @@ struct policy {
 	uint32_t generation;
 	const struct resource_rules *resources; /* as in settings */
 	const unsigned *by_name;                /* indices of resources, sorted by name */
+	struct route_tree routes;
 };
+
+/* True, and the decision says so, where a token is narrowed to another resource. */
+bool is_narrowed_away(const struct principal *who, struct bytes resource, struct decision *ret);
 
 #endif

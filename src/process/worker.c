@@ -33,6 +33,8 @@ open_backends(struct worker *w, struct arena *arena)
 	if (g->backends == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
 	for (size_t i = 0; i < g->settings->backend_count; i++) {
+		if (g->settings->backends[i].type != BACKEND_SQLITE)
+			continue;
 		struct err e = backend_open(g->settings, (unsigned)i, &g->loop->uv, arena,
 		                            &g->backends[i]);
 		if (failed(e)) {
@@ -131,7 +133,8 @@ enter_sandbox(struct worker *w)
 	const char *missing;
 
 	for (size_t i = 0; i < settings->backend_count; i++)
-		TRY(allow_database(&sandbox, settings->backends[i].path, &w->start->arena));
+		if (settings->backends[i].type == BACKEND_SQLITE)
+			TRY(allow_database(&sandbox, settings->backends[i].path, &w->start->arena));
 	TRY(sandbox_enter_files(&sandbox, &missing));
 	if (missing != NULL && w->start->slot == 0)
 		LOG(LOG_WARN, "the kernel lacks a part of the sandbox",

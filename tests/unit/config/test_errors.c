@@ -6,8 +6,8 @@
 #include "base/macros.h"
 
 #define KEYS                                                                                       \
-	"listen, public_url, workers, issuers, backends, roles, resources, audit, state, limits, " \
-	"login, sessions, outbound, sandbox"
+	"listen, public_url, workers, issuers, backends, roles, resources, routes, audit, "        \
+	"state, limits, login, sessions, outbound, telemetry, sandbox"
 #define TYPES "one of local, entra, okta, cognito, oidc, introspection"
 #define LOCAL "issuers: {local: {type: local, audience: a}}\n"
 #define BASE                                                                                       \
@@ -96,8 +96,8 @@ test_unknown_and_missing_keys_name_the_known_ones(void)
 		{ "listen:\n  http: {tls: 1}\n",
 		  G ":2:3: address is missing; expected an address such as 127.0.0.1:8080, "
 		    "[::1]:8080, localhost:8080, or "
-		    "8080 for loopback\n" G ":2:10: unknown key \"tls\" in a listener; expected "
-		    "one of address, proxies, client_certificate\n" },
+		    "8080 for loopback\n" G ":2:15: tls is text; expected a mapping with "
+		    "certificate, key, certificates, client_ca, client_certificate, minimum\n" },
 		{ "issuers:\n  a: {}\n",
 		  G ":2:3: type is missing in an issuer; expected " TYPES "\n" },
 		{ "issuers:\n  a:\n",
@@ -176,7 +176,8 @@ test_quantities_need_units_and_keep_their_bounds(void)
 		{ "audit: {when_full: drop}\n",
 		  G ":1:20: when_full is unknown: \"drop\"; expected refuse\n" },
 		{ "audit: {durability: sync}\n",
-		  G ":1:21: durability is unknown: \"sync\"; expected one of write, fsync\n" },
+		  G ":1:21: durability is unknown: \"sync\" (did you mean \"fsync\"?); expected "
+		    "one of write, fsync\n" },
 	};
 
 	check_mistakes(rows, ARRAY_LEN(rows));
@@ -254,12 +255,13 @@ test_symmetric_and_unsigned_algorithms_are_refused_with_the_reason(void)
 		  G ":2:90: algorithms refuses none (an unsigned token proves nothing); "
 		    "expected " ALGORITHMS },
 		{ "issuers:\n  i: {" OIDC ", algorithms: [rs256]}\n",
-		  G ":2:83: algorithms is unknown: \"rs256\"; expected " ALGORITHMS },
+		  G ":2:83: algorithms is unknown: \"rs256\" (did you mean \"RS256\"?); "
+		    "expected " ALGORITHMS },
 		{ "issuers:\n  i: {" OIDC ", algorithms: []}\n",
 		  G ":2:82: algorithms is an empty list; expected " ALGORITHMS },
 		{ "issuers: {l: {type: local, audience: a, signing_algorithm: HS256}}\n",
-		  G ":1:60: signing_algorithm is unknown: \"HS256\"; expected one of ES256, RS256, "
-		    "EdDSA\n" },
+		  G ":1:60: signing_algorithm is unknown: \"HS256\" (did you mean \"ES256\"?); "
+		    "expected one of ES256, RS256, EdDSA\n" },
 	};
 
 	check_mistakes(rows, ARRAY_LEN(rows));
@@ -403,10 +405,11 @@ test_all_errors_come_at_once_in_order_of_place(void)
 		    "5m, such as 10s\n" G ":4:3: unknown key \"idle\" in limits; expected one of "
 		    "connections, connections_per_address, head_timeout, "
 		    "idle_timeout, write_timeout, body_rate, body_size, response_size, "
-		    "drain_timeout\n" G ":5:16: address is no address and port: \"x\"" ADDRESS G
+		    "drain_timeout, stream_idle_timeout, caller\n" G
+		    ":5:16: address is no address and port: \"x\"" ADDRESS G
 		    ":6:10: workers is no whole number: \"many\"; expected auto, or a whole number "
 		    "from 1 to 256\n" G ":8:13: unknown type \"sqlit\" of a backend (did you mean "
-		    "\"sqlite\"?); expected sqlite\n" },
+		    "\"sqlite\"?); expected one of sqlite, http\n" },
 	};
 
 	check_mistakes(rows, ARRAY_LEN(rows));
@@ -418,19 +421,18 @@ test_the_parts_of_later_versions_are_refused_clearly(void)
 	static const struct mistake rows[] = {
 		{ "listen:\n  tds: 127.0.0.1:1433\n  postgres: 127.0.0.1:5432\n"
 		  "credentials:\n  app: {type: managed_identity}\n"
-		  "backends:\n  sales: {type: azure_sql}\n  app: {type: http}\n"
-		  "resources:\n  carts: {backend: app, container: c}\n"
-		  "routes:\n  - {path: /app/*}\n",
-		  G ":2:3: unknown key \"tds\" in listen; expected one of http, admin\n" G
-		    ":3:3: unknown key \"postgres\" in listen; expected one of http, admin\n" G
-		    ":4:1: unknown key \"credentials\" in the configuration; expected one of " KEYS
-		    "\n" G ":7:17: unknown type \"azure_sql\" of a backend; expected sqlite\n" G
-		    ":8:15: unknown type \"http\" of a backend; expected sqlite\n" G
-		    ":10:3: table is missing, and so is view; expected text of 1 to 256 bytes\n" G
-		    ":10:25: unknown key \"container\" in a resource; expected one of backend, "
-		    "table, view, page_size, page_max, "
-		    "allow, deny\n" G ":11:1: unknown key \"routes\" in the configuration (did you "
-		    "mean \"roles\"?); expected one of " KEYS "\n" },
+		  "backends:\n  sales: {type: azure_sql}\n"
+		  "resources:\n  carts: {backend: sales, container: c}\n",
+		  G
+		  ":2:3: unknown key \"tds\" in listen; expected one of http, admin\n" G
+		  ":3:3: unknown key \"postgres\" in listen; expected one of http, admin\n" G
+		  ":4:1: unknown key \"credentials\" in the configuration; expected one of " KEYS
+		  "\n" G
+		  ":7:17: unknown type \"azure_sql\" of a backend; expected one of sqlite, http\n" G
+		  ":9:3: table is missing, and so is view; expected text of 1 to 256 bytes\n" G
+		  ":9:27: unknown key \"container\" in a resource; expected one of backend, "
+		  "table, view, page_size, page_max, "
+		  "allow, deny\n" },
 	};
 
 	check_mistakes(rows, ARRAY_LEN(rows));

@@ -313,7 +313,8 @@ test_bounds_of_issuers(void)
 		  G ":2:68: keys_cooldown is out of bounds: \"11m\"; expected a duration from 1s "
 		    "to 10m, such as 30s\n" },
 		{ "issuers:\n  i: {" OIDC ", bindings: [tls]}\n",
-		  G ":2:64: bindings is unknown: \"tls\"; expected a list of any of dpop, mtls\n" },
+		  G ":2:64: bindings is unknown: \"tls\" (did you mean \"mtls\"?); expected a "
+		    "list of any of dpop, mtls\n" },
 		{ "issuers:\n  i: {" OIDC ", roles_claim: [a, b, c, d, e, f, g, h, i]}\n", G
 		  ":2:66: roles_claim has 9 entries; expected text, or a list of 1 to 8 texts\n" },
 		{ "issuers:\n  i: {" OPAQUE ", cache: 61s}\n",

@@ -1,0 +1,45 @@
+/* routes.h - the compiled form of routes. Used inside src/policy only. */
+#ifndef POLICY_ROUTES_H
+#define POLICY_ROUTES_H
+
+#include "policy/policy.h"
+
+/* One allow or deny rule of a route. */
+struct method_rule {
+	uint64_t role;    /* one bit */
+	unsigned methods; /* bit = enum http_method */
+	struct place place;
+	struct bytes names[ROUTE_METHOD_COUNT]; /* "routes./app.allow.reader.GET"; of its methods */
+};
+struct compiled_route {
+	const struct route_settings *settings;
+	const struct method_rule *allow, *deny;
+	struct bytes public_name;
+	unsigned next; /* the next route with the same path, or ROUTE_NONE */
+};
+
+enum { ROUTE_NONE = UINT32_MAX, NODE_ROOT = 0, NODE_NONE = 0 /* the root is nobody's child */ };
+
+/* A tree of segments. The literal children of all nodes stand in one table, found by parent and
+ * segment, so that a look-up costs a hash per segment, however many routes there are. */
+struct route_node {
+	unsigned star;  /* child for any segment, or NODE_NONE */
+	unsigned exact; /* the first route that ends here, or ROUTE_NONE */
+	unsigned tail;  /* the first that goes on with any number of segments */
+	unsigned least; /* the first of all routes here and below */
+};
+struct route_edge {
+	struct bytes segment;
+	unsigned parent, child; /* child NODE_NONE: the slot is free */
+};
+struct route_tree {
+	const struct compiled_route *routes; /* as in settings */
+	struct route_node *nodes;
+	struct route_edge *edges;
+	size_t node_count, edge_mask;
+};
+
+struct err routes_compile(const struct settings *settings, struct arena *arena,
+                          struct route_tree *ret);
+
+#endif
