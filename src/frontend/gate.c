@@ -189,7 +189,7 @@ gate_is_ready(struct gate *g, const char **why)
 		*why = "the keys of our assertions are not there";
 	else {
 		for (size_t i = 0; i < g->settings->backend_count; i++) {
-			struct err e = backend_probe(g->backends[i]);
+			struct err e = g->backends[i] != NULL ? backend_probe(g->backends[i]) : OK;
 			if (failed(e)) {
 				*why = e.why;
 				return false;
