@@ -13,6 +13,9 @@ extern const struct endpoint admin_endpoints[];
 struct err endpoint_match(const struct endpoint *table, struct request *r,
                           const struct endpoint **ret);
 
+/* Sets r->route by the host and the segments of the path: the first that fits, or -1. */
+struct err endpoint_route(struct request *r);
+
 /* oauth.c */
 void oauth_describe(struct request *r);
 struct err oauth_token_decide(struct request *r);

@@ -27,6 +27,9 @@ struct err session_find(struct request *r, enum step *step);
 const char *session_absence(const struct request *r);
 /* A person on the way to a page, and sessions are configured. */
 bool session_may_redirect(const struct request *r);
+/* The Location of the login at `origin` ("": this one), from which people come back to this path.
+ */
+void session_put_login(struct request *r, const char *origin);
 /* Does the browser say that a page of ours sent this? Sec-Fetch-Site, or else Origin. */
 bool session_is_same_origin(const struct request *r);
 /* May a login end here? "/path?query" of this service: no `//` or `\` in front that a browser takes
