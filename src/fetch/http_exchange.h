@@ -7,7 +7,7 @@
 #include "fetch/curl_api.h"
 #include "fetch/http_client.h"
 #include "fetch/http_reply_head.h"
-#include "fetch/resolve.h"
+#include "io/resolve.h"
 #include "fetch/url_guard.h"
 
 enum { KNOWN_HOSTS = 16, KNOWN_S = 60 };

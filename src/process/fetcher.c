@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "fetch/resolve.h"
+#include "io/resolve.h"
 
 enum {
 	UNREAD_MAX = 1 << 20,      /* bytes of answers; a worker that goes on asking waits then */
@@ -137,6 +137,7 @@ static struct err
 enter_sandbox(struct fetcher *f)
 {
 	struct sandbox sandbox = { .role = ROLE_FETCHER,
+		                   .connects = true,
 		                   .is_required = f->start->settings->sandbox_required };
 	const char *missing;
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "io/resolve.h"
 
 enum { SECRET_MAX = 4096 };
 
@@ -25,12 +26,9 @@ add(struct files *f, const char *path)
 struct err
 files_of(const struct settings *settings, struct files *ret)
 {
-	static const char *const of_names[] = { "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf",
-		                                "/etc/gai.conf" };
-
 	ret->count = 0;
-	for (size_t i = 0; i < ARRAY_LEN(of_names); i++)
-		TRY(add(ret, of_names[i]));
+	for (size_t i = 0; resolve_files[i] != NULL; i++)
+		TRY(add(ret, resolve_files[i]));
 	TRY(add(ret, http_client_ca_file(&settings->outbound)));
 	for (size_t i = 0; i < settings->issuer_count; i++) {
 		const struct issuer_settings *s = &settings->issuers[i];

@@ -43,9 +43,9 @@ struct __attribute__((packed)) path_rule {
 	int32_t path;
 };
 
-/* All that this version of Landlock can forbid is forbidden; but fetcher connects. */
+/* All that this version of Landlock can forbid is forbidden; but some connect. */
 static struct ruleset
-ruleset_for(long version, enum role role)
+ruleset_for(long version, bool connects)
 {
 	struct ruleset r = { .fs = FS_V1 };
 
@@ -54,7 +54,7 @@ ruleset_for(long version, enum role role)
 	if (version >= 3)
 		r.fs |= FS_TRUNCATE;
 	if (version >= 4)
-		r.net = role == ROLE_FETCHER ? NET_BIND : NET_BIND_CONNECT;
+		r.net = connects ? NET_BIND : NET_BIND_CONNECT;
 	if (version >= 5)
 		r.fs |= FS_IOCTL_DEV;
 	if (version >= 6)
@@ -109,7 +109,7 @@ enter_landlock(const struct sandbox *s, const char **missing)
 		                      "the kernel has no Landlock, and sandbox.required is set")
 		               : OK;
 	}
-	struct ruleset rules = ruleset_for(version, s->role);
+	struct ruleset rules = ruleset_for(version, s->connects);
 	size_t size = version >= 6 ? sizeof rules : version >= 4 ? 16 : 8;
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (ruleset < 0)

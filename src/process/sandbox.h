@@ -3,12 +3,14 @@
  *              worker               keeper            ledger            fetcher
  * files        the SQLite databases its state folder  its audit folder  secrets, certificates and
  *                                                                       resolver's, to be read
- * sockets      accepts; makes none  none              none              makes and connects them
+ * sockets      accepts; connects    none              none              makes and connects them
+ *              with services only
  * exec, fork   never                never             never             never
  *
  * Which hosts fetcher connects to no layer here can limit: src/fetch/url_guard.h does, and a
  * fetcher that was taken over can connect to any. It has nothing to take there but what it is
- * asked, and our secrets at the providers.
+ * asked, and our secrets at the providers. The same holds for a worker where there are services: it
+ * connects to those alone, but one that was taken over can connect to any host.
  *
  * Four layers: no_new_privs, no capabilities, Landlock (which files), seccomp (which calls). A call
  * that the role has no reason for ends the process; any other that is not on the role's list fails
@@ -28,6 +30,7 @@ struct sandbox {
 	size_t path_count;
 	const char *readable[SANDBOX_PATHS_MAX]; /* likewise, to be read only */
 	size_t readable_count;
+	bool connects;    /* makes connections */
 	bool is_required; /* a layer that the kernel lacks is an error, not a warning */
 };
 

@@ -51,6 +51,7 @@ enum {
 	K = 1 << ROLE_KEEPER,
 	L = 1 << ROLE_LEDGER,
 	F = 1 << ROLE_FETCHER,
+	C = 1 << ROLE_COUNT, /* whoever makes connections: fetcher, a worker with services */
 	ALL = W | K | L | F,
 	WRITERS = W | K | L, /* of files */
 };
@@ -70,7 +71,7 @@ static const struct {
 	int call, roles;
 } allowed[] = {
 	/* connections that are made here: socket() is below, with its families */
-	{ SYS_connect, F }, { SYS_sendmmsg, F },
+	{ SYS_connect, C }, { SYS_sendmmsg, C },
 	/* the loop and its sockets */
 	{ SYS_read, ALL }, { SYS_write, ALL }, { SYS_readv, ALL }, { SYS_writev, ALL }, { SYS_close, ALL },
 	{ SYS_epoll_wait, ALL }, { SYS_epoll_pwait, ALL }, { SYS_epoll_ctl, ALL }, { SYS_poll, ALL }, { SYS_ppoll, ALL },
@@ -163,7 +164,7 @@ struct values {
 };
 
 static void
-put_arguments(struct filter *f, enum role role)
+put_arguments(struct filter *f, int roles)
 {
 	/* What libuv asks of a socket; and the resolver, how much there is to read. */
 	static const uint32_t requests[] = { FIONBIO, FIOCLEX, FIONREAD };
@@ -179,30 +180,30 @@ put_arguments(struct filter *f, enum role role)
 	/* abort() and raise(); never another process. */
 	const uint32_t self[] = { (uint32_t)getpid() };
 	const struct values table[] = {
+		{ C, SYS_ioctl, 1, requests, 3 }, /* the first row of a call counts */
 		{ W | K | L, SYS_ioctl, 1, requests, 2 },
-		{ F, SYS_ioctl, 1, requests, 3 },
 		{ ALL, SYS_fcntl, 1, commands, ARRAY_LEN(commands) },
 		{ ALL, SYS_tgkill, 0, self, ARRAY_LEN(self) },
+		{ C, SYS_setsockopt, 1, levels, 3 }, /* the resolver's, for errors by ICMP */
 		{ W, SYS_setsockopt, 1, levels, 1 },
-		{ F, SYS_setsockopt, 1, levels, 3 }, /* the resolver's, for errors by ICMP */
-		{ F, SYS_socket, 0, families, ARRAY_LEN(families) },
+		{ C, SYS_socket, 0, families, ARRAY_LEN(families) },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if ((table[i].roles >> role & 1) != 0)
+		if ((table[i].roles & roles) != 0)
 			put_values(f, table[i].call, table[i].argument, table[i].at,
 			           table[i].count);
 }
 
 static void
-build(struct filter *f, enum role role)
+build(struct filter *f, int roles)
 {
 	put_load(f, offsetof(struct seccomp_data, arch));
 	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, our_arch, 1, 0));
 	put_return(f, SECCOMP_RET_KILL_PROCESS);
 	put_load(f, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
-		if ((allowed[i].roles >> role & 1) != 0)
+		if ((allowed[i].roles & roles) != 0)
 			put_if(f, (uint32_t)allowed[i].call, SECCOMP_RET_ALLOW);
 	for (size_t i = 0; i < ARRAY_LEN(killed); i++)
 		put_if(f, (uint32_t)killed[i], SECCOMP_RET_KILL_PROCESS);
@@ -210,7 +211,7 @@ build(struct filter *f, enum role role)
 	put_if(f, SYS_connect, SECCOMP_RET_KILL_PROCESS);
 	put_no_exec(f, SYS_mmap);
 	put_no_exec(f, SYS_mprotect);
-	put_arguments(f, role);
+	put_arguments(f, roles);
 	put_return(f, SECCOMP_RET_ERRNO | EPERM);
 }
 
@@ -219,7 +220,7 @@ sandbox_enter_calls(const struct sandbox *s, const char **missing)
 {
 	struct filter f = { 0 };
 
-	build(&f, s->role);
+	build(&f, 1 << s->role | (s->connects ? C : 0));
 	*missing = NULL;
 	const struct sock_fprog program = { f.len, f.at };
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0)

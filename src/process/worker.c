@@ -9,9 +9,10 @@
 #include "base/macros.h"
 #include "frontend/server.h"
 #include "frontend/endpoint.h"
+#include "io/resolve.h"
 #include "process/sandbox.h"
 
-enum { POOL_THREADS = 4 }; /* slow reads and writes of SQLite */
+enum { POOL_THREADS = 4 }; /* slow reads and writes of SQLite; names of services */
 
 struct worker {
 	struct start *start;
@@ -25,22 +26,38 @@ struct worker {
 /* Configuration, data and keys; before the sandbox closes */
 
 static struct err
-open_backends(struct worker *w, struct arena *arena)
+open_backend(struct worker *w, unsigned i, struct arena *arena)
 {
 	struct gate *g = &w->gate;
 
-	g->backends = arena_array(arena, g->settings->backend_count + 1, sizeof(struct backend *));
-	if (g->backends == NULL)
+	switch (g->settings->backends[i].type) {
+	case BACKEND_SQLITE:
+		return backend_open(g->settings, i, &g->loop->uv, arena, &g->backends[i]);
+	case BACKEND_HTTP:
+		return service_open(g->settings, i, g->loop, arena, &g->services[i]);
+	}
+	return fail(ERR_CONFIG, "a backend of an unknown type");
+}
+
+static struct err
+open_backends(struct worker *w, struct arena *arena)
+{
+	struct gate *g = &w->gate;
+	size_t count = g->settings->backend_count;
+
+	g->backends = arena_array(arena, count + 1, sizeof *g->backends);
+	g->services = arena_array(arena, count + 1, sizeof *g->services);
+	if (g->backends == NULL || g->services == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
-	for (size_t i = 0; i < g->settings->backend_count; i++) {
-		if (g->settings->backends[i].type != BACKEND_SQLITE)
-			continue;
-		struct err e = backend_open(g->settings, (unsigned)i, &g->loop->uv, arena,
-		                            &g->backends[i]);
+	resolve_init();
+	for (size_t i = 0; i < count; i++) {
+		const struct backend_settings *own = &g->settings->backends[i];
+		struct err e = open_backend(w, (unsigned)i, arena);
+
 		if (failed(e)) {
 			LOG(LOG_ERROR, "a backend cannot be opened",
-			    { "backend", bytes_text(g->settings->backends[i].name) },
-			    { "path", bytes_text(g->settings->backends[i].path) },
+			    { "backend", bytes_text(own->name) },
+			    { "path", bytes_text(own->path != NULL ? own->path : "") },
 			    { "why", bytes_text(e.why) });
 			return e;
 		}
@@ -125,16 +142,38 @@ allow_database(struct sandbox *s, const char *path, struct arena *arena)
 	return OK;
 }
 
+/* A worker with services connects to them, and looks their names up again. */
+static void
+allow_services(struct sandbox *s)
+{
+	s->connects = true;
+	for (size_t i = 0; s->readable_count == 0 && resolve_files[i] != NULL; i++)
+		if (access(resolve_files[i], R_OK) == 0)
+			s->readable[s->readable_count++] = resolve_files[i];
+}
+
+static struct err
+allow_backends(struct worker *w, struct sandbox *s)
+{
+	const struct settings *settings = w->gate.settings;
+
+	for (size_t i = 0; i < settings->backend_count; i++) {
+		if (settings->backends[i].type == BACKEND_HTTP)
+			allow_services(s);
+		else
+			TRY(allow_database(s, settings->backends[i].path, &w->start->arena));
+	}
+	return OK;
+}
+
 static struct err
 enter_sandbox(struct worker *w)
 {
-	const struct settings *settings = w->gate.settings;
-	struct sandbox sandbox = { .role = ROLE_WORKER, .is_required = settings->sandbox_required };
+	struct sandbox sandbox = { .role = ROLE_WORKER,
+		                   .is_required = w->gate.settings->sandbox_required };
 	const char *missing;
 
-	for (size_t i = 0; i < settings->backend_count; i++)
-		if (settings->backends[i].type == BACKEND_SQLITE)
-			TRY(allow_database(&sandbox, settings->backends[i].path, &w->start->arena));
+	TRY(allow_backends(w, &sandbox));
 	TRY(sandbox_enter_files(&sandbox, &missing));
 	if (missing != NULL && w->start->slot == 0)
 		LOG(LOG_WARN, "the kernel lacks a part of the sandbox",

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/macros.h"
-#include "fetch/resolve.h"
+#include "io/resolve.h"
 #include "provider.h"
 
 enum { TIMEOUT_MS = 700 };

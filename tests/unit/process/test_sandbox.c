@@ -274,6 +274,7 @@ enum {
 	KEEPER = 1 << ROLE_KEEPER,
 	LEDGER = 1 << ROLE_LEDGER,
 	FETCHER = 1 << ROLE_FETCHER,
+	SERVING = 1 << ROLE_COUNT, /* a worker with services */
 	WRITERS = WORKER | KEEPER | LEDGER,
 	EVERY = WRITERS | FETCHER
 };
@@ -287,19 +288,19 @@ static const struct {
 	{ "exec", try_exec, EVERY, KILLED },
 	{ "fork", try_fork, EVERY, EPERM },
 	{ "socket", try_socket, WRITERS, EPERM },
-	{ "socket", try_socket, FETCHER, 0 },
+	{ "socket", try_socket, FETCHER | SERVING, 0 },
 	{ "connect", try_connect, WRITERS, KILLED },
-	{ "connect", try_connect, FETCHER, ENOTSOCK },
-	{ "netlink", try_netlink, EVERY, EPERM },
-	{ "a socket of this machine", try_unix, EVERY, EPERM },
+	{ "connect", try_connect, FETCHER | SERVING, ENOTSOCK },
+	{ "netlink", try_netlink, EVERY | SERVING, EPERM },
+	{ "a socket of this machine", try_unix, EVERY | SERVING, EPERM },
 	{ "a socket pair", try_socket_pair, EVERY, EPERM },
-	{ "bind", try_bind, EVERY, KILLED },
+	{ "bind", try_bind, EVERY | SERVING, KILLED },
 	{ "start a thread", try_thread, EVERY, EPERM },
 	{ "list a folder above", try_list_parent, EVERY, EACCES },
 	{ "unlink", try_unlink, FETCHER, EPERM },
 	{ "accept", try_accept, KEEPER | LEDGER | FETCHER, EPERM },
-	{ "accept", try_accept, WORKER, EBADF },
-	{ "read a file outside", try_passwd, EVERY, EACCES },
+	{ "accept", try_accept, WORKER | SERVING, EBADF },
+	{ "read a file outside", try_passwd, EVERY | SERVING, EACCES },
 	{ "write a file outside", try_write_outside, EVERY, EACCES },
 	{ "write a file inside", try_write_inside, WRITERS, 0 },
 	{ "write a file inside", try_write_inside, FETCHER, EACCES },
@@ -313,9 +314,9 @@ static const struct {
 	{ "have the kernel signal the parent", try_signal_by_owner, EVERY, EPERM },
 	{ "choose the signal", try_choose_signal, EVERY, EPERM },
 	{ "read the flags of a descriptor", try_flags, EVERY, 0 },
-	{ "listen", try_listen, EVERY, EPERM },
-	{ "steer the connections of a shared port", try_steer_connections, EVERY, EPERM },
-	{ "send without delay", try_no_delay, WORKER | FETCHER, ENOTSOCK },
+	{ "listen", try_listen, EVERY | SERVING, EPERM },
+	{ "steer the connections of a shared port", try_steer_connections, EVERY | SERVING, EPERM },
+	{ "send without delay", try_no_delay, WORKER | FETCHER | SERVING, ENOTSOCK },
 	{ "read /proc", try_other_file_system, EVERY, EACCES },
 	{ "bpf", try_bpf, EVERY, KILLED },
 	{ "io_uring", try_uring, EVERY, KILLED },
@@ -326,11 +327,13 @@ static const struct {
 
 enum { CANNOT_ENTER = 250, LACKS = 251 };
 
-/* In the child. The exit status is the errno of the attempt. */
+/* In the child. The exit status is the errno of the attempt. ROLE_COUNT is a worker with services.
+ */
 static void
 attempt_in(enum role role, const char *path, int (*attempt)(void))
 {
-	struct sandbox sandbox = { .role = role };
+	struct sandbox sandbox = { .role = role == ROLE_COUNT ? ROLE_WORKER : role,
+		                   .connects = role == ROLE_FETCHER || role == ROLE_COUNT };
 	const char *missing_files, *missing_calls;
 
 	if (role == ROLE_FETCHER)
@@ -370,8 +373,8 @@ check_role(enum role role)
 		if (got == LACKS)
 			SKIP("the kernel lacks Landlock or seccomp");
 		if (got != attempts[i].expected)
-			printf("# %s: %s: got %d, expected %d\n", role_name(role), attempts[i].what,
-			       got, attempts[i].expected);
+			printf("# role %u: %s: got %d, expected %d\n", (unsigned)role,
+			       attempts[i].what, got, attempts[i].expected);
 		CHECK_ROW(got == attempts[i].expected, attempts[i].what);
 	}
 }
@@ -380,6 +383,12 @@ static void
 test_worker_is_refused_what_it_does_not_need(void)
 {
 	check_role(ROLE_WORKER);
+}
+
+static void
+test_worker_with_services_connects_and_no_more(void)
+{
+	check_role(ROLE_COUNT);
 }
 
 /* What a worker is given of a database is its file: state and audit may lie beside it. */
@@ -453,6 +462,7 @@ int
 main(void)
 {
 	static const struct test tests[] = { TEST(test_worker_is_refused_what_it_does_not_need),
+		                             TEST(test_worker_with_services_connects_and_no_more),
 		                             TEST(test_a_file_is_given_without_what_lies_beside_it),
 		                             TEST(test_keeper_is_refused_what_it_does_not_need),
 		                             TEST(test_ledger_is_refused_what_it_does_not_need),

@@ -1,5 +1,5 @@
 /* resolve.c - see resolve.h. */
-#include "fetch/resolve.h"
+#include "io/resolve.h"
 
 #include <nss.h>
 #include <stdlib.h>
@@ -11,6 +11,9 @@ struct resolving {
 	resolved_fn *resolved; /* NULL: nobody waits any more */
 	void *of;
 };
+
+const char *const resolve_files[] = { "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf",
+	                              "/etc/gai.conf", NULL };
 
 void
 resolve_init(void)

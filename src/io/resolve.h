@@ -1,13 +1,16 @@
 /* resolve.h - a host name to its addresses, on libuv's pool threads (getaddrinfo): they are there
  * before the sandbox closes, where libcurl would start a thread each time, and wait for it. */
-#ifndef FETCH_RESOLVE_H
-#define FETCH_RESOLVE_H
+#ifndef IO_RESOLVE_H
+#define IO_RESOLVE_H
 
 #include <netdb.h>
 
 #include "io/loop.h"
 
 struct resolving;
+
+/* What a process that looks names up has to be able to read; NULL at the end. */
+extern const char *const resolve_files[];
 
 /* `addresses` is borrowed for the call; NULL when it failed. Never called from inside
  * resolve_start(). */
