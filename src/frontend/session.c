@@ -173,20 +173,26 @@ session_may_redirect(const struct request *r)
 	return false;
 }
 
-static struct err
-to_login(struct request *r, enum step *step)
+void
+session_put_login(struct request *r, const char *origin)
 {
 	struct buf *out = &r->reply.fields;
 
-	(void)step;
-	r->reply.status = 303;
-	buf_put_text(out, "Location: /login?return_to=");
+	buf_printf(out, "Location: %s/login?return_to=", origin);
 	url_put_encoded(out, r->head.path);
 	if (r->head.has_query) {
 		buf_put_text(out, "%3F");
 		url_put_encoded(out, r->head.query);
 	}
 	buf_put_text(out, "\r\n");
+}
+
+static struct err
+to_login(struct request *r, enum step *step)
+{
+	(void)step;
+	r->reply.status = 303;
+	session_put_login(r, "");
 	return OK;
 }
 
