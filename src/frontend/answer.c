@@ -238,7 +238,7 @@ answer_begin(struct request *r)
 	struct reply *reply = &r->reply;
 
 	reply->has_begun = true;
-	if (!answer_has_body(r) || r->head.method == HTTP_HEAD)
+	if (!answer_has_body(r) || r->is_head)
 		reply->sent = answer_length(r);
 }
 

@@ -277,6 +277,7 @@ request_begin(struct request *r)
 	r->reply.status = 200;
 	r->identified.issuer = -1;
 	r->route = -1;
+	r->is_head = r->head.method == HTTP_HEAD;
 	gate_random(r->gate, random, sizeof random);
 
 	struct buf id = { .at = r->decision_id, .room = ULID_LEN, .limit = ULID_LEN };

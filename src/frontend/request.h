@@ -97,6 +97,8 @@ struct request {
 	struct arena arena;
 	struct buf input; /* owned: the bytes that `head` borrows */
 	const struct endpoint *endpoint;
+	bool is_head; /* the answer goes without its body. `head` may be another's: forward_auth.h
+	               */
 	size_t segment_count;
 	struct buf body;       /* owned: the decoded body; wiped */
 	bool has_body;         /* complete */
