@@ -209,6 +209,7 @@ answer_fields(struct request *r, struct buf *out)
 	if (reply->type != NULL && answer_has_body(r))
 		http_reply_field(out, "Content-Type", bytes_text(reply->type));
 	buf_put(out, buf_bytes(&reply->fields));
+	timing_put(r, out);
 	buf_put_text(out, "X-Content-Type-Options: nosniff\r\n");
 	if (!r->is_cacheable)
 		buf_put_text(out, "Cache-Control: no-store\r\n");

@@ -371,6 +371,7 @@ on_fetcher_message(void *of, struct channel *c, const struct message *m)
 	case FETCH_INTROSPECT:
 	case FETCH_GROUPS:
 	case FETCH_CODE:
+	case FETCH_SPANS:
 		break;
 	}
 	if (failed(e))

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "config/settings.h"
+#include "frontend/quota_table.h"
 
 enum { METRICS_WORKERS_MAX = 256, METRICS_RESOURCES_MAX = 64, METRICS_BUCKETS = 16 };
 
@@ -69,6 +70,9 @@ struct metrics_worker {
 	counter audit_waiting, audit_unavailable, keeper_waiting;
 	counter bytes_in, bytes_out;
 	counter is_ready;
+	counter limits_refused[QUOTA_SCOPE_COUNT];
+	counter limits_skipped; /* no slot was left: let through */
+	counter spans_dropped, access_lines_dropped;
 };
 
 struct metrics {
@@ -78,7 +82,10 @@ struct metrics {
 	counter reloads, reloads_failed;
 	counter worker_count;
 	struct metrics_worker workers[METRICS_WORKERS_MAX];
+	struct quota_table quotas; /* last, and large: only what is used of it is there */
 };
+
+_Static_assert((int)METRICS_WORKERS_MAX == (int)QUOTA_WORKERS, "each worker has a row");
 
 void metrics_observe_latency(struct metrics_worker *w, uint64_t us);
 /* The worker has ended: what it had open or waited for is no more. Its counters stay. */

@@ -19,12 +19,18 @@ struct quota_hold {
 };
 
 /* Takes one request from every limit that applies: of the caller, of its most generous role, of the
- * route for this caller, of the route. The caller is the principal, else its address. ERR_LIMIT
- * (429): r->retry_after_s and r->detail say when and which; nothing was taken then. */
+ * route for this caller (-1: none), of the route. ERR_LIMIT (429): r->retry_after_s says when, and
+ * .why ("limit: ...") which, for the caller and the record; nothing was taken then. After DECIDE,
+ * before anything is done; what is held is given back when the request is freed. */
 struct err quota_enter(struct request *r, int route, struct quota_hold *ret);
-/* How many of `len` bytes may pass now; *ret_wait_ms when 0. All of them are taken. */
+/* How many of `len` bytes (at least 1) may pass now; *ret_wait_ms when 0. All of them are taken.
+ * `len` where nothing limits them. */
 uint64_t quota_bytes(struct request *r, int route, uint64_t len, unsigned *ret_wait_ms);
 void quota_leave(struct request *r, struct quota_hold *held);
+/* The principal, else the address it calls from: a keyed hash. Of IPv6 the network (/64) counts.
+ * Behind a listed proxy the address is the last hop of X-Forwarded-For that is not listed itself.
+ */
+uint64_t quota_caller(const struct request *r);
 /* By the supervisor: what a worker that ended held is given back. */
 void quota_worker_ended(struct metrics *m, unsigned worker);
 

@@ -16,8 +16,8 @@ role_names(const struct request *r, struct bytes roles[AUDIT_ROLES_MAX])
 	return count;
 }
 
-static enum audit_outcome
-outcome_of(const struct request *r)
+enum audit_outcome
+request_outcome(const struct request *r)
 {
 	switch ((enum err_kind)r->outcome.kind) {
 	case ERR_OK:
@@ -40,37 +40,6 @@ outcome_of(const struct request *r)
 	return AUDIT_FAILED;
 }
 
-/* Lower-case hex, and not all zeros. */
-static bool
-is_trace_part(struct bytes text)
-{
-	bool is_zero = true;
-
-	for (size_t i = 0; i < text.len; i++) {
-		if (!((text.at[i] >= '0' && text.at[i] <= '9') ||
-		      (text.at[i] >= 'a' && text.at[i] <= 'f')))
-			return false;
-		is_zero &= text.at[i] == '0';
-	}
-	return !is_zero;
-}
-
-/* The caller's W3C trace id, when it sent a well-formed traceparent: 00-<32 hex>-<16 hex>-<2 hex>.
- */
-static struct bytes
-trace_id(const struct request *r)
-{
-	struct bytes value = { 0 }, none = { 0 };
-
-	if (failed(http_field_single(&r->head, "traceparent", &value)) || value.len != 55 ||
-	    !bytes_starts(value, BYTES("00-")) || value.at[35] != '-' || value.at[52] != '-')
-		return none;
-	struct bytes id = bytes_slice(value, 3, 35), flags = bytes_slice(value, 53, 55);
-	bool is_good = is_trace_part(id) && is_trace_part(bytes_slice(value, 36, 52)) &&
-	               (bytes_is(flags, "00") || is_trace_part(flags));
-	return is_good ? id : none;
-}
-
 static struct bytes
 reason_of(const struct request *r)
 {
@@ -87,9 +56,9 @@ request_audit(const struct request *r, struct audit_record *ret,
 {
 	*ret = (struct audit_record){
 		.decision = { r->decision_id, ULID_LEN },
-		.trace = trace_id(r),
+		.trace = { r->trace.hex, TRACE_HEX_LEN },
 		.class = r->class,
-		.outcome = outcome_of(r),
+		.outcome = request_outcome(r),
 		.issuer = r->who != NULL ? bytes_text(principal_issuer(r->who)) : r->issuer,
 		.subject = r->who != NULL ? principal_subject(r->who) : r->subject,
 		.name = r->who != NULL ? principal_name(r->who) : r->name,

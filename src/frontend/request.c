@@ -83,18 +83,28 @@ request_run(struct request *r)
 		else if (step == STEP_MORE)
 			return STEP_MORE;
 		else
-			r->stage++;
+			timing_mark(r, r->stage++);
 	}
 	return STEP_DONE;
 }
 
 /* Stages */
 
+/* Limits are for what needs a caller: the pages of a login, and who asks for a token, have their
+ * own. */
+static bool
+is_limited(const struct request *r)
+{
+	return r->route >= 0 || r->endpoint->auth == AUTH_REQUIRED;
+}
+
 static struct err
 stage_decide(struct request *r, enum step *step)
 {
 	(void)step;
-	return r->endpoint->decide == NULL ? OK : r->endpoint->decide(r);
+	if (r->endpoint->decide != NULL)
+		TRY(r->endpoint->decide(r));
+	return is_limited(r) ? quota_enter(r, r->route, &r->held) : OK;
 }
 
 static struct err
@@ -282,13 +292,17 @@ request_begin(struct request *r)
 
 	struct buf id = { .at = r->decision_id, .room = ULID_LEN, .limit = ULID_LEN };
 	ulid_put(&id, clock_wall_us(), random);
+	trace_begin(r);
 }
 
 static void
 request_reset(struct request *r)
 {
+	if (r->started_us != 0) /* else there was no whole head */
+		telemetry_ended(r);
 	release(r);
 	gate_forget(&r->waiter);
+	quota_leave(r, &r->held);
 	if (r->who != NULL)
 		principal_release(r->who);
 	if (r->identified.who != NULL)

@@ -130,6 +130,8 @@ struct request {
 	struct quota_hold held;
 	struct trace trace;
 	struct timing timing;
+	struct bytes origin; /* address of the service that was asked; in the arena, or as long */
+	uint64_t received;   /* bytes of a streamed body */
 	bool is_observed; /* the route only observes, and `refusal` is why it would be refused */
 	struct err refusal;
 	bool records_end; /* the first record is of what is about to be done: what became of it
@@ -185,6 +187,7 @@ void answer_error(struct request *r);
 
 /* Is there, or will there be, a record of it? */
 bool request_is_recorded(const struct request *r);
+enum audit_outcome request_outcome(const struct request *r);
 /* record.c: what the request became, as an audit record. Roles borrow `roles`. */
 void request_audit(const struct request *r, struct audit_record *ret,
                    struct bytes roles[AUDIT_ROLES_MAX]);

@@ -26,6 +26,7 @@ enum fetch_message {
 	FETCH_CODE,   /* worker -> fetcher: struct fetch_ask: issuer, code, verifier, redirect_uri
 	               * (browser login) */
 	FETCH_ANSWER, /* fetcher -> worker: struct fetch_answer, id of the question */
+	FETCH_SPANS,  /* worker -> fetcher: struct fetch_span, one after the other. Not answered */
 };
 
 enum { FETCH_TEXT_MAX = 16384, FETCH_URL_MAX = 2048, FETCH_PART_MAX = 24576 };
@@ -81,5 +82,24 @@ struct fetch_answer {
 };
 void fetch_answer_put(struct buf *out, const struct fetch_answer *a);
 struct err fetch_answer_read(struct bytes message, struct fetch_answer *ret);
+
+enum { SPAN_TEXT_MAX = 1024 };
+
+/* A request that has ended, for the collector of traces: what semantic conventions ask for, and
+ * never a query, a token or who called (the audit record of `decision` says it). */
+struct fetch_span {
+	uint8_t trace[16], span[8], parent[8];
+	uint8_t service_span[8];
+	bool has_parent, has_service;
+	uint16_t status;
+	uint64_t started_us, duration_us;      /* wall */
+	uint64_t service_after_us, service_us; /* has_service: after the start, and how long */
+	struct bytes method, path, route, host, user_agent, client, http_version;
+	struct bytes decision, outcome, rule, backend, origin;
+};
+void fetch_span_put(struct buf *out, const struct fetch_span *s);
+struct err fetch_span_read(struct reader *message, struct fetch_span *ret);
+/* How many stand in a message that was put by us. */
+uint64_t fetch_spans_count(struct bytes message);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 
 struct err
 prepare_inheritance(void)
@@ -75,6 +76,7 @@ prepare_metrics(int *ret_fd, struct metrics **ret)
 		return (struct err){ .kind = ERR_SYSTEM, .sys = errno, .why = "no shared page" };
 	counter_set(&m->started_us, (uint64_t)clock_wall_us());
 	counter_set(&m->generation, 1);
+	random_fill(m->quotas.key, sizeof m->quotas.key);
 	*ret_fd = fd;
 	*ret = m;
 	return OK;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "frontend/quota.h"
 #include "process/prepare.h"
 #include "process/reload.h"
 #include "process/watchdog.h"
@@ -198,8 +199,10 @@ child_ended(struct child *c, int wait_status)
 	c->pid = 0;
 	channel_close(c->control);
 	c->control = NULL;
-	if (c->role == ROLE_WORKER)
+	if (c->role == ROLE_WORKER) {
 		metrics_worker_ended(&s->metrics->workers[c->slot]);
+		quota_worker_ended(s->metrics, c->slot);
+	}
 	if (was_wanted || s->is_stopping) {
 		free_child(c);
 		if (s->is_stopping)

@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "frontend/server.h"
 #include "frontend/endpoint.h"
+#include "frontend/telemetry.h"
 #include "io/resolve.h"
 #include "process/sandbox.h"
 
@@ -320,6 +321,7 @@ start(struct worker *w)
 	struct loop *loop = w->start->loop;
 
 	TRY(open_all(w));
+	TRY(telemetry_new(&w->gate, &w->gate.telemetry));
 	TRY(enter_sandbox(w));
 	TRY(server_init(&w->http, &w->gate, data_endpoints, NULL));
 	TRY(server_init(&w->admin, &w->gate, admin_endpoints, NULL));
@@ -356,6 +358,7 @@ worker_main(struct start *s)
 		return e.kind == ERR_CONFIG || e.kind == ERR_UPSTREAM ? 2 : 1;
 	}
 	loop_run(s->loop);
+	telemetry_free(w->gate.telemetry);
 	/* The process ends: its memory and descriptors go with it, but what it wrote to sockets is
 	 * with the kernel. */
 	return s->control == NULL ? 1 : 0;
