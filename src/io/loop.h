@@ -5,10 +5,10 @@
 
 #include <uv.h>
 
-#include "base/bytes.h"
+#include "base/buf.h"
 #include "base/list.h"
 
-enum { LOOP_SCRATCH = 65536 };
+enum { LOOP_SCRATCH = 65536, LOOP_PLAIN = 16384 /* a record of TLS */ };
 
 /* Called once before the loop next sleeps, after loop_defer(). The place for batching: all that one
  * round of events produced is sent together. */
@@ -24,6 +24,9 @@ struct loop {
 	uv_work_t first_job;
 	uint8_t scratch[LOOP_SCRATCH]; /* every read lands here; its content ends with the callback
 	                                */
+	/* TLS, likewise: what was decrypted, and what was encrypted and is about to be sent. */
+	uint8_t plain[LOOP_PLAIN];
+	struct buf wire;
 };
 
 struct err loop_init(struct loop *l);

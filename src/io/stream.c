@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "io/stream_tls.h"
 
 enum { ACCEPTS_PER_TURN = 64, PAUSE_MS = 100 };
 
@@ -103,6 +104,80 @@ stream_open(struct stream *s, struct loop *loop, int fd, const struct stream_ops
 	return status == 0 ? OK : loop_err(status, "a connection cannot be watched");
 }
 
+static const char *
+why_unconnected(int status)
+{
+	switch (status) {
+	case UV_ECONNREFUSED:
+		return "the connection was refused";
+	case UV_ETIMEDOUT:
+		return "no answer to the connection";
+	case UV_EHOSTUNREACH:
+	case UV_ENETUNREACH:
+		return "there is no way to the address";
+	default:
+		return "the connection cannot be made";
+	}
+}
+
+static void
+on_connected(uv_connect_t *request, int status)
+{
+	struct stream *s = request->data;
+
+	free(request);
+	if (s->is_closed)
+		return;
+	s->is_connecting = false;
+	if (status < 0) {
+		stream_break(s, why_unconnected(status));
+		return;
+	}
+	(void)uv_tcp_nodelay(&s->tcp, 1); /* only costs time where it fails */
+	if (s->is_ending && s->write == NULL)
+		stream_shut(s);
+	if (s->tls != NULL) {
+		stream_tls_connected(s);
+		return;
+	}
+	stream_poll(s, s->is_reading);
+	s->ops->ready(s);
+}
+
+struct err
+stream_connect(struct stream *s, struct loop *loop, const struct sockaddr *address,
+               const struct stream_ops *ops)
+{
+	*s = (struct stream){ .loop = loop, .ops = ops, .is_connecting = true };
+
+	(void)uv_tcp_init(&loop->uv, &s->tcp); /* makes no socket yet: cannot fail */
+	uv_connect_t *request = calloc(1, sizeof *request);
+	if (request == NULL)
+		return fail(ERR_SYSTEM, "out of memory for a connection");
+	request->data = s;
+	int status = uv_tcp_connect(request, &s->tcp, address, on_connected);
+	if (status == 0)
+		return OK;
+	free(request);
+	return loop_err(status, "a connection cannot be begun");
+}
+
+const char *
+stream_fault(const struct stream *s)
+{
+	return s->fault;
+}
+
+void
+stream_break(struct stream *s, const char *why)
+{
+	s->fault = why;
+	stream_poll(s, false);
+	s->ops->broken(s);
+}
+
+/* Reading */
+
 static void
 on_alloc(uv_handle_t *handle, size_t wanted, uv_buf_t *ret)
 {
@@ -116,13 +191,28 @@ static void
 on_read(uv_stream_t *handle, ssize_t len, const uv_buf_t *data)
 {
 	struct stream *s = container_of((uv_tcp_t *)handle, struct stream, tcp);
+	struct bytes came = { (const uint8_t *)data->base, len > 0 ? (size_t)len : 0 };
 
-	if (len > 0)
-		s->ops->data(s, (struct bytes){ (const uint8_t *)data->base, (size_t)len });
-	else if (len == UV_EOF)
+	if (len > 0 && s->tls == NULL)
+		s->ops->data(s, came);
+	else if (len > 0)
+		stream_tls_data(s, came);
+	else if (len == UV_EOF && s->tls == NULL)
 		s->ops->end(s);
+	else if (len == UV_EOF)
+		stream_tls_cut(s);
 	else if (len < 0)
 		s->ops->broken(s);
+}
+
+void
+stream_poll(struct stream *s, bool on)
+{
+	/* Both fail only on a handle that is closing; neither minds being asked twice. */
+	if (on)
+		(void)uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
+	else
+		(void)uv_read_stop((uv_stream_t *)&s->tcp);
 }
 
 void
@@ -131,12 +221,16 @@ stream_read(struct stream *s, bool on)
 	if (s->is_reading == on || s->is_closed)
 		return;
 	s->is_reading = on;
-	/* Both fail only on a handle that is closing. */
-	if (on)
-		(void)uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
+	s->has_read = true;
+	if (s->is_connecting)
+		return;
+	if (s->tls != NULL)
+		stream_tls_read(s);
 	else
-		(void)uv_read_stop((uv_stream_t *)&s->tcp);
+		stream_poll(s, on);
 }
+
+/* Writing */
 
 static void
 write_free(struct stream_write *w)
@@ -159,6 +253,8 @@ on_written(uv_write_t *request, int status)
 		write_free(w);
 		if (s->is_closed)
 			return;
+		if (status >= 0 && s->is_ending)
+			stream_shut(s);
 		if (status < 0)
 			s->ops->broken(s);
 		else
@@ -202,6 +298,12 @@ try_now(struct stream *s, struct buf *out)
 struct err
 stream_send(struct stream *s, struct buf *out)
 {
+	return s->tls != NULL ? stream_tls_send(s, out) : stream_put(s, out);
+}
+
+struct err
+stream_put(struct stream *s, struct buf *out)
+{
 	if (s->is_closed)
 		return fail(ERR_PEER, "the connection is closed");
 	if (s->write != NULL) {
@@ -231,6 +333,28 @@ stream_send(struct stream *s, struct buf *out)
 	return e;
 }
 
+void
+stream_shut(struct stream *s)
+{
+	uv_os_fd_t fd;
+
+	/* On a connection that is gone it fails, which reading it says too. */
+	if (uv_fileno((uv_handle_t *)&s->tcp, &fd) == 0)
+		(void)shutdown(fd, SHUT_WR);
+}
+
+void
+stream_end(struct stream *s)
+{
+	if (s->is_closed || s->is_ending)
+		return;
+	if (s->tls != NULL)
+		stream_tls_end(s);
+	s->is_ending = true;
+	if (s->write == NULL && !s->is_connecting)
+		stream_shut(s);
+}
+
 static void
 on_closed(uv_handle_t *handle)
 {
@@ -244,6 +368,8 @@ stream_close(struct stream *s)
 {
 	if (s->is_closed)
 		return;
+	if (s->tls != NULL)
+		stream_tls_close(s);
 	s->is_closed = true;
 	uv_close((uv_handle_t *)&s->tcp, on_closed);
 }
