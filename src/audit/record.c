@@ -6,10 +6,11 @@
 #include "audit/record.h"
 
 enum {
-	MESSAGE_VERSION = 3,
+	MESSAGE_VERSION = 4,
 	FLAG_FINGERPRINT = 1,
 	FLAG_COMPLETION = 2,
-	TEXT_COUNT = 13,
+	FLAG_OBSERVED = 4,
+	TEXT_COUNT = 14,
 	COUNTED_HEAD = 4
 };
 enum { FIXED_LEN = 1 + 1 + 1 + 1 + 2 + 2 + 8 + 8 + 8 + FINGERPRINT_LEN + 1 };
@@ -41,7 +42,7 @@ list_texts(struct audit_record *r, struct bytes *ret[TEXT_COUNT])
 	struct bytes *texts[TEXT_COUNT] = {
 		&r->decision, &r->trace,   &r->issuer,     &r->subject, &r->name,
 		&r->agent,    &r->client,  &r->resource,   &r->action,  &r->rule,
-		&r->reason,   &r->backend, &r->credential,
+		&r->reason,   &r->backend, &r->credential, &r->path,
 	};
 
 	memcpy(ret, texts, sizeof texts);
@@ -56,7 +57,8 @@ audit_record_put(struct buf *out, const struct audit_record *r)
 
 	buf_put_u8(out, MESSAGE_VERSION);
 	buf_put_u8(out, (uint8_t)((r->has_fingerprint ? FLAG_FINGERPRINT : 0) |
-	                          (r->is_completion ? FLAG_COMPLETION : 0)));
+	                          (r->is_completion ? FLAG_COMPLETION : 0) |
+	                          (r->is_observed ? FLAG_OBSERVED : 0)));
 	buf_put_u16le(out, (uint16_t)r->class);
 	buf_put_u8(out, (uint8_t)r->outcome);
 	buf_put_u16le(out, r->status);
@@ -108,10 +110,11 @@ read_flags(struct reader *in, struct audit_record *ret)
 	TRY(read_u8(in, &flags));
 	if (version != MESSAGE_VERSION)
 		return fail(ERR_PEER, "an audit message of another version");
-	if ((flags & ~(FLAG_FINGERPRINT | FLAG_COMPLETION)) != 0)
+	if ((flags & ~(FLAG_FINGERPRINT | FLAG_COMPLETION | FLAG_OBSERVED)) != 0)
 		return fail(ERR_PEER, "an audit message with an unknown flag");
 	ret->has_fingerprint = (flags & FLAG_FINGERPRINT) != 0;
 	ret->is_completion = (flags & FLAG_COMPLETION) != 0;
+	ret->is_observed = (flags & FLAG_OBSERVED) != 0;
 	return OK;
 }
 

@@ -69,10 +69,11 @@ struct bytes audit_text_cut(struct bytes text, size_t max);
 
 /* OCSF JSON on one line, without the closing `}`: chain.h appends `prev` and `hash`. Every member
  * is always there; `rows` and `fingerprint` are null and text is empty where they do not apply. The
- * class decides which OCSF objects name the target (`table`, `api` and `resources`, `user` and
+ * class decides which OCSF objects name the target (`table`, `api`, `resources` and `http_request`,
+ * `user` and
  * `service`, or `user` alone); `unmapped` names it the same way in every class. `actor.user` is the
  * subject, and `actor.app_uid` the agent; of an account change the actor is the agent, and `user`
- * the account. */
+ * the account. Lines of older versions lack what came later. */
 void audit_record_put_json(struct buf *out, const struct audit_record *r, uint64_t sequence,
                            int64_t wall_us, unsigned worker);
 

@@ -30,6 +30,12 @@ static const struct activity activities[] = {
 	{ AUDIT_API, 2, "read", "Read" },
 	{ AUDIT_API, 3, "update", "Update" },
 	{ AUDIT_API, 4, "delete", "Delete" },
+	{ AUDIT_API, 2, "GET", "Read" },
+	{ AUDIT_API, 2, "HEAD", "Read" },
+	{ AUDIT_API, 1, "POST", "Create" },
+	{ AUDIT_API, 3, "PUT", "Update" },
+	{ AUDIT_API, 3, "PATCH", "Update" },
+	{ AUDIT_API, 4, "DELETE", "Delete" },
 	{ AUDIT_AUTHENTICATION, 1, "login", "Logon" },
 	{ AUDIT_AUTHENTICATION, 2, "logout", "Logoff" },
 	{ AUDIT_ACCOUNT, 1, "add", "Create" },
@@ -202,7 +208,8 @@ put_target(struct buf *out, const struct audit_record *r)
 	case AUDIT_API:
 		put_text(out, BYTES(",\"api\":{\"operation\":"), r->action);
 		put_text(out, BYTES("},\"resources\":[{\"name\":"), r->resource);
-		buf_put(out, BYTES("}]"));
+		put_text(out, BYTES("}],\"http_request\":{\"url\":{\"path\":"), r->path);
+		buf_put(out, BYTES("}}"));
 		return;
 	case AUDIT_AUTHENTICATION:
 		put_text(out, BYTES(",\"user\":{\"uid\":"), r->subject);
@@ -246,8 +253,9 @@ put_unmapped(struct buf *out, const struct audit_record *r, unsigned worker)
 	put_number(out, BYTES(",\"bytes\":"), r->bytes);
 	put_number(out, BYTES(",\"duration_us\":"), r->duration_us);
 	put_number(out, BYTES(",\"worker\":"), worker);
-	buf_put(out, r->is_completion ? BYTES(",\"completion\":true}")
-	                              : BYTES(",\"completion\":false}"));
+	buf_put(out,
+	        r->is_completion ? BYTES(",\"completion\":true") : BYTES(",\"completion\":false"));
+	buf_put(out, r->is_observed ? BYTES(",\"observed\":true}") : BYTES(",\"observed\":false}"));
 }
 
 void

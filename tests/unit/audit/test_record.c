@@ -19,6 +19,7 @@ same(const struct audit_record *a, const struct audit_record *b)
 	       a->rows == b->rows && a->bytes == b->bytes && a->duration_us == b->duration_us &&
 	       a->has_fingerprint == b->has_fingerprint &&
 	       memcmp(a->fingerprint, b->fingerprint, FINGERPRINT_LEN) == 0 &&
+	       bytes_equal(a->path, b->path) && a->is_observed == b->is_observed &&
 	       a->is_completion == b->is_completion;
 }
 
@@ -37,6 +38,8 @@ test_every_field_survives_the_message(void)
 		                   .rows = -1,
 		                   .status = UINT16_MAX,
 		                   .bytes = UINT64_MAX,
+		                   .path = BYTES("/app/items/7"),
+		                   .is_observed = true,
 		                   .is_completion = true };
 	buf_clear(&b);
 	audit_record_put(&b, &r);
@@ -135,7 +138,7 @@ test_a_message_no_worker_writes_is_refused(void)
 		size_t at;
 		uint8_t value;
 	} rows[] = {
-		{ "version", 0, 1 },      { "version", 0, 2 },  { "flag", 1, 4 },
+		{ "version", 0, 1 },      { "version", 0, 3 },  { "flag", 1, 8 },
 		{ "class", 2, 0 },        { "class", 3, 0 },    { "outcome", 4, 3 },
 		{ "text length", 48, 3 }, { "rows", 14, 0x80 },
 	};
@@ -221,7 +224,7 @@ test_json_has_every_field_of_the_contract_under_unmapped(void)
 	struct arena arena = { 0 };
 	struct buf text = { 0 };
 	const struct json *j = to_json(&r, &text, &arena);
-	bool completion = true;
+	bool completion = true, observed = true;
 
 	CHECK(bytes_is(audit_field(j, "unmapped", "resource"), "books"));
 	CHECK(bytes_is(audit_field(j, "unmapped", "action"), "read"));
@@ -236,6 +239,9 @@ test_json_has_every_field_of_the_contract_under_unmapped(void)
 	      integer(j, "unmapped", "worker") == 3);
 	CHECK(json_bool(json_member(json_member(j, "unmapped"), "completion"), &completion) &&
 	      !completion);
+	CHECK(json_bool(json_member(json_member(j, "unmapped"), "observed"), &observed) &&
+	      !observed);
+	CHECK(json_member(j, "http_request") == NULL);
 
 	r.rows = -1;
 	r.has_fingerprint = false;
@@ -244,6 +250,34 @@ test_json_has_every_field_of_the_contract_under_unmapped(void)
 	const struct json *fingerprint = json_member(json_member(j, "unmapped"), "fingerprint");
 	CHECK(rows != NULL && rows->type == JSON_NULL && fingerprint != NULL &&
 	      fingerprint->type == JSON_NULL);
+	buf_done(&text);
+	arena_done(&arena);
+}
+
+static void
+test_a_route_is_told_as_an_api_with_its_path(void)
+{
+	struct audit_record r = log_record();
+	struct arena arena = { 0 };
+	struct buf text = { 0 };
+	bool observed = false;
+
+	r.class = AUDIT_API;
+	r.outcome = AUDIT_DENIED;
+	r.resource = BYTES("/app/"
+	                   "*");
+	r.action = BYTES("DELETE");
+	r.path = BYTES("/app/items/7");
+	r.is_observed = true;
+	const struct json *j = to_json(&r, &text, &arena),
+			  *request = json_member(j, "http_request");
+	CHECK(bytes_is(audit_field(request, "url", "path"), "/app/items/7"));
+	CHECK(bytes_is(audit_field(j, "api", "operation"), "DELETE"));
+	CHECK(bytes_is(audit_field(json_first(json_member(j, "resources")), NULL, "name"), "/app/"
+	                                                                                   "*"));
+	CHECK(bytes_is(audit_field(j, "unmapped", "outcome"), "denied"));
+	CHECK(json_bool(json_member(json_member(j, "unmapped"), "observed"), &observed) &&
+	      observed);
 	buf_done(&text);
 	arena_done(&arena);
 }
@@ -258,6 +292,9 @@ test_class_action_and_outcome_choose_the_ocsf_numbers(void)
 		int64_t category, type, severity, status;
 	} rows[] = {
 		{ AUDIT_DATASTORE, "create", AUDIT_ALLOWED, 6, 600506, 1, 1 },
+		{ AUDIT_API, "GET", AUDIT_ALLOWED, 6, 600302, 1, 1 },
+		{ AUDIT_API, "PATCH", AUDIT_DENIED, 6, 600303, 2, 2 },
+		{ AUDIT_API, "OPTIONS", AUDIT_ALLOWED, 6, 600399, 1, 1 },
 		{ AUDIT_DATASTORE, "update", AUDIT_DENIED, 6, 600502, 2, 2 },
 		{ AUDIT_DATASTORE, "delete", AUDIT_FAILED, 6, 600507, 3, 2 },
 		{ AUDIT_DATASTORE, "execute", AUDIT_ALLOWED, 6, 600504, 1, 1 },
@@ -407,6 +444,7 @@ TESTS(TEST(test_every_field_survives_the_message), TEST(test_the_largest_record_
       TEST(test_text_is_cut_between_characters), TEST(test_a_message_cut_anywhere_is_refused),
       TEST(test_a_message_no_worker_writes_is_refused), TEST(test_json_has_the_shape_of_ocsf),
       TEST(test_json_has_every_field_of_the_contract_under_unmapped),
+      TEST(test_a_route_is_told_as_an_api_with_its_path),
       TEST(test_class_action_and_outcome_choose_the_ocsf_numbers),
       TEST(test_an_agent_stands_beside_the_subject),
       TEST(test_an_account_change_has_who_did_it_as_actor_and_the_account_as_user),
