@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from harness import ROOT, equal, main, test  # noqa: E402
 
 PACKAGE = ROOT / "integrations/fastapi"
+EXAMPLE = ROOT / "examples/fastapi-books"
 ENVIRONMENT = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
 
 
@@ -53,9 +54,18 @@ def test_mypy_finds_nothing_in_strict_mode():
 
 
 @test
+def test_mypy_finds_nothing_in_the_example():
+    with tempfile.TemporaryDirectory() as cache:
+        done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, "app.py"], cwd=EXAMPLE,
+                              env=dict(ENVIRONMENT, MYPYPATH=str(PACKAGE / "src")), text=True, capture_output=True,
+                              timeout=300, check=False)
+    equal(done.returncode, 0, done.stdout + done.stderr)
+
+
+@test
 def test_ruff_finds_nothing():
     for words in (["check"], ["format", "--check"]):
-        done = run("ruff", *words, "--no-cache", ".", "../../examples/fastapi-books")
+        done = run("ruff", *words, "--no-cache", "--config", "pyproject.toml", ".", EXAMPLE)
         equal(done.returncode, 0, done.stdout + done.stderr)
 
 
