@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "frontend/answer.h"
+#include "frontend/http2_connection.h"
 #include "http/http_body.h"
 
 enum {
@@ -21,7 +22,8 @@ enum {
 };
 
 struct connection {
-	struct carrier carrier; /* its request is NULL while idle */
+	struct carrier carrier;         /* its request is NULL while idle */
+	struct http2_connection *http2; /* owned; NULL: this is HTTP/1.1 */
 	struct stream stream;
 	struct list node;
 	struct deadline deadline;
@@ -30,6 +32,7 @@ struct connection {
 	struct http_body body;
 	uint64_t body_started_us;
 	bool is_advancing; /* connection_advance() is on the stack */
+	bool is_fresh;     /* no request has come yet */
 	bool peer_ended, is_lingering, close_after;
 	char address[STREAM_ADDRESS_MAX];
 };
@@ -63,6 +66,8 @@ connection_close(struct connection *c)
 	c->carrier.request = NULL;
 	deadline_stop(&c->deadline);
 	stream_close(&c->stream);
+	http2_connection_free(c->http2);
+	c->http2 = NULL;
 	if (r != NULL)
 		request_abandon(r);
 }
@@ -184,6 +189,7 @@ next_head(struct connection *c)
 		connection_close(c);
 		return false;
 	}
+	c->is_fresh = false;
 	counter_add(&c->carrier.server->gate->counters->bytes_in, len);
 	request_begin(c->carrier.request);
 	return true;
@@ -309,6 +315,55 @@ body_data(struct connection *c)
 	}
 }
 
+/* HTTP/2 */
+
+static void
+on_http2_finished(void *owner)
+{
+	struct connection *c = owner;
+
+	http2_connection_free(c->http2);
+	c->http2 = NULL;
+	linger(c);
+}
+
+static void
+on_http2_broken(void *owner)
+{
+	connection_close(owner);
+}
+
+static void
+become_http2(struct connection *c)
+{
+	const struct http2_place place = { .server = c->carrier.server,
+		                           .stream = &c->stream,
+		                           .deadline = &c->deadline,
+		                           .address = c->address,
+		                           .secure = c->carrier.secure,
+		                           .finish = on_http2_finished,
+		                           .broken = on_http2_broken,
+		                           .owner = c };
+
+	c->is_fresh = false;
+	if (failed(http2_connection_new(&place, &c->http2))) {
+		connection_close(c);
+		return;
+	}
+	if (c->in.len > 0)
+		http2_connection_data(c->http2, buf_bytes(&c->in));
+	buf_wipe(&c->in);
+}
+
+/* By prior knowledge (RFC 9113 section 3.3). With TLS it is agreed on in the handshake. No method
+ * of HTTP/1.1 begins so. */
+static bool
+is_http2(const struct connection *c)
+{
+	return c->is_fresh && c->carrier.server->tls == NULL &&
+	       bytes_starts(buf_bytes(&c->in), BYTES("PRI "));
+}
+
 /* What the stream tells */
 
 static void
@@ -318,12 +373,20 @@ on_data(struct stream *s, struct bytes data)
 
 	if (c->is_lingering || c->close_after)
 		return;
+	if (c->http2 != NULL) {
+		http2_connection_data(c->http2, data);
+		return;
+	}
 	if (c->in.len == 0 && c->carrier.request == NULL)
 		deadline_start(&c->carrier.server->head, &c->deadline, clock_monotonic_us());
 	c->in.limit = (size_t)BUFFERED_MAX * 2;
 	buf_put(&c->in, data);
 	if (c->in.overflow) {
 		connection_close(c);
+		return;
+	}
+	if (is_http2(c)) {
+		become_http2(c);
 		return;
 	}
 	if (c->carrier.request == NULL)
@@ -340,6 +403,10 @@ on_end(struct stream *s)
 
 	c->peer_ended = true;
 	stream_read(s, false);
+	if (c->http2 != NULL) {
+		http2_connection_end(c->http2);
+		return;
+	}
 	/* A request at work is answered, a refusal sent: a client may send, say it is done, and
 	 * wait. */
 	bool is_waiting = c->carrier.request != NULL ? !request_wants_body(c->carrier.request)
@@ -359,7 +426,9 @@ on_drained(struct stream *s)
 {
 	struct connection *c = container_of(s, struct connection, stream);
 
-	if (c->carrier.request != NULL && c->carrier.request->stage == STAGE_SEND) {
+	if (c->http2 != NULL) {
+		http2_connection_drained(c->http2);
+	} else if (c->carrier.request != NULL && c->carrier.request->stage == STAGE_SEND) {
 		request_resume(c->carrier.request);
 	} else if (c->carrier.request == NULL && c->close_after) {
 		linger(c);
@@ -442,6 +511,10 @@ body_is_slow(const struct connection *c, uint64_t now)
 static void
 check_body(struct connection *c, uint64_t now)
 {
+	if (c->http2 != NULL) {
+		http2_connection_tick(c->http2, now);
+		return;
+	}
 	if (!body_is_slow(c, now)) {
 		deadline_start(&c->carrier.server->body, &c->deadline, now);
 		return;
@@ -450,19 +523,41 @@ check_body(struct connection *c, uint64_t now)
 			       .kind = ERR_PEER, .code = 408, .why = "the body came too slowly" });
 }
 
+static void
+head_is_late(struct connection *c)
+{
+	if (c->http2 != NULL)
+		connection_close(c);
+	else
+		refuse(c, (struct err){ .kind = ERR_PEER,
+		                        .code = 408,
+		                        .why = "the request head came too slowly" });
+}
+
+/* A peer of HTTP/2 is told, and given a moment to hear it. */
+static void
+idle_is_over(struct connection *c)
+{
+	if (c->http2 == NULL) {
+		connection_close(c);
+		return;
+	}
+	http2_connection_drain(c->http2);
+}
+
 void
 connections_tick(struct server *s, uint64_t now)
 {
 	struct connection *c;
 
 	while ((c = ended(&s->head, now)) != NULL)
-		refuse(c, (struct err){ .kind = ERR_PEER,
-		                        .code = 408,
-		                        .why = "the request head came too slowly" });
+		head_is_late(c);
 	while ((c = ended(&s->body, now)) != NULL)
 		check_body(c, now);
-	while ((c = ended(&s->idle, now)) != NULL || (c = ended(&s->write, now)) != NULL ||
-	       (c = ended(&s->linger, now)) != NULL || (c = ended(&s->work, now)) != NULL)
+	while ((c = ended(&s->idle, now)) != NULL)
+		idle_is_over(c);
+	while ((c = ended(&s->write, now)) != NULL || (c = ended(&s->linger, now)) != NULL ||
+	       (c = ended(&s->work, now)) != NULL)
 		connection_close(c);
 }
 
@@ -480,6 +575,7 @@ connection_begin(struct server *s, int fd)
 	struct err e = stream_open(&c->stream, s->gate->loop, fd, &stream_ops);
 	stream_address(&c->stream, c->address);
 	c->carrier = (struct carrier){ .ops = &carrier_ops, .server = s, .address = c->address };
+	c->is_fresh = true;
 	if (!server_enter(s, &c->node, c->address)) {
 		c->address[0] = '\0'; /* not counted, so not to be counted off */
 		stream_close(&c->stream);
@@ -501,6 +597,10 @@ connection_drain(struct list *node, void (*take)(struct server *s, int fd))
 	struct connection *c = container_of(node, struct connection, node);
 	uv_os_fd_t fd;
 
+	if (c->http2 != NULL) {
+		http2_connection_drain(c->http2);
+		return;
+	}
 	if (c->carrier.request != NULL || c->in.len != 0 || c->close_after)
 		return;
 	if (take != NULL && uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) == 0)

@@ -301,6 +301,7 @@ request_reset(struct request *r)
 	if (r->started_us != 0) /* else there was no whole head */
 		telemetry_ended(r);
 	release(r);
+	list_remove(&r->orphan);
 	gate_forget(&r->waiter);
 	quota_leave(r, &r->held);
 	if (r->who != NULL)

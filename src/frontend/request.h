@@ -151,6 +151,7 @@ struct request {
 		struct rest *rest; /* the endpoint's own state, in the arena */
 		void *state;
 	};
+	struct list orphan; /* HTTP/2: it goes on without the stream that brought it */
 	struct request *next_spare;
 	struct bytes segments[URL_SEGMENTS_MAX]; /* of the path, decoded; as `head` */
 	struct http_head head; /* last, and large: not cleared between requests, but parsed anew */

@@ -1,0 +1,440 @@
+/* http2_carrier.c - see http2_carrier.h. */
+#include "frontend/http2_carrier.h"
+
+#include <stdlib.h>
+
+#include "base/macros.h"
+#include "frontend/answer.h"
+#include "http/http_reply.h"
+
+enum {
+	BODY_GRACE_US = 5000000,
+	FORM_ROOM = 16384,
+	/* Error codes of RFC 9113 section 7. */
+	INTERNAL_ERROR = 2,
+	CANCEL = 8,
+};
+
+static const struct carrier_ops carrier_ops;
+
+static void
+wake(struct http2_carrier *s)
+{
+	list_remove(&s->woken);
+	list_append(&s->connection->woken, &s->woken);
+	http2_connection_flush(s->connection);
+}
+
+static void
+set_doing(struct http2_carrier *s, enum http2_doing doing)
+{
+	s->doing = (uint8_t)doing;
+	s->since_us = clock_monotonic_us();
+}
+
+/* Life */
+
+static void
+carrier_free(struct http2_carrier *s)
+{
+	list_remove(&s->node);
+	list_remove(&s->woken);
+	buf_wipe(&s->held);
+	buf_done(&s->trailers);
+	free(s);
+}
+
+/* What runs on without its stream is known to its connection until it ends. */
+static void
+abandon_request(struct http2_carrier *s)
+{
+	struct request *r = s->carrier.request;
+
+	s->carrier.request = NULL;
+	if (r == NULL)
+		return;
+	list_append(&s->connection->orphans, &r->orphan);
+	request_abandon(r);
+}
+
+void
+http2_carrier_abandon(struct http2_carrier *s)
+{
+	abandon_request(s);
+	carrier_free(s);
+}
+
+static void
+on_finished(struct carrier *carrier)
+{
+	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
+
+	request_free(s->carrier.request);
+	s->carrier.request = NULL;
+	if (s->is_closed) {
+		carrier_free(s);
+		return;
+	}
+	/* Who reads an answer's end knows that all is there, and recorded. */
+	if (!s->is_ended)
+		http2_reset(s->connection->http2, s->id, INTERNAL_ERROR);
+	http2_consume(s->connection->http2, s->id, s->held.len);
+	buf_wipe(&s->held);
+	http2_connection_flush(s->connection);
+}
+
+void
+http2_carrier_begin(struct http2_connection *c, int32_t id, struct http_head *head,
+                    struct buf *text, bool is_last, void **ret)
+{
+	struct http2_carrier *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return;
+	s->carrier = (struct carrier){ .ops = &carrier_ops,
+		                       .server = c->place.server,
+		                       .address = c->place.address,
+		                       .secure = c->place.secure,
+		                       .is_http2 = true };
+	struct request *r = request_new(c->place.server->gate, &s->carrier);
+	if (r == NULL) {
+		free(s);
+		return;
+	}
+	s->carrier.request = r;
+	s->connection = c;
+	s->id = id;
+	s->body_ended = is_last;
+	list_append(&c->streams, &s->node);
+	memcpy(&r->head, head,
+	       offsetof(struct http_head, fields) + head->field_count * sizeof *head->fields);
+	r->input = *text;
+	*text = (struct buf){ 0 };
+	*ret = s;
+	set_doing(s, HTTP2_WORKING);
+	request_begin(r);
+	if (request_run(r) == STEP_DONE)
+		on_finished(&s->carrier);
+}
+
+void
+http2_carrier_closed(struct http2_carrier *s)
+{
+	s->is_closed = true;
+	if (s->carrier.request != NULL && s->is_ended && s->is_waiting) {
+		wake(s); /* all of it has left: it ends as others do */
+		return;
+	}
+	abandon_request(s);
+	carrier_free(s);
+}
+
+/* Bodies */
+
+static struct err
+take_whole(struct http2_carrier *s, struct bytes part)
+{
+	struct request *r = s->carrier.request;
+
+	if (part.len > request_body_max(r) - r->body.len)
+		return (struct err){ .kind = ERR_LIMIT,
+			             .code = HTTP_BODY_LARGE,
+			             .why = "the body is too large" };
+	buf_put(&r->body, part);
+	http2_consume(s->connection->http2, s->id, part.len);
+	return buf_check(&r->body);
+}
+
+static struct err
+on_receive(struct carrier *carrier)
+{
+	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
+	struct request *r = s->carrier.request;
+
+	if (r->head.has_length && r->head.content_length > request_body_max(r))
+		return (struct err){ .kind = ERR_LIMIT,
+			             .code = HTTP_BODY_LARGE,
+			             .why = "the body is too large" };
+	r->body.limit = request_body_max(r) + 1;
+	/* A form is not moved as it grows: a move would leave a copy of the password behind. */
+	if (r->head.has_length && r->head.content_length <= FORM_ROOM)
+		(void)buf_reserve(&r->body,
+		                  (size_t)r->head.content_length); /* fails again when it is put */
+	TRY(take_whole(s, buf_bytes(&s->held)));
+	buf_wipe(&s->held);
+	r->has_body = s->body_ended;
+	if (r->has_body)
+		return OK;
+	s->is_receiving = true;
+	set_doing(s, HTTP2_RECEIVING);
+	return r->head.expect_continue && s->body_bytes == 0
+	               ? carrier_interim(carrier, 100, (struct bytes){ 0 })
+	               : OK;
+}
+
+static void
+body_failed(struct http2_carrier *s, struct err e)
+{
+	struct request *r = s->carrier.request;
+
+	s->is_receiving = false;
+	if (!failed(r->outcome))
+		r->outcome = e;
+	r->stage = STAGE_ANSWER;
+	set_doing(s, HTTP2_WORKING);
+	request_resume(r);
+}
+
+/* Gives what is held, and the end behind it, for as long as it is wanted. */
+static void
+give_body(struct http2_carrier *s)
+{
+	struct request *r = s->carrier.request;
+	struct buf part = s->held;
+
+	if (part.len > 0) {
+		s->held = (struct buf){ 0 };
+		http2_consume(s->connection->http2, s->id, part.len);
+		r->endpoint->body(r, buf_bytes(&part), false, OK);
+		buf_wipe(&part);
+		r = s->carrier.request;
+	}
+	if (r == NULL || !s->body_ended || s->end_told || s->is_paused)
+		return;
+	s->end_told = true;
+	buf_put(&r->trailers, buf_bytes(&s->trailers));
+	r->endpoint->body(r, (struct bytes){ 0 }, true, OK);
+}
+
+static struct err
+on_stream(struct carrier *carrier)
+{
+	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
+	struct request *r = s->carrier.request;
+
+	s->is_streaming = r->is_body_streamed = true;
+	if (s->body_ended || s->held.len > 0)
+		wake(s);
+	return OK;
+}
+
+static void
+on_read(struct carrier *carrier, bool on)
+{
+	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
+
+	s->is_paused = !on;
+	if (on)
+		wake(s);
+}
+
+void
+http2_carrier_data(struct http2_carrier *s, struct bytes part)
+{
+	struct request *r = s->carrier.request;
+
+	s->body_bytes += part.len;
+	if (r == NULL) {
+		http2_consume(s->connection->http2, s->id, part.len);
+		return;
+	}
+	if (s->is_receiving) {
+		struct err e = take_whole(s, part);
+		if (failed(e))
+			body_failed(s, e);
+		return;
+	}
+	if (s->is_streaming && !s->is_paused && s->held.len == 0) {
+		http2_consume(s->connection->http2, s->id, part.len);
+		r->endpoint->body(r, part, false, OK);
+		return;
+	}
+	buf_put(&s->held, part); /* at most a window of it: none of it is consumed */
+	if (s->held.overflow)
+		http2_reset(s->connection->http2, s->id, INTERNAL_ERROR);
+}
+
+void
+http2_carrier_end(struct http2_carrier *s, struct bytes trailers)
+{
+	struct request *r = s->carrier.request;
+
+	s->body_ended = true;
+	if (r == NULL)
+		return;
+	if (s->is_receiving) {
+		s->is_receiving = false;
+		r->has_body = true;
+		set_doing(s, HTTP2_WORKING);
+		request_resume(r);
+		return;
+	}
+	buf_put(&s->trailers, trailers);
+	if (s->is_streaming)
+		wake(s);
+}
+
+/* Answers */
+
+static struct err
+on_interim(struct carrier *carrier, unsigned status, struct bytes fields)
+{
+	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
+
+	http2_connection_flush(s->connection);
+	return http2_respond(s->connection->http2, s->id, status, fields, false);
+}
+
+/* false: the end of the stream tells it. */
+static bool
+told_length(const struct request *r, uint64_t *ret)
+{
+	const struct reply *reply = &r->reply;
+
+	*ret = reply->is_streamed ? reply->length : answer_length(r);
+	return reply->is_streamed ? reply->has_length : answer_has_body(r);
+}
+
+static struct err
+begin_answer(struct http2_carrier *s)
+{
+	struct request *r = s->carrier.request;
+	CLEANUP(buf_done) struct buf lines = { 0 };
+	uint64_t len;
+	bool has_length = told_length(r, &len);
+	bool is_last = !answer_has_body(r) || r->head.method == HTTP_HEAD ||
+	               (has_length && len == 0 && !r->reply.is_streamed);
+
+	http_reply_field(&lines, "Date", gate_date(r->gate));
+	answer_fields(r, &lines);
+	if (has_length)
+		http_reply_length(&lines, len);
+	TRY(buf_check(&lines));
+	answer_begin(r);
+	s->is_ended = is_last;
+	http2_connection_flush(s->connection);
+	return http2_respond(s->connection->http2, s->id, r->reply.status, buf_bytes(&lines),
+	                     is_last);
+}
+
+static struct err
+on_answer(struct carrier *carrier, enum step *step)
+{
+	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
+	struct request *r = s->carrier.request;
+
+	s->is_waiting = false;
+	if (!r->reply.has_begun)
+		TRY(begin_answer(s));
+	do {
+		TRY(answer_fill(r, step));
+		if (*step == STEP_MORE) {
+			set_doing(s, HTTP2_WORKING);
+			return OK;
+		}
+		if (s->is_ended) /* before it began: nobody wants the parts */
+			(void)answer_take(r, answer_length(r));
+	} while (s->is_ended && r->reply.is_partial);
+	if (s->is_ended || (answer_is_taken(r) && !answer_may_end(r)))
+		return OK;
+	s->is_waiting = true;
+	set_doing(s, HTTP2_SENDING);
+	http2_resume(s->connection->http2, s->id);
+	http2_connection_flush(s->connection);
+	*step = STEP_MORE;
+	return OK;
+}
+
+void
+http2_carrier_pull(struct http2_carrier *s, uint8_t *at, size_t room, size_t *ret_len,
+                   bool *ret_end)
+{
+	struct request *r = s->carrier.request;
+
+	*ret_len = 0;
+	*ret_end = false;
+	if (r == NULL || !s->is_waiting)
+		return;
+
+	struct bytes part = answer_take(r, room);
+	if (part.len > 0)
+		memcpy(at, part.at, part.len);
+	*ret_len = part.len;
+	s->since_us = clock_monotonic_us();
+	if (!answer_is_taken(r))
+		return;
+	if (answer_may_end(r)) {
+		*ret_end = true;
+		s->is_ended = r->reply.has_ended = true;
+		if (r->reply.trailers.len > 0 &&
+		    failed(http2_trailers(s->connection->http2, s->id,
+		                          buf_bytes(&r->reply.trailers))))
+			*ret_end = s->is_ended = false; /* the stream is over already */
+	}
+	wake(s);
+}
+
+static const struct carrier_ops carrier_ops = {
+	.receive = on_receive,
+	.stream = on_stream,
+	.read = on_read,
+	.interim = on_interim,
+	.answer = on_answer,
+	.finished = on_finished,
+};
+
+void
+http2_carrier_run(struct http2_carrier *s)
+{
+	struct request *r = s->carrier.request;
+
+	if (r != NULL && s->is_streaming && !s->is_paused && !s->is_closed)
+		give_body(s);
+	r = s->carrier.request;
+	if (r != NULL && s->is_waiting && (s->is_ended || answer_is_taken(r)))
+		request_resume(r);
+}
+
+/* Deadlines */
+
+static bool
+body_is_slow(const struct http2_carrier *s, uint64_t now)
+{
+	uint64_t elapsed = now - s->since_us;
+
+	return elapsed >= BODY_GRACE_US &&
+	       s->body_bytes * 1000000 / elapsed <
+	               s->carrier.server->gate->settings->limits.body_rate_min;
+}
+
+static void
+give_up(struct http2_carrier *s)
+{
+	http2_reset(s->connection->http2, s->id, CANCEL);
+	abandon_request(s);
+}
+
+void
+http2_carrier_tick(struct http2_carrier *s, uint64_t now)
+{
+	const struct server *server = s->carrier.server;
+
+	if (s->carrier.request == NULL)
+		return;
+	switch ((enum http2_doing)s->doing) {
+	case HTTP2_RECEIVING:
+		if (body_is_slow(s, now))
+			body_failed(s, (struct err){ .kind = ERR_PEER,
+			                             .code = 408,
+			                             .why = "the body came too slowly" });
+		return;
+	case HTTP2_WORKING:
+		if (now - s->since_us > server->work.duration_us)
+			give_up(s);
+		return;
+	case HTTP2_SENDING:
+		if (now - s->since_us > server->write.duration_us)
+			give_up(s);
+		return;
+	}
+}
