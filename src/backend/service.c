@@ -37,7 +37,7 @@ place(struct service *s, struct exchange *x)
 		                         ? x->why
 		                         : upstream_error(503, "no origin of the service is up"));
 	} else if (connection_take(o, x) == NULL) {
-		connection_open(o, x);
+		connection_dial(o, x);
 	}
 	return true;
 }
@@ -177,7 +177,7 @@ on_tick(uv_timer_t *timer)
 	struct service *s = container_of(timer, struct service, timer);
 	uint64_t now = clock_monotonic_us();
 
-	connections_tick(s, now);
+	service_connections_tick(s, now);
 	check_exchanges(s, now);
 	if (!list_is_empty(&s->waiting))
 		service_wake(s);

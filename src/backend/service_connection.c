@@ -30,7 +30,7 @@ on_closed(struct stream *s)
 }
 
 void
-connection_close(struct service_connection *c)
+connection_end(struct service_connection *c)
 {
 	if (c->is_closed)
 		return;
@@ -53,7 +53,7 @@ unopened(struct service_connection *c, struct err e)
 	struct origin *o = c->origin;
 
 	origin_failed(o, e.why);
-	connection_close(c);
+	connection_end(c);
 	if (x == NULL)
 		return;
 	c->exchange = NULL;
@@ -168,7 +168,7 @@ connection_wake(struct service_connection *c)
 }
 
 void
-connection_open(struct origin *o, struct exchange *x)
+connection_dial(struct origin *o, struct exchange *x)
 {
 	struct service *s = o->service;
 	struct service_connection *c = calloc(1, sizeof *c);
@@ -235,7 +235,7 @@ connection_take(struct origin *o, struct exchange *x)
 			container_of(o->ready.next, struct service_connection, ready);
 
 		if (x->needs_fresh || !is_quiet(c)) {
-			connection_close(c);
+			connection_end(c);
 			continue;
 		}
 		o->service->stats.reused++;
@@ -247,7 +247,7 @@ connection_take(struct origin *o, struct exchange *x)
 }
 
 void
-connections_tick(struct service *s, uint64_t now_us)
+service_connections_tick(struct service *s, uint64_t now_us)
 {
 	struct deadline *d;
 
@@ -255,5 +255,5 @@ connections_tick(struct service *s, uint64_t now_us)
 		unopened(container_of(d, struct service_connection, deadline),
 		         upstream_error(504, "the connection to the service was not made in time"));
 	while ((d = deadline_next(&s->idle, now_us)) != NULL)
-		connection_close(container_of(d, struct service_connection, deadline));
+		connection_end(container_of(d, struct service_connection, deadline));
 }

@@ -178,7 +178,7 @@ finish(struct service_connection *c, struct bytes trailers, bool is_clean)
 		stream_read(&c->stream, true);
 		connection_ready(c);
 	} else {
-		connection_close(c);
+		connection_end(c);
 	}
 	exchange_done(x, trailers);
 }
@@ -193,7 +193,7 @@ on_lost(struct service_connection *c, struct err e)
 	bool is_stale =
 		x != NULL && c->served > 1 && !x->has_head && c->in.len == 0 && e.code == 502;
 
-	connection_close(c);
+	connection_end(c);
 	if (x == NULL)
 		return;
 	c->exchange = NULL;
@@ -210,7 +210,7 @@ refuse(struct service_connection *c, struct err e)
 	struct exchange *x = c->exchange;
 
 	origin_failed(c->origin, e.why);
-	connection_close(c);
+	connection_end(c);
 	c->exchange = NULL;
 	exchange_detach(x);
 	exchange_fail(x, upstream_error(502, e.why));
@@ -221,7 +221,7 @@ on_leave(struct service_connection *c, struct exchange *x)
 {
 	(void)x;
 	c->exchange = NULL;
-	connection_close(c);
+	connection_end(c);
 }
 
 static void

@@ -97,7 +97,7 @@ origins_close(struct service *s)
 		struct origin *o = container_of(s->origins.next, struct origin, node);
 
 		while (!list_is_empty(&o->connections))
-			connection_close(
+			connection_end(
 				container_of(o->connections.next, struct service_connection, node));
 		list_remove(&o->node);
 		free(o);

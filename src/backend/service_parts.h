@@ -201,16 +201,16 @@ extern const struct connection_ops http1_connection;
 /* A connection for `x` that waits to be used, or NULL. It takes the exchange. */
 struct service_connection *connection_take(struct origin *o, struct exchange *x);
 /* A new one, for `x`, which is lost where it cannot be made. */
-void connection_open(struct origin *o, struct exchange *x);
+void connection_dial(struct origin *o, struct exchange *x);
 /* Can take an exchange: it goes to the front. */
 void connection_ready(struct service_connection *c);
 void connection_busy(struct service_connection *c);
 /* Freed when the loop has let go of it. Its exchanges must be detached. */
-void connection_close(struct service_connection *c);
+void connection_end(struct service_connection *c);
 /* It is closed; what it carried is told. */
 void connection_lost(struct service_connection *c, struct err e);
 void connection_wake(struct service_connection *c);
-void connections_tick(struct service *s, uint64_t now_us);
+void service_connections_tick(struct service *s, uint64_t now_us);
 
 static inline struct err
 upstream_error(unsigned code, const char *why)
