@@ -26,10 +26,9 @@ wake(struct http2_carrier *s)
 }
 
 static void
-set_doing(struct http2_carrier *s, enum http2_doing doing)
+got_on(struct http2_carrier *s)
 {
-	s->doing = (uint8_t)doing;
-	s->since_us = clock_monotonic_us();
+	s->moved_us = clock_monotonic_us();
 }
 
 /* Life */
@@ -111,7 +110,7 @@ http2_carrier_begin(struct http2_connection *c, int32_t id, struct http_head *he
 	r->input = *text;
 	*text = (struct buf){ 0 };
 	*ret = s;
-	set_doing(s, HTTP2_WORKING);
+	got_on(s);
 	request_begin(r);
 	if (request_run(r) == STEP_DONE)
 		on_finished(&s->carrier);
@@ -131,15 +130,33 @@ http2_carrier_closed(struct http2_carrier *s)
 
 /* Bodies */
 
+static const struct err too_large = { .kind = ERR_LIMIT,
+	                              .code = HTTP_BODY_LARGE,
+	                              .why = "the body is too large" };
+
+static void
+start_clock(struct http2_carrier *s)
+{
+	s->body_started_us = s->body_moved_us = clock_monotonic_us();
+	s->awaits_continue = false;
+}
+
+static bool
+is_too_large(const struct http2_carrier *s)
+{
+	const struct request *r = s->carrier.request;
+	uint64_t max = request_body_max(r);
+
+	return s->body_bytes > max || (r->head.has_length && r->head.content_length > max);
+}
+
 static struct err
 take_whole(struct http2_carrier *s, struct bytes part)
 {
 	struct request *r = s->carrier.request;
 
-	if (part.len > request_body_max(r) - r->body.len)
-		return (struct err){ .kind = ERR_LIMIT,
-			             .code = HTTP_BODY_LARGE,
-			             .why = "the body is too large" };
+	if (is_too_large(s))
+		return too_large;
 	buf_put(&r->body, part);
 	http2_consume(s->connection->http2, s->id, part.len);
 	return buf_check(&r->body);
@@ -151,10 +168,6 @@ on_receive(struct carrier *carrier)
 	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
 	struct request *r = s->carrier.request;
 
-	if (r->head.has_length && r->head.content_length > request_body_max(r))
-		return (struct err){ .kind = ERR_LIMIT,
-			             .code = HTTP_BODY_LARGE,
-			             .why = "the body is too large" };
 	r->body.limit = request_body_max(r) + 1;
 	/* A form is not moved as it grows: a move would leave a copy of the password behind. */
 	if (r->head.has_length && r->head.content_length <= FORM_ROOM)
@@ -166,7 +179,7 @@ on_receive(struct carrier *carrier)
 	if (r->has_body)
 		return OK;
 	s->is_receiving = true;
-	set_doing(s, HTTP2_RECEIVING);
+	start_clock(s);
 	return r->head.expect_continue && s->body_bytes == 0
 	               ? carrier_interim(carrier, 100, (struct bytes){ 0 })
 	               : OK;
@@ -177,81 +190,116 @@ body_failed(struct http2_carrier *s, struct err e)
 {
 	struct request *r = s->carrier.request;
 
+	got_on(s);
+	if (s->is_streaming) {
+		s->is_streaming = false;
+		r->endpoint->body(r, (struct bytes){ 0 }, false, e);
+		return;
+	}
 	s->is_receiving = false;
 	if (!failed(r->outcome))
 		r->outcome = e;
 	r->stage = STAGE_ANSWER;
-	set_doing(s, HTTP2_WORKING);
 	request_resume(r);
 }
 
-/* Gives what is held, and the end behind it, for as long as it is wanted. */
+/* Gives a part, or the end, of what is streamed. */
 static void
-give_body(struct http2_carrier *s)
+give(struct http2_carrier *s, struct bytes part, bool is_last)
 {
 	struct request *r = s->carrier.request;
-	struct buf part = s->held;
 
-	if (part.len > 0) {
-		s->held = (struct buf){ 0 };
-		http2_consume(s->connection->http2, s->id, part.len);
-		r->endpoint->body(r, buf_bytes(&part), false, OK);
-		buf_wipe(&part);
-		r = s->carrier.request;
+	http2_consume(s->connection->http2, s->id, part.len);
+	if (is_last) {
+		s->is_streaming = false;
+		r->has_body = true;
+		buf_put(&r->trailers, buf_bytes(&s->trailers));
+		got_on(s);
 	}
-	if (r == NULL || !s->body_ended || s->end_told || s->is_paused)
-		return;
-	s->end_told = true;
-	buf_put(&r->trailers, buf_bytes(&s->trailers));
-	r->endpoint->body(r, (struct bytes){ 0 }, true, OK);
+	r->endpoint->body(r, part, is_last, OK);
 }
 
+/* What is held, and the end behind it, for as long as it is wanted. */
+static void
+give_held(struct http2_carrier *s)
+{
+	struct buf part = s->held;
+
+	s->held = (struct buf){ 0 };
+	if (part.len > 0)
+		give(s, buf_bytes(&part), false);
+	buf_wipe(&part);
+	if (s->is_streaming && !s->is_held && s->body_ended && s->held.len == 0)
+		give(s, (struct bytes){ 0 }, true);
+}
+
+/* No stream becomes a tunnel: this gateway does not offer RFC 8441. */
 static struct err
 on_stream(struct carrier *carrier)
 {
 	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
 	struct request *r = s->carrier.request;
 
-	s->is_streaming = r->is_body_streamed = true;
+	r->is_body_streamed = true;
+	if (is_too_large(s))
+		return too_large;
+	s->is_streaming = true;
+	start_clock(s);
+	s->awaits_continue = r->head.expect_continue && s->body_bytes == 0;
 	if (s->body_ended || s->held.len > 0)
 		wake(s);
 	return OK;
 }
 
+/* Time during which nothing was to be sent is not counted. */
 static void
 on_read(struct carrier *carrier, bool on)
 {
 	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
 
-	s->is_paused = !on;
-	if (on)
-		wake(s);
+	if (s->is_held != on)
+		return;
+	s->is_held = !on;
+	if (s->is_held) {
+		s->held_us = clock_monotonic_us();
+		return;
+	}
+	s->body_started_us += clock_monotonic_us() - s->held_us;
+	wake(s);
+}
+
+static void
+take_part(struct http2_carrier *s, struct bytes part)
+{
+	uint64_t now = clock_monotonic_us();
+
+	s->body_moved_us = now;
+	if (s->awaits_continue)
+		s->body_started_us = now;
+	s->awaits_continue = false;
+	if (is_too_large(s))
+		body_failed(s, too_large);
+	else
+		give(s, part, false);
 }
 
 void
 http2_carrier_data(struct http2_carrier *s, struct bytes part)
 {
-	struct request *r = s->carrier.request;
-
 	s->body_bytes += part.len;
-	if (r == NULL) {
+	if (s->carrier.request == NULL) {
 		http2_consume(s->connection->http2, s->id, part.len);
-		return;
-	}
-	if (s->is_receiving) {
+	} else if (s->is_receiving) {
 		struct err e = take_whole(s, part);
 		if (failed(e))
 			body_failed(s, e);
-		return;
+	} else if (s->is_streaming && !s->is_held && s->held.len == 0) {
+		take_part(s, part);
+	} else {
+		buf_put(&s->held, part); /* at most a window of it: none of it is consumed */
+		if (s->held.overflow)
+			http2_reset(s->connection->http2, s->id, INTERNAL_ERROR);
 	}
-	if (s->is_streaming && !s->is_paused && s->held.len == 0) {
-		http2_consume(s->connection->http2, s->id, part.len);
-		r->endpoint->body(r, part, false, OK);
-		return;
-	}
-	buf_put(&s->held, part); /* at most a window of it: none of it is consumed */
-	if (s->held.overflow)
-		http2_reset(s->connection->http2, s->id, INTERNAL_ERROR);
 }
 
 void
@@ -265,7 +313,7 @@ http2_carrier_end(struct http2_carrier *s, struct bytes trailers)
 	if (s->is_receiving) {
 		s->is_receiving = false;
 		r->has_body = true;
-		set_doing(s, HTTP2_WORKING);
+		got_on(s);
 		request_resume(r);
 		return;
 	}
@@ -281,6 +329,8 @@ on_interim(struct carrier *carrier, unsigned status, struct bytes fields)
 {
 	struct http2_carrier *s = container_of(carrier, struct http2_carrier, carrier);
 
+	if (status == 100)
+		start_clock(s);
 	http2_connection_flush(s->connection);
 	return http2_respond(s->connection->http2, s->id, status, fields, false);
 }
@@ -291,8 +341,10 @@ told_length(const struct request *r, uint64_t *ret)
 {
 	const struct reply *reply = &r->reply;
 
-	*ret = reply->is_streamed ? reply->length : answer_length(r);
-	return reply->is_streamed ? reply->has_length : answer_has_body(r);
+	*ret = reply->has_length ? reply->length : answer_length(r);
+	if (reply->has_length)
+		return reply->status != 204;
+	return answer_has_body(r) && !reply->is_streamed && !(reply->is_forwarded && r->is_head);
 }
 
 static struct err
@@ -302,7 +354,7 @@ begin_answer(struct http2_carrier *s)
 	CLEANUP(buf_done) struct buf lines = { 0 };
 	uint64_t len;
 	bool has_length = told_length(r, &len);
-	bool is_last = !answer_has_body(r) || r->head.method == HTTP_HEAD ||
+	bool is_last = !answer_has_body(r) || r->is_head ||
 	               (has_length && len == 0 && !r->reply.is_streamed);
 
 	http_reply_field(&lines, "Date", gate_date(r->gate));
@@ -329,7 +381,7 @@ on_answer(struct carrier *carrier, enum step *step)
 	do {
 		TRY(answer_fill(r, step));
 		if (*step == STEP_MORE) {
-			set_doing(s, HTTP2_WORKING);
+			got_on(s);
 			return OK;
 		}
 		if (s->is_ended) /* before it began: nobody wants the parts */
@@ -338,7 +390,7 @@ on_answer(struct carrier *carrier, enum step *step)
 	if (s->is_ended || (answer_is_taken(r) && !answer_may_end(r)))
 		return OK;
 	s->is_waiting = true;
-	set_doing(s, HTTP2_SENDING);
+	got_on(s);
 	http2_resume(s->connection->http2, s->id);
 	http2_connection_flush(s->connection);
 	*step = STEP_MORE;
@@ -360,7 +412,7 @@ http2_carrier_pull(struct http2_carrier *s, uint8_t *at, size_t room, size_t *re
 	if (part.len > 0)
 		memcpy(at, part.at, part.len);
 	*ret_len = part.len;
-	s->since_us = clock_monotonic_us();
+	got_on(s);
 	if (!answer_is_taken(r))
 		return;
 	if (answer_may_end(r)) {
@@ -388,53 +440,63 @@ http2_carrier_run(struct http2_carrier *s)
 {
 	struct request *r = s->carrier.request;
 
-	if (r != NULL && s->is_streaming && !s->is_paused && !s->is_closed)
-		give_body(s);
-	r = s->carrier.request;
+	if (r != NULL && s->is_streaming && !s->is_held && !s->is_closed)
+		give_held(s);
 	if (r != NULL && s->is_waiting && (s->is_ended || answer_is_taken(r)))
 		request_resume(r);
 }
 
 /* Deadlines */
 
+static uint64_t
+stream_idle_us(const struct http2_carrier *s)
+{
+	return (uint64_t)s->carrier.server->gate->settings->limits.stream_idle_ms * 1000;
+}
+
 static bool
 body_is_slow(const struct http2_carrier *s, uint64_t now)
 {
-	uint64_t elapsed = now - s->since_us;
+	const struct limit_settings *limits = &s->carrier.server->gate->settings->limits;
+	uint64_t elapsed = now - s->body_started_us;
 
-	return elapsed >= BODY_GRACE_US &&
-	       s->body_bytes * 1000000 / elapsed <
-	               s->carrier.server->gate->settings->limits.body_rate_min;
+	if (s->is_streaming && now - s->body_moved_us > stream_idle_us(s))
+		return true;
+	return elapsed >= BODY_GRACE_US && !s->awaits_continue &&
+	       s->body_bytes * 1000000 / elapsed < limits->body_rate_min;
 }
 
-static void
-give_up(struct http2_carrier *s)
+/* How long this may last. 0: while a service is awaited its own limits hold. */
+static uint64_t
+allowed_us(const struct http2_carrier *s)
 {
-	http2_reset(s->connection->http2, s->id, CANCEL);
-	abandon_request(s);
+	const struct request *r = s->carrier.request;
+	const struct server *server = s->carrier.server;
+
+	if (s->is_waiting)
+		return server->write.duration_us;
+	if (r->endpoint == NULL || !r->endpoint->streams)
+		return server->work.duration_us;
+	return r->stage == STAGE_SEND ? stream_idle_us(s) : 0;
 }
 
 void
 http2_carrier_tick(struct http2_carrier *s, uint64_t now)
 {
-	const struct server *server = s->carrier.server;
+	uint64_t allowed;
 
 	if (s->carrier.request == NULL)
 		return;
-	switch ((enum http2_doing)s->doing) {
-	case HTTP2_RECEIVING:
-		if (body_is_slow(s, now))
+	if (s->is_receiving || (s->is_streaming && !s->body_ended)) {
+		if (!s->is_held && body_is_slow(s, now))
 			body_failed(s, (struct err){ .kind = ERR_PEER,
 			                             .code = 408,
 			                             .why = "the body came too slowly" });
 		return;
-	case HTTP2_WORKING:
-		if (now - s->since_us > server->work.duration_us)
-			give_up(s);
-		return;
-	case HTTP2_SENDING:
-		if (now - s->since_us > server->write.duration_us)
-			give_up(s);
-		return;
 	}
+	allowed = allowed_us(s);
+	if (allowed == 0 || now - s->moved_us <= allowed)
+		return;
+	http2_reset(s->connection->http2, s->id, CANCEL);
+	abandon_request(s);
 }

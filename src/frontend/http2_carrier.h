@@ -4,22 +4,23 @@
 
 #include "frontend/http2_connection.h"
 
-/* What it waits for, and so which deadline it has. */
-enum http2_doing { HTTP2_WORKING, HTTP2_RECEIVING, HTTP2_SENDING };
-
 /* Owned by its connection; freed when both the stream has closed and the request has ended. */
 struct http2_carrier {
 	struct carrier carrier; /* its request is NULL when it has ended */
 	struct http2_connection *connection;
 	struct list node, woken;
 	int32_t id;
-	uint8_t doing;
-	uint64_t since_us;   /* when it began to do so, or last got on */
-	uint64_t body_bytes; /* that came */
-	struct buf held;     /* owned: of the body, not asked for yet; wiped */
-	struct buf trailers; /* owned */
-	bool is_receiving, is_streaming, is_paused;
-	bool body_ended, end_told;
+	uint64_t moved_us; /* when the work began, or last got on */
+	/* Of the body: since when its rate counts, when it was held, when its last byte came. */
+	uint64_t body_started_us, held_us, body_moved_us;
+	uint64_t body_bytes;  /* that came */
+	struct buf held;      /* owned: of the body, not asked for yet; wiped */
+	struct buf trailers;  /* owned */
+	bool is_receiving;    /* the body is awaited whole */
+	bool is_streaming;    /* what comes goes to the endpoint */
+	bool is_held;         /* and must wait */
+	bool awaits_continue; /* its caller sends nothing before it is told to */
+	bool body_ended;
 	bool is_waiting; /* the request waits in SEND for bytes to leave */
 	bool is_ended;   /* the answer was taken to its end */
 	bool is_closed;  /* by the engine */

@@ -38,8 +38,8 @@ struct http2_ops {
 	/* Client. Interim ones too (status below 200). */
 	void (*response)(void *of, void *stream, struct http_response *head, bool is_last);
 	void (*data)(void *of, void *stream, struct bytes part);
-	/* The peer's side is complete. `trailers`: "name: value\r\n" lines, checked; may be
-	 * empty. Not called when the head was told to be the last. */
+	/* The peer's side is complete. `trailers`: "name: value\r\n" lines, of those that may be
+	 * passed on; may be empty. Not called when the head was told to be the last. */
 	void (*end)(void *of, void *stream, struct bytes trailers);
 	/* The next bytes of our body, at most `room`; *ret_len 0 without *ret_end: none now, see
 	 * http2_resume(). */

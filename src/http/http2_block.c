@@ -4,6 +4,7 @@
 #include "http/http2_block.h"
 
 #include "base/macros.h"
+#include "http/http_body.h"
 
 enum { KEPT = 1024, FIELD_OVERHEAD = 32, SIZE_MAX_FACTOR = 4 };
 
@@ -168,6 +169,8 @@ add_field(struct http2_block *b, struct bytes name, struct bytes value)
 		add_cookie(b, value);
 		return OK;
 	}
+	if (b->kind == HTTP2_BLOCK_TRAILERS && !http_trailer_is_allowed(name))
+		return OK;
 	b->has_length |= bytes_is(name, "content-length");
 	if (b->count == HTTP_FIELDS_MAX)
 		return refuse(HTTP_FIELDS_LARGE, "the request has too many fields");
