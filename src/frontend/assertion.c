@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/random.h"
-#include "format/json.h"
 #include "frontend/identity_form.h"
 
 enum {
@@ -82,104 +81,6 @@ assertions_free(struct assertions *a)
 		assertion_free(container_of(a->used.next, struct assertion, used));
 	buf_done(&a->claims);
 	free(a);
-}
-
-/* What it says. The rest is keeper's to say. */
-
-static void
-put_roles(struct buf *out, const struct settings *settings, uint64_t roles)
-{
-	const char *before = "";
-
-	buf_put_text(out, ",\"roles\":[");
-	for (size_t i = 0; i < settings->role_count; i++) {
-		if ((roles >> i & 1) == 0)
-			continue;
-		buf_put_text(out, before);
-		json_put_string(out, bytes_text(settings->roles[i].name));
-		before = ",";
-	}
-	buf_put_u8(out, ']');
-}
-
-/* OAuth's text, wherever the issuer writes it: `scope`, or `scp`, which may be a list. */
-static void
-put_scope(struct buf *out, const struct principal *who)
-{
-	const struct json *scope = principal_claim(who, "scope");
-	struct bytes text;
-
-	if (scope == NULL)
-		scope = principal_claim(who, "scp");
-	if (json_string(scope, &text)) {
-		json_put_text_if_any(out, "scope", text);
-		return;
-	}
-	if (scope == NULL || scope->type != JSON_ARRAY)
-		return;
-	CLEANUP(buf_done) struct buf words = { 0 };
-	for (const struct json *i = json_first(scope); i != NULL; i = json_next(scope, i)) {
-		if (!json_string(i, &text))
-			continue;
-		if (words.len != 0)
-			buf_put_u8(&words, ' ');
-		buf_put(&words, text);
-	}
-	json_put_text_if_any(out, "scope", buf_bytes(&words));
-}
-
-/* Those above, and keeper's. */
-static bool
-is_taken(const char *claim)
-{
-	static const char *const ours[] = { "iss", "aud",   "sub", "iat",  "nbf",   "exp",  "jti",
-		                            "act", "roles", "idp", "name", "email", "scope" };
-
-	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-		if (strcmp(claim, ours[i]) == 0)
-			return true;
-	return false;
-}
-
-static void
-put_asked_for(struct buf *out, const struct service_settings *service, const struct principal *who)
-{
-	for (size_t i = 0; i < service->claim_count; i++) {
-		const struct json *claim = principal_claim(who, service->claims[i]);
-
-		if (claim == NULL || is_taken(service->claims[i]))
-			continue;
-		buf_put_u8(out, ',');
-		json_put_string(out, bytes_text(service->claims[i]));
-		buf_put_u8(out, ':');
-		json_put_value(out, claim);
-	}
-}
-
-static void
-put_claims(struct buf *out, const struct request *r, const struct service_settings *service)
-{
-	const struct settings *settings = r->gate->settings;
-	const struct principal *who = r->who;
-	struct bytes agent = principal_agent(who);
-
-	buf_put_text(out, "{\"aud\":");
-	json_put_string(out, bytes_text(service != NULL ? service->audience
-	                                                : settings->routes[r->route].path));
-	json_put_text(out, "sub", principal_subject(who));
-	put_roles(out, settings, principal_roles(who));
-	json_put_text(out, "idp", bytes_text(principal_issuer(who)));
-	json_put_text_if_any(out, "name", caller_name(who));
-	json_put_text_if_any(out, "email", caller_email(who));
-	put_scope(out, who);
-	if (agent.len != 0) {
-		buf_put_text(out, ",\"act\":{\"sub\":");
-		json_put_string(out, agent);
-		buf_put_u8(out, '}');
-	}
-	if (service != NULL)
-		put_asked_for(out, service, who);
-	buf_put_u8(out, '}');
 }
 
 /* Finding */
@@ -345,7 +246,7 @@ assertion_take(struct request *r, int backend, struct bytes *ret, enum step *ste
 	unsigned life_s = service == NULL ? DEFAULT_LIFE_S : service->assertion_s;
 
 	buf_clear(&all->claims);
-	put_claims(&all->claims, r, service);
+	assertion_put_claims(r, service, &all->claims);
 	TRY(buf_check(&all->claims));
 	if (all->claims.len > ASK_ASSERTION_MAX)
 		return fail(ERR_UPSTREAM, "the caller's assertion would be too long");

@@ -1,5 +1,5 @@
-/* identity_form.h - what is told of a caller, and the forms that are plain header fields: used by
- * assertion.c, which has the signed one. */
+/* identity_form.h - what is told of a caller, in claims and in plain header fields: used by
+ * assertion.c, which has them signed. */
 #ifndef FRONTEND_IDENTITY_FORM_H
 #define FRONTEND_IDENTITY_FORM_H
 
@@ -10,6 +10,11 @@
 struct bytes caller_email(const struct principal *who);
 /* What people call the caller: principal_name(), else the claim `name`. */
 struct bytes caller_name(const struct principal *who);
+
+/* assertion_claims.c: appends DATA of ASK_ASSERTION (identity/ask.h): r->who, for this service, or,
+ * where it is NULL, for whom the route names. */
+void assertion_put_claims(const struct request *r, const struct service_settings *service,
+                          struct buf *out);
 
 /* Appends the lines of all forms asked for but those with an assertion. */
 void identity_form_put(struct request *r, unsigned forms, struct buf *lines);
