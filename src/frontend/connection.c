@@ -43,6 +43,7 @@ static void on_end(struct stream *s);
 static void on_broken(struct stream *s);
 static void on_drained(struct stream *s);
 static void on_closed(struct stream *s);
+static void on_ready(struct stream *s);
 
 static void on_finished(struct carrier *carrier);
 
@@ -52,6 +53,7 @@ static const struct stream_ops stream_ops = {
 	.broken = on_broken,
 	.drained = on_drained,
 	.closed = on_closed,
+	.ready = on_ready,
 };
 
 /* Closing */
@@ -87,15 +89,13 @@ on_closed(struct stream *s)
 static void
 linger(struct connection *c)
 {
-	uv_os_fd_t fd;
-
 	c->is_lingering = true;
 	buf_wipe(&c->in); /* may hold a password */
-	if (c->peer_ended || uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0 ||
-	    shutdown(fd, SHUT_WR) != 0) {
+	if (c->peer_ended) {
 		connection_close(c);
 		return;
 	}
+	stream_end(&c->stream);
 	deadline_start(&c->carrier.server->linger, &c->deadline, clock_monotonic_us());
 	stream_read(&c->stream, true);
 }
@@ -418,7 +418,25 @@ on_end(struct stream *s)
 static void
 on_broken(struct stream *s)
 {
-	connection_close(container_of(s, struct connection, stream));
+	struct connection *c = container_of(s, struct connection, stream);
+
+	if (stream_unsecure(s))
+		refuse(c, (struct err){ .kind = ERR_PEER,
+		                        .code = 400,
+		                        .why = "TLS is spoken here: ask with https" });
+	else
+		connection_close(c);
+}
+
+/* TLS has begun: it says who is there, and which HTTP. */
+static void
+on_ready(struct stream *s)
+{
+	struct connection *c = container_of(s, struct connection, stream);
+
+	c->carrier.secure = stream_peer(s);
+	if (strcmp(c->carrier.secure->alpn, "h2") == 0)
+		become_http2(c);
 }
 
 static void
@@ -526,7 +544,9 @@ check_body(struct connection *c, uint64_t now)
 static void
 head_is_late(struct connection *c)
 {
-	if (c->http2 != NULL)
+	bool in_handshake = c->carrier.server->tls != NULL && c->carrier.secure == NULL;
+
+	if (c->http2 != NULL || in_handshake)
 		connection_close(c);
 	else
 		refuse(c, (struct err){ .kind = ERR_PEER,
@@ -573,6 +593,8 @@ connection_begin(struct server *s, int fd)
 		return;
 	}
 	struct err e = stream_open(&c->stream, s->gate->loop, fd, &stream_ops);
+	if (!failed(e) && s->tls != NULL)
+		e = stream_secure(&c->stream, s->tls, NULL);
 	stream_address(&c->stream, c->address);
 	c->carrier = (struct carrier){ .ops = &carrier_ops, .server = s, .address = c->address };
 	c->is_fresh = true;
@@ -589,6 +611,17 @@ connection_begin(struct server *s, int fd)
 	stream_read(&c->stream, true);
 }
 
+/* The keys of TLS cannot go elsewhere. A caller that keeps asking asks once more, and is told that
+ * this was the last; only who is silent is cut off. */
+static void
+drain_secure(struct connection *c, bool has_successor)
+{
+	if (!has_successor)
+		connection_close(c);
+	else if (c->carrier.secure != NULL)
+		deadline_start(&c->carrier.server->linger, &c->deadline, clock_monotonic_us());
+}
+
 /* An idle connection, whose bytes all were answered, can go on in another process: nobody notices.
  */
 void
@@ -603,6 +636,10 @@ connection_drain(struct list *node, void (*take)(struct server *s, int fd))
 	}
 	if (c->carrier.request != NULL || c->in.len != 0 || c->close_after)
 		return;
+	if (c->carrier.server->tls != NULL) {
+		drain_secure(c, take != NULL);
+		return;
+	}
 	if (take != NULL && uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) == 0)
 		take(c->carrier.server, fd);
 	connection_close(c);

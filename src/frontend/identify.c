@@ -302,9 +302,15 @@ read_proof(struct request *r, struct presented *shown)
 static struct err
 read_certificate(struct request *r)
 {
+	const struct tls_peer *secure = r->carrier->secure;
 	const char *name = r->gate->settings->listen.certificate_field;
 	struct bytes value = { 0 };
 
+	/* One that was shown to us is proven, whatever a field says. */
+	if (secure != NULL && secure->has_certificate) {
+		r->certificate = (struct bytes){ secure->certificate, TLS_DIGEST_LEN };
+		return OK;
+	}
 	if (name == NULL || !request_is_proxied(r))
 		return OK;
 	TRY(http_field_single(&r->head, name, &value));

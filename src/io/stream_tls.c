@@ -202,5 +202,6 @@ stream_unsecure(struct stream *s)
 	if (s->tls == NULL || !s->tls->is_plain_http)
 		return false;
 	drop(s);
+	s->is_reading = false;
 	return true;
 }

@@ -7,6 +7,7 @@
 #include "main/arguments.h"
 #include "main/data.h"
 #include "main/loaded.h"
+#include "process/certificates.h"
 #include "process/supervisor.h"
 
 /* The one option of run and check. false: wrong usage, already said. */
@@ -45,6 +46,7 @@ cmd_check(int argc, char **argv)
 	CLEANUP(config_errors_done) struct config_errors errors = { 0 };
 	CLEANUP(loaded_done) struct loaded l = { 0 };
 	CLEANUP(data_done) struct data data = { 0 };
+	CLEANUP(buf_done) struct buf warnings = { 0 };
 	struct issuers *issuers = NULL;
 	const char *file;
 
@@ -57,6 +59,8 @@ cmd_check(int argc, char **argv)
 		(void)issuers_load_files(issuers, &errors); /* what fails stands in errors */
 		e = data_open(&data, l.settings, &errors);
 	}
+	certificates_check(l.settings, &errors, &warnings);
+	(void)fwrite(warnings.at, 1, warnings.len, stderr); /* nowhere else to say it */
 	issuers_free(issuers);
 	complain_config(&errors);
 	if (errors.count > 0)

@@ -18,7 +18,9 @@ struct supervisor {
 	unsigned generations;    /* made so far */
 	struct list children;
 	uv_signal_t signals[4];
-	uv_timer_t reload_timer, kill_timer, watchdog;
+	uv_timer_t reload_timer, kill_timer, watchdog, renewal;
+	uint64_t certificates_tried; /* certificates_seen() that a reload has had its chance with */
+	uint64_t certificates_changed; /* at the last look */
 	bool is_stopping, has_announced;
 	bool is_reload_wanted; /* asked for while it starts: done as soon as it has started */
 	int status;

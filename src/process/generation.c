@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "process/certificates.h"
 #include "process/child.h"
 
 static void
@@ -170,6 +171,8 @@ generation_open(const char *file, unsigned number, const struct generation *befo
 	for (size_t i = 0; i < METRICS_WORKERS_MAX; i++)
 		g->http[i] = -1;
 	struct err e = load(g, file);
+	if (!failed(e))
+		g->certificates = certificates_seen(g->settings);
 	if (!failed(e) && before != NULL)
 		e = check_fixed(g->settings, before->settings);
 	if (!failed(e))

@@ -9,6 +9,7 @@ struct generation {
 	unsigned number; /* from 1; never used twice */
 	struct arena arena;
 	const struct settings *settings;
+	uint64_t certificates;         /* certificates_seen() before its workers read them */
 	int config;                    /* memfd of its text */
 	int admin;                     /* -1: none */
 	int http[METRICS_WORKERS_MAX]; /* one for each worker */

@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "process/certificates.h"
 #include "process/prepare.h"
+#include "process/renewal.h"
 
 enum { RELOAD_TIMEOUT_MS = 10000 };
 
@@ -93,6 +95,7 @@ finish_reload(struct supervisor *s)
 
 	s->current = s->next;
 	s->next = NULL;
+	renewal_tried(s, s->current->certificates);
 	(void)uv_timer_stop(&s->reload_timer); /* never fails */
 	/* Fetcher first: the first request may need a key that it has to fetch. */
 	end_needless_fetcher(s);
@@ -150,6 +153,7 @@ reload(struct supervisor *s)
 	if (s->is_stopping || s->is_reload_wanted)
 		return;
 	end_reload(s, "a newer one came before it was ready");
+	renewal_tried(s, certificates_seen(s->current->settings));
 	notify_systemd("RELOADING=1");
 	struct err e = generation_open(s->config_file, ++s->generations, s->current, &s->next);
 	if (failed(e)) {

@@ -20,6 +20,7 @@
 #include "frontend/quota.h"
 #include "process/prepare.h"
 #include "process/reload.h"
+#include "process/renewal.h"
 #include "process/watchdog.h"
 
 enum { SHORT_LIFE_US = 1000000 };
@@ -293,6 +294,7 @@ start(struct supervisor *s)
 	if (status != 0)
 		return loop_err(status, "no timer");
 	TRY(watchdog_start(s));
+	TRY(renewal_start(s));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return fail(ERR_SYSTEM, "no_new_privs cannot be set");
 

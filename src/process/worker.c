@@ -11,6 +11,7 @@
 #include "frontend/endpoint.h"
 #include "frontend/telemetry.h"
 #include "io/resolve.h"
+#include "process/certificates.h"
 #include "process/sandbox.h"
 
 enum { POOL_THREADS = 4 }; /* slow reads and writes of SQLite; names of services */
@@ -19,6 +20,7 @@ struct worker {
 	struct start *start;
 	struct gate gate;
 	struct server http, admin;
+	struct tls_context *http_tls, *admin_tls; /* until the servers have them */
 	uv_timer_t ready_timer, drain_timer;
 	unsigned servers_open;
 	bool is_ready;
@@ -104,6 +106,17 @@ log_errors(const struct config_errors *errors)
 	}
 }
 
+/* The keys stay in this process: it ends the callers' TLS. */
+static struct err
+open_certificates(struct worker *w)
+{
+	const struct settings *s = w->gate.settings;
+	bool is_speaker = w->start->slot == 0;
+
+	TRY(certificates_serve(&s->listen.http_tls, is_speaker, &w->http_tls));
+	return certificates_serve(&s->listen.admin_tls, is_speaker, &w->admin_tls);
+}
+
 static struct err
 open_all(struct worker *w)
 {
@@ -185,6 +198,17 @@ enter_sandbox(struct worker *w)
 
 /* Readiness and draining */
 
+/* Keeper has sent it. */
+static void
+set_ticket_secret(struct worker *w)
+{
+	_Static_assert(sizeof w->gate.ticket_key == TLS_TICKET_KEY_LEN, "one key, one length");
+	if (w->http.tls != NULL)
+		tls_context_set_ticket_secret(w->http.tls, w->gate.ticket_key);
+	if (w->admin.tls != NULL)
+		tls_context_set_ticket_secret(w->admin.tls, w->gate.ticket_key);
+}
+
 static void
 check_ready(uv_timer_t *timer)
 {
@@ -194,6 +218,7 @@ check_ready(uv_timer_t *timer)
 	if (w->is_ready || !gate_is_ready(&w->gate, &why))
 		return;
 	w->is_ready = true;
+	set_ticket_secret(w);
 	uv_close((uv_handle_t *)timer, NULL);
 	/* A supervisor that is gone shows on the channel. */
 	(void)channel_send(w->start->control, CONTROL_READY, 0, (struct bytes){ 0 });
@@ -320,11 +345,12 @@ start(struct worker *w)
 {
 	struct loop *loop = w->start->loop;
 
+	TRY(open_certificates(w));
 	TRY(open_all(w));
 	TRY(telemetry_new(&w->gate, &w->gate.telemetry));
 	TRY(enter_sandbox(w));
-	TRY(server_init(&w->http, &w->gate, data_endpoints, NULL));
-	TRY(server_init(&w->admin, &w->gate, admin_endpoints, NULL));
+	TRY(server_init(&w->http, &w->gate, data_endpoints, w->http_tls));
+	TRY(server_init(&w->admin, &w->gate, admin_endpoints, w->admin_tls));
 	w->http.drained = w->admin.drained = on_drained;
 	w->http.owner = w->admin.owner = w;
 	w->servers_open = 2;
