@@ -36,10 +36,25 @@ http2_stream_free(struct http2 *h, struct http2_stream *s)
 	free(s);
 }
 
+/* A request that waits to be sent is not yet a stream to nghttp2. */
+static struct http2_stream *
+find_waiting(const struct http2 *h, int32_t id)
+{
+	for (struct list *at = h->streams.next; at != &h->streams; at = at->next) {
+		struct http2_stream *s = container_of(at, struct http2_stream, node);
+
+		if (s->id == id)
+			return s;
+	}
+	return NULL;
+}
+
 struct http2_stream *
 http2_stream_of(const struct http2 *h, int32_t id)
 {
-	return nghttp2_session_get_stream_user_data(h->session, id);
+	struct http2_stream *s = nghttp2_session_get_stream_user_data(h->session, id);
+
+	return s == NULL && h->is_client ? find_waiting(h, id) : s;
 }
 
 /* The bucket */
@@ -232,6 +247,17 @@ http2_consume(struct http2 *h, int32_t id, size_t len)
 		len = s->held;
 	s->held -= len;
 	(void)nghttp2_session_consume(h->session, id, len); /* fails without memory only */
+}
+
+void
+http2_forget(struct http2 *h, int32_t id)
+{
+	struct http2_stream *s = http2_stream_of(h, id);
+
+	if (s == NULL)
+		return;
+	s->user = NULL;
+	http2_consume(h, id, s->held);
 }
 
 void

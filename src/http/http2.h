@@ -45,7 +45,8 @@ struct http2_ops {
 	 * http2_resume(). */
 	void (*pull)(void *of, void *stream, uint8_t *at, size_t room, size_t *ret_len,
 	             bool *ret_end);
-	/* Last call for this stream: `code` 0 when both sides ended well (RFC 9113 section 7). */
+	/* Last call for this stream: `code` 0 when both sides ended well (RFC 9113 section 7).
+	 * Client: REFUSED_STREAM also where the request never left. */
 	void (*closed)(void *of, void *stream, uint32_t code);
 };
 
@@ -81,6 +82,9 @@ struct err http2_trailers(struct http2 *h, int32_t id, struct bytes lines);
 /* `len` bytes of `data` were used up: the peer may send as many more. Without it, it waits. */
 void http2_consume(struct http2 *h, int32_t id, size_t len);
 void http2_reset(struct http2 *h, int32_t id, uint32_t code);
+/* Nobody wants to hear of the stream any more: no callback names it, what still comes is thrown
+ * away. */
+void http2_forget(struct http2 *h, int32_t id);
 /* GOAWAY: no new streams, those there are finish. What a client has sent meanwhile is still taken,
  * until it has heard of it (RFC 9113 section 6.8). */
 void http2_drain(struct http2 *h);

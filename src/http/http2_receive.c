@@ -130,7 +130,8 @@ on_response(struct http2 *h, struct http2_stream *s, bool is_last)
 		return;
 	}
 	s->has_head = head.status >= 200;
-	h->ops->response(h->of, s->user, &head, is_last);
+	if (s->user != NULL)
+		h->ops->response(h->of, s->user, &head, is_last);
 }
 
 static void
@@ -201,17 +202,21 @@ static int
 on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *of)
 {
 	struct http2 *h = of;
-	struct http2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+	struct http2_stream *s = http2_stream_of(h, id);
+	bool has_left = nghttp2_session_get_stream_user_data(session, id) != NULL;
 
 	if (s == NULL)
 		return 0;
+	if (!has_left)
+		code = NGHTTP2_REFUSED_STREAM;
 	/* What was never taken up must not narrow the window of all others. */
 	if (s->held > 0)
 		(void)nghttp2_session_consume_connection(session, s->held);
 	s->held = 0;
 	if (code == NGHTTP2_NO_ERROR)
 		http2_credit(h, CREDIT_REQUEST);
-	(void)nghttp2_session_set_stream_user_data(session, id, NULL); /* it is there */
+	if (has_left)
+		(void)nghttp2_session_set_stream_user_data(session, id, NULL); /* it is there */
 	if (s->user != NULL)
 		h->ops->closed(h->of, s->user, code);
 	http2_stream_free(h, s);

@@ -135,6 +135,8 @@ on_read(nghttp2_session *session, int32_t id, uint8_t *at, size_t room, uint32_t
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	if (s->body.len > 0)
 		return read_own(s, at, room, flags);
+	if (s->user == NULL)
+		return NGHTTP2_ERR_DEFERRED; /* it is being reset */
 	h->ops->pull(h->of, s->user, at, room, &len, &is_end);
 	if (len == 0 && !is_end)
 		return NGHTTP2_ERR_DEFERRED;
