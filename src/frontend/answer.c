@@ -63,6 +63,8 @@ code_of(struct err e, unsigned status)
 		{ 421, "misdirected_request" },
 		{ 431, "headers_too_large" },
 		{ 501, "not_implemented" },
+		{ 502, "bad_gateway" },
+		{ 504, "gateway_timeout" },
 		{ 505, "version_not_supported" },
 	};
 
@@ -168,7 +170,9 @@ answer_error(struct request *r)
 	buf_clear(&reply->body);
 	buf_clear(&reply->fields);
 	reply->asset = (struct bytes){ 0 };
-	reply->is_partial = reply->is_streamed = false;
+	buf_clear(&reply->trailers);
+	reply->is_partial = reply->is_streamed = reply->has_length = false;
+	reply->is_forwarded = reply->has_date = reply->is_tunnel = false;
 	reply->body.limit = 0;
 	r->is_cacheable = false;
 	reply->status = status;
@@ -210,6 +214,8 @@ answer_fields(struct request *r, struct buf *out)
 		http_reply_field(out, "Content-Type", bytes_text(reply->type));
 	buf_put(out, buf_bytes(&reply->fields));
 	timing_put(r, out);
+	if (reply->is_forwarded)
+		return;
 	buf_put_text(out, "X-Content-Type-Options: nosniff\r\n");
 	if (!r->is_cacheable)
 		buf_put_text(out, "Cache-Control: no-store\r\n");
@@ -218,7 +224,7 @@ answer_fields(struct request *r, struct buf *out)
 bool
 answer_has_body(const struct request *r)
 {
-	return r->reply.status != 204 && r->reply.status != 304;
+	return r->reply.status != 204 && r->reply.status != 304 && r->reply.status != 101;
 }
 
 static struct bytes

@@ -17,18 +17,43 @@ answer_put_refusal(struct gate *g, struct buf *out, struct err e)
 	buf_put(out, buf_bytes(&body));
 }
 
+/* How the caller finds the end: by the length, in chunks, or, before HTTP/1.1 had them, by the
+ * close. */
+static void
+put_framing(const struct request *r, struct buf *out)
+{
+	const struct reply *reply = &r->reply;
+
+	if (reply->is_tunnel)
+		buf_put_text(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	else if (reply->has_length && reply->status != 204)
+		http_reply_length(out, reply->length);
+	else if (!answer_has_body(r) || (reply->is_forwarded && r->head.method == HTTP_HEAD))
+		return;
+	else if (!reply->is_streamed)
+		http_reply_length(out, answer_length(r));
+	else if (r->head.minor > 0)
+		http_reply_chunked(out);
+}
+
+static bool
+is_chunked(const struct request *r)
+{
+	const struct reply *reply = &r->reply;
+
+	return reply->is_streamed && !reply->has_length && !reply->is_tunnel && r->head.minor > 0;
+}
+
 static void
 put_head(struct request *r, struct buf *out, bool close)
 {
 	const struct reply *reply = &r->reply;
 
-	http_reply_begin(out, reply->status, gate_date(r->gate));
+	http_reply_begin(out, reply->status,
+	                 reply->has_date ? (struct bytes){ 0 } : gate_date(r->gate));
 	answer_fields(r, out);
-	if (reply->is_streamed)
-		http_reply_chunked(out);
-	else if (answer_has_body(r))
-		http_reply_length(out, answer_length(r));
-	if (close)
+	put_framing(r, out);
+	if (close && !reply->is_tunnel)
 		http_reply_close(out);
 	http_reply_end(out);
 }
@@ -36,10 +61,10 @@ put_head(struct request *r, struct buf *out, bool close)
 static void
 put_end(struct request *r, struct buf *out)
 {
-	if (!r->reply.is_streamed || r->reply.has_ended || !answer_may_end(r))
+	if (!is_chunked(r) || r->reply.has_ended || !answer_may_end(r))
 		return;
 	r->reply.has_ended = true;
-	http_reply_last_chunk(out);
+	http_reply_last_chunk(out, buf_bytes(&r->reply.trailers));
 }
 
 struct err
@@ -54,7 +79,7 @@ answer_next(struct request *r, struct buf *out, bool close, enum step *step)
 		return OK;
 
 	struct bytes part = answer_take(r, ANSWER_PART);
-	if (r->reply.is_streamed)
+	if (is_chunked(r))
 		http_reply_chunk(out, part);
 	else
 		buf_put(out, part);

@@ -2,7 +2,7 @@
  *
  * A connection is on exactly one deadline list, and that list is what it is doing: reading a head,
  * idle, reading a body, working, writing, lingering before close. */
-#include "frontend/connection.h"
+#include "frontend/connection_parts.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -12,29 +12,10 @@
 #include "base/macros.h"
 #include "frontend/answer.h"
 #include "frontend/http2_connection.h"
-#include "http/http_body.h"
 
 enum {
-	BODY_GRACE_US = 5000000,
-	FORM_ROOM = 16384,
 	BUFFERED_MAX =
 		HTTP_HEAD_MAX + LOOP_SCRATCH, /* of pipelined bytes, while a request is at work */
-};
-
-struct connection {
-	struct carrier carrier;         /* its request is NULL while idle */
-	struct http2_connection *http2; /* owned; NULL: this is HTTP/1.1 */
-	struct stream stream;
-	struct list node;
-	struct deadline deadline;
-	struct buf in; /* owned: bytes of the next head, or of this body */
-	size_t scanned;
-	struct http_body body;
-	uint64_t body_started_us;
-	bool is_advancing; /* connection_advance() is on the stack */
-	bool is_fresh;     /* no request has come yet */
-	bool peer_ended, is_lingering, close_after;
-	char address[STREAM_ADDRESS_MAX];
 };
 
 static void advance(struct connection *c);
@@ -58,15 +39,17 @@ static const struct stream_ops stream_ops = {
 
 /* Closing */
 
-static void
-connection_close(struct connection *c)
+void
+http1_close(struct connection *c)
 {
 	struct request *r = c->carrier.request;
 
 	if (c->stream.is_closed)
 		return;
 	c->carrier.request = NULL;
+	c->is_streaming = false;
 	deadline_stop(&c->deadline);
+	list_remove(&c->read_on.node);
 	stream_close(&c->stream);
 	http2_connection_free(c->http2);
 	c->http2 = NULL;
@@ -92,7 +75,7 @@ linger(struct connection *c)
 	c->is_lingering = true;
 	buf_wipe(&c->in); /* may hold a password */
 	if (c->peer_ended) {
-		connection_close(c);
+		http1_close(c);
 		return;
 	}
 	stream_end(&c->stream);
@@ -112,7 +95,7 @@ refuse(struct connection *c, struct err e)
 		c->carrier.request = NULL;
 	}
 	if (failed(stream_send(&c->stream, &out))) {
-		connection_close(c);
+		http1_close(c);
 		return;
 	}
 	c->close_after = true;
@@ -122,11 +105,33 @@ refuse(struct connection *c, struct err e)
 		deadline_start(&c->carrier.server->write, &c->deadline, clock_monotonic_us());
 }
 
-/* What a peer sends ahead waits in its socket when a buffer full of it waits here. */
-static void
-read_on(struct connection *c)
+/* What a peer sends ahead waits in its socket when a buffer full of it waits here, or its body
+ * waits for the service. */
+void
+http1_read_on(struct connection *c)
 {
-	stream_read(&c->stream, c->in.len <= BUFFERED_MAX && !c->peer_ended);
+	stream_read(&c->stream, c->in.len <= BUFFERED_MAX && !c->peer_ended && !c->is_held);
+}
+
+/* What is waited for decides how long it may last. While a service is awaited its own limits
+ * hold. */
+void
+http1_watch(struct connection *c)
+{
+	struct server *s = c->carrier.server;
+	const struct request *r = c->carrier.request;
+	bool is_proxied = r->endpoint != NULL && r->endpoint->streams;
+
+	if (c->stream.unsent > 0)
+		deadline_start(&s->write, &c->deadline, clock_monotonic_us());
+	else if (request_wants_body(r) || (c->is_streaming && !r->reply.is_tunnel))
+		deadline_start(&s->body, &c->deadline, clock_monotonic_us());
+	else if (!is_proxied)
+		deadline_start(&s->work, &c->deadline, clock_monotonic_us());
+	else if (r->stage == STAGE_SEND)
+		deadline_start(&s->stream, &c->deadline, clock_monotonic_us());
+	else
+		deadline_stop(&c->deadline);
 }
 
 /* Heads */
@@ -135,7 +140,7 @@ static void
 become_idle(struct connection *c)
 {
 	if (c->carrier.server->is_draining || c->peer_ended) {
-		connection_close(c);
+		http1_close(c);
 		return;
 	}
 	buf_wipe(&c->in); /* an idle connection holds no buffer, and nothing that was in one */
@@ -168,7 +173,7 @@ next_head(struct connection *c)
 	if (c->carrier.request == NULL)
 		c->carrier.request = request_new(c->carrier.server->gate, &c->carrier);
 	if (c->carrier.request == NULL) {
-		connection_close(c);
+		http1_close(c);
 		return false;
 	}
 
@@ -182,11 +187,11 @@ next_head(struct connection *c)
 		request_free(c->carrier.request);
 		c->carrier.request = NULL;
 		if (c->peer_ended)
-			connection_close(c);
+			http1_close(c);
 		return false;
 	}
 	if (!take_head(c, len)) {
-		connection_close(c);
+		http1_close(c);
 		return false;
 	}
 	c->is_fresh = false;
@@ -207,8 +212,11 @@ advance(struct connection *c)
 		if (!next_head(c))
 			break;
 		deadline_start(&c->carrier.server->work, &c->deadline, clock_monotonic_us());
-		if (request_run(c->carrier.request) == STEP_MORE)
+		if (request_run(c->carrier.request) == STEP_MORE) {
+			if (c->carrier.request != NULL)
+				http1_watch(c);
 			break;
+		}
 		on_finished(&c->carrier);
 	}
 	c->is_advancing = false;
@@ -222,6 +230,7 @@ on_finished(struct carrier *carrier)
 	bool close = c->close_after;
 
 	c->carrier.request = NULL;
+	c->is_streaming = c->is_held = c->awaits_continue = false;
 	if (r != NULL)
 		request_free(r);
 	if (c->stream.is_closed)
@@ -233,85 +242,7 @@ on_finished(struct carrier *carrier)
 	} else {
 		deadline_start(&c->carrier.server->head, &c->deadline, clock_monotonic_us());
 		advance(c);
-		read_on(c);
-	}
-}
-
-/* Bodies */
-
-/* Feeds what has come; true when the body is complete. */
-static struct err
-feed_body(struct connection *c)
-{
-	struct request *r = c->carrier.request;
-	struct reader in = reader_of(buf_bytes(&c->in));
-	enum step step = STEP_MORE;
-	struct bytes part;
-
-	do {
-		size_t before = reader_left(&in);
-		TRY(http_body_feed(&c->body, &in, &part, &step));
-		buf_put(&r->body, part);
-		if (part.len == 0 && reader_left(&in) == before)
-			break;
-	} while (step == STEP_MORE);
-	TRY(buf_check(&r->body));
-	buf_consume(&c->in, c->in.len - reader_left(&in));
-	r->has_body = step == STEP_DONE;
-	return OK;
-}
-
-static struct err
-on_receive(struct carrier *carrier)
-{
-	struct connection *c = container_of(carrier, struct connection, carrier);
-	struct request *r = c->carrier.request;
-
-	http_body_init(&c->body, &r->head, request_body_max(r));
-	r->body.limit = request_body_max(r) + 1;
-	/* A form is not moved as it grows: a move would leave a copy of the password behind. */
-	if (r->head.has_length && r->head.content_length <= FORM_ROOM)
-		(void)buf_reserve(&r->body,
-		                  (size_t)r->head.content_length); /* fails again when it is put */
-	TRY(feed_body(c));
-	if (r->has_body)
-		return OK;
-	c->body_started_us = clock_monotonic_us();
-	deadline_start(&c->carrier.server->body, &c->deadline, c->body_started_us);
-	if (r->head.expect_continue && c->body.total == 0) {
-		CLEANUP(buf_done) struct buf out = { 0 };
-		buf_put_text(&out, "HTTP/1.1 100 Continue\r\n\r\n");
-		TRY(stream_send(&c->stream, &out));
-	}
-	stream_read(&c->stream, true);
-	return OK;
-}
-
-static void
-body_failed(struct connection *c, struct err e)
-{
-	struct request *r = c->carrier.request;
-
-	if (!failed(r->outcome))
-		r->outcome = e;
-	r->must_close = true;
-	r->stage = STAGE_ANSWER;
-	deadline_start(&c->carrier.server->work, &c->deadline, clock_monotonic_us());
-	request_resume(r);
-}
-
-static void
-body_data(struct connection *c)
-{
-	struct err e = feed_body(c);
-
-	if (failed(e)) {
-		body_failed(c, e);
-	} else if (c->carrier.request->has_body) {
-		deadline_start(&c->carrier.server->work, &c->deadline, clock_monotonic_us());
-		request_resume(c->carrier.request);
-	} else if (c->peer_ended) {
-		connection_close(c);
+		http1_read_on(c);
 	}
 }
 
@@ -330,7 +261,7 @@ on_http2_finished(void *owner)
 static void
 on_http2_broken(void *owner)
 {
-	connection_close(owner);
+	http1_close(owner);
 }
 
 static void
@@ -347,7 +278,7 @@ become_http2(struct connection *c)
 
 	c->is_fresh = false;
 	if (failed(http2_connection_new(&place, &c->http2))) {
-		connection_close(c);
+		http1_close(c);
 		return;
 	}
 	if (c->in.len > 0)
@@ -371,6 +302,13 @@ on_data(struct stream *s, struct bytes data)
 {
 	struct connection *c = container_of(s, struct connection, stream);
 
+	if (c->is_streaming) {
+		if (!http1_stream_data(c, data))
+			http1_close(c);
+		else
+			http1_read_on(c);
+		return;
+	}
 	if (c->is_lingering || c->close_after)
 		return;
 	if (c->http2 != NULL) {
@@ -382,7 +320,7 @@ on_data(struct stream *s, struct bytes data)
 	c->in.limit = (size_t)BUFFERED_MAX * 2;
 	buf_put(&c->in, data);
 	if (c->in.overflow) {
-		connection_close(c);
+		http1_close(c);
 		return;
 	}
 	if (is_http2(c)) {
@@ -392,8 +330,20 @@ on_data(struct stream *s, struct bytes data)
 	if (c->carrier.request == NULL)
 		advance(c);
 	else if (request_wants_body(c->carrier.request))
-		body_data(c);
-	read_on(c);
+		http1_body_data(c);
+	http1_read_on(c);
+}
+
+/* A request at work is answered, a refusal sent: a client may send, say it is done, and wait. But
+ * no service is kept waiting or working for a caller that has most likely gone. */
+static bool
+is_answered_all_the_same(const struct connection *c)
+{
+	const struct request *r = c->carrier.request;
+
+	if (r == NULL)
+		return c->close_after && !c->is_lingering;
+	return !request_wants_body(r) && !request_awaits_service(r);
 }
 
 static void
@@ -407,12 +357,10 @@ on_end(struct stream *s)
 		http2_connection_end(c->http2);
 		return;
 	}
-	/* A request at work is answered, a refusal sent: a client may send, say it is done, and
-	 * wait. */
-	bool is_waiting = c->carrier.request != NULL ? !request_wants_body(c->carrier.request)
-	                                             : c->close_after && !c->is_lingering;
-	if (!is_waiting)
-		connection_close(c);
+	if (c->is_streaming && c->carrier.request->reply.is_tunnel)
+		http1_stream_end(c);
+	else if (!is_answered_all_the_same(c))
+		http1_close(c);
 }
 
 static void
@@ -425,7 +373,7 @@ on_broken(struct stream *s)
 		                        .code = 400,
 		                        .why = "TLS is spoken here: ask with https" });
 	else
-		connection_close(c);
+		http1_close(c);
 }
 
 /* TLS has begun: it says who is there, and which HTTP. */
@@ -461,8 +409,10 @@ closes_after(const struct connection *c)
 	bool body_left = (r->head.has_length ? r->head.content_length > 0 : r->head.is_chunked) &&
 	                 !r->has_body;
 	bool is_cut = r->reply.is_streamed && failed(r->outcome);
+	/* HTTP/1.0 knows no chunks. */
+	bool is_closed_by_end = r->reply.is_streamed && !r->reply.has_length && r->head.minor == 0;
 
-	return !r->head.keep_alive || r->must_close || body_left || is_cut ||
+	return !r->head.keep_alive || r->must_close || body_left || is_cut || is_closed_by_end ||
 	       c->carrier.server->is_draining;
 }
 
@@ -476,13 +426,12 @@ answer(struct connection *c, enum step *step)
 		TRY(answer_next(c->carrier.request, &out, c->close_after, step));
 		if (out.len == 0) {
 			if (*step == STEP_MORE)
-				deadline_start(&c->carrier.server->work, &c->deadline,
-				               clock_monotonic_us());
+				http1_watch(c);
 			return OK;
 		}
 		TRY(stream_send(&c->stream, &out));
 	}
-	deadline_start(&c->carrier.server->write, &c->deadline, clock_monotonic_us());
+	http1_watch(c);
 	*step = STEP_MORE;
 	return OK;
 }
@@ -492,15 +441,24 @@ on_answer(struct carrier *carrier, enum step *step)
 {
 	struct connection *c = container_of(carrier, struct connection, carrier);
 
-	c->close_after = closes_after(c);
+	c->close_after |= closes_after(c); /* what was said once holds */
 	struct err e = answer(c, step);
 	/* What follows a broken answer would be taken for the rest of it. */
 	c->close_after |= failed(e);
 	return e;
 }
 
+static void
+on_read_on(struct deferred *d)
+{
+	http1_read_on(container_of(d, struct connection, read_on));
+}
+
 static const struct carrier_ops carrier_ops = {
-	.receive = on_receive,
+	.receive = http1_receive,
+	.stream = http1_stream,
+	.read = http1_read,
+	.interim = http1_interim,
 	.answer = on_answer,
 	.finished = on_finished,
 };
@@ -515,39 +473,13 @@ ended(struct deadline_list *l, uint64_t now)
 	return d == NULL ? NULL : container_of(d, struct connection, deadline);
 }
 
-static bool
-body_is_slow(const struct connection *c, uint64_t now)
-{
-	uint64_t elapsed = now - c->body_started_us;
-
-	if (elapsed < BODY_GRACE_US)
-		return false;
-	return c->body.total * 1000000 / elapsed <
-	       c->carrier.server->gate->settings->limits.body_rate_min;
-}
-
-static void
-check_body(struct connection *c, uint64_t now)
-{
-	if (c->http2 != NULL) {
-		http2_connection_tick(c->http2, now);
-		return;
-	}
-	if (!body_is_slow(c, now)) {
-		deadline_start(&c->carrier.server->body, &c->deadline, now);
-		return;
-	}
-	body_failed(c, (struct err){
-			       .kind = ERR_PEER, .code = 408, .why = "the body came too slowly" });
-}
-
 static void
 head_is_late(struct connection *c)
 {
 	bool in_handshake = c->carrier.server->tls != NULL && c->carrier.secure == NULL;
 
 	if (c->http2 != NULL || in_handshake)
-		connection_close(c);
+		http1_close(c);
 	else
 		refuse(c, (struct err){ .kind = ERR_PEER,
 		                        .code = 408,
@@ -559,7 +491,7 @@ static void
 idle_is_over(struct connection *c)
 {
 	if (c->http2 == NULL) {
-		connection_close(c);
+		http1_close(c);
 		return;
 	}
 	http2_connection_drain(c->http2);
@@ -573,12 +505,15 @@ connections_tick(struct server *s, uint64_t now)
 	while ((c = ended(&s->head, now)) != NULL)
 		head_is_late(c);
 	while ((c = ended(&s->body, now)) != NULL)
-		check_body(c, now);
+		if (c->http2 != NULL)
+			http2_connection_tick(c->http2, now);
+		else
+			http1_check_body(c, now);
 	while ((c = ended(&s->idle, now)) != NULL)
 		idle_is_over(c);
 	while ((c = ended(&s->write, now)) != NULL || (c = ended(&s->linger, now)) != NULL ||
-	       (c = ended(&s->work, now)) != NULL)
-		connection_close(c);
+	       (c = ended(&s->work, now)) != NULL || (c = ended(&s->stream, now)) != NULL)
+		http1_close(c);
 }
 
 /* Life */
@@ -592,6 +527,7 @@ connection_begin(struct server *s, int fd)
 		close(fd);
 		return;
 	}
+	c->read_on.run = on_read_on;
 	struct err e = stream_open(&c->stream, s->gate->loop, fd, &stream_ops);
 	if (!failed(e) && s->tls != NULL)
 		e = stream_secure(&c->stream, s->tls, NULL);
@@ -617,7 +553,7 @@ static void
 drain_secure(struct connection *c, bool has_successor)
 {
 	if (!has_successor)
-		connection_close(c);
+		http1_close(c);
 	else if (c->carrier.secure != NULL)
 		deadline_start(&c->carrier.server->linger, &c->deadline, clock_monotonic_us());
 }
@@ -642,5 +578,5 @@ connection_drain(struct list *node, void (*take)(struct server *s, int fd))
 	}
 	if (take != NULL && uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) == 0)
 		take(c->carrier.server, fd);
-	connection_close(c);
+	http1_close(c);
 }

@@ -65,3 +65,39 @@ cookie_put(struct request *r, enum cookie c, struct bytes value, unsigned life_s
 	buf_printf(out, "; Path=/; Max-Age=%u; HttpOnly; SameSite=Lax%s\r\n", life_s,
 	           is_secure(r) ? "; Secure" : "");
 }
+
+bool
+cookie_is_own(const struct request *r, struct bytes set)
+{
+	struct bytes name = http_trim(bytes_slice(set, 0, bytes_find(set, '=')));
+
+	for (enum cookie c = 0; c < COOKIE_COUNT; c++) {
+		uint8_t text[sizeof prefix + 32];
+		struct buf own = { .at = text, .room = sizeof text, .limit = sizeof text };
+
+		put_name(&own, r, c);
+		if (bytes_equal(name, buf_bytes(&own)))
+			return true;
+	}
+	return false;
+}
+
+bool
+cookie_put_others(const struct request *r, struct bytes field, struct buf *out)
+{
+	bool has_any = false;
+
+	while (field.len > 0) {
+		struct bytes pair = bytes_slice(field, 0, bytes_find(field, ';'));
+
+		field = bytes_slice(field, pair.len + 1, field.len);
+		pair = http_trim(pair);
+		if (pair.len == 0 || cookie_is_own(r, pair))
+			continue;
+		if (has_any)
+			buf_put_text(out, "; ");
+		buf_put(out, pair);
+		has_any = true;
+	}
+	return has_any;
+}

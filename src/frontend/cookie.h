@@ -19,6 +19,11 @@ struct bytes cookie_find(const struct request *r, enum cookie c);
 /* Adds Set-Cookie to the answer. life_s 0 takes the cookie away. */
 void cookie_put(struct request *r, enum cookie c, struct bytes value, unsigned life_s);
 
+/* All pairs of a Cookie field's value but ours; false: there are none. */
+bool cookie_put_others(const struct request *r, struct bytes field, struct buf *out);
+/* Does the value of a Set-Cookie field set one of ours? */
+bool cookie_is_own(const struct request *r, struct bytes set);
+
 /* The same for a field's value, for tests. */
 struct bytes cookie_in(struct bytes field, struct bytes name);
 

@@ -1,6 +1,8 @@
 /* endpoint.c - see endpoint.h. */
 #include "frontend/endpoint.h"
 
+#include "base/macros.h"
+#include "frontend/proxy.h"
 #include "frontend/rest.h"
 #include "frontend/session.h"
 
@@ -167,20 +169,87 @@ allow_field(unsigned methods)
 	return "Allow:\r\n";
 }
 
-/* A path may have several rows, each with methods of its own. */
+/* The row of our own; NULL with `methods` when only other methods are for this path. */
+static const struct endpoint *
+own_row(const struct endpoint *table, const struct request *r, unsigned *ret_methods)
+{
+	for (; table->path != NULL; table++) {
+		if (!matches(table, r))
+			continue;
+		*ret_methods |= table->methods;
+		if ((table->methods >> r->head.method & 1) != 0)
+			return table;
+	}
+	return NULL;
+}
+
+/* Routes */
+
+/* The authority without its port, in lower case; an IPv6 address without its brackets. */
+static struct err
+host_of(struct request *r, struct bytes *ret)
+{
+	struct bytes host = r->head.host;
+
+	if (bytes_starts(host, BYTES("[")))
+		host = bytes_slice(host, 1, bytes_find(host, ']'));
+	else
+		host = bytes_slice(host, 0, bytes_find(host, ':'));
+	uint8_t *at = arena_alloc(&r->arena, host.len + 1);
+	if (at == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	for (size_t i = 0; i < host.len; i++) {
+		uint8_t c = host.at[i];
+		at[i] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+	}
+	*ret = (struct bytes){ at, host.len };
+	return OK;
+}
+
+struct err
+endpoint_route(struct request *r)
+{
+	struct bytes host;
+
+	TRY(host_of(r, &host));
+	r->route = policy_route(r->gate->policy, host, r->segments, r->segment_count);
+	return OK;
+}
+
+/* A path of ours that a service may have for itself, where its route begins with the same word. */
+static bool
+is_taken(const struct request *r)
+{
+	static const char *const words[] = { "api", "me", "account", "docs", "openapi.json" };
+	const char *path = r->route < 0 ? "" : r->gate->settings->routes[r->route].path;
+	struct bytes first = bytes_slice(bytes_text(path), 1, SIZE_MAX);
+
+	first = bytes_slice(first, 0, bytes_find(first, '/'));
+	for (size_t i = 0; r->segment_count > 0 && i < ARRAY_LEN(words); i++)
+		if (bytes_is(first, words[i]))
+			return bytes_equal(first, r->segments[0]);
+	return false;
+}
+
+/* A path may have several rows, each with methods of its own. Where there are routes, what is not
+ * ours is theirs, also what none of them fits: whether it is there is told to nobody. */
 struct err
 endpoint_match(const struct endpoint *table, struct request *r, const struct endpoint **ret)
 {
 	unsigned methods = 0;
+	bool has_routes = table == data_endpoints && r->gate->settings->route_count > 0;
 
 	TRY(url_path_split(r->head.path, &r->arena, r->segments, &r->segment_count));
-	for (; table->path != NULL; table++) {
-		if (!matches(table, r))
-			continue;
-		methods |= table->methods;
-		if ((table->methods >> r->head.method & 1) == 0)
-			continue;
-		*ret = table;
+	const struct endpoint *own = own_row(table, r, &methods);
+	if (has_routes) {
+		TRY(endpoint_route(r));
+		if (methods == 0 || is_taken(r))
+			own = &proxy_endpoint;
+		else
+			r->route = -1;
+	}
+	if (own != NULL) {
+		*ret = own;
 		return OK;
 	}
 	if (methods == 0)

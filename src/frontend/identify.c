@@ -3,6 +3,7 @@
  * and goes on with identify_next. */
 #include "base/clock.h"
 #include "base/macros.h"
+#include "io/tls_names.h"
 #include "frontend/certificate.h"
 #include "frontend/server.h"
 #include "frontend/endpoint.h"
@@ -324,6 +325,20 @@ read_certificate(struct request *r)
 	return e.kind == ERR_PEER ? OK : e;
 }
 
+/* A request for one site on a connection that was opened for another: what was decided for that
+ * one, the certificate first of all, must not hold for it (RFC 9110 section 15.5.20). */
+static struct err
+check_name(const struct request *r)
+{
+	const struct tls_peer *secure = r->carrier->secure;
+
+	if (secure == NULL || tls_names_serve(secure->own, bytes_text(secure->name), r->head.host))
+		return OK;
+	return (struct err){ .kind = ERR_PEER,
+		             .code = 421,
+		             .why = "this connection was opened for another name" };
+}
+
 /* The stage */
 
 static struct err
@@ -332,6 +347,8 @@ match(struct request *r)
 	if (r->endpoint != NULL)
 		return OK;
 	TRY(endpoint_match(r->carrier->server->endpoints, r, &r->endpoint));
+	r->auth = r->endpoint->auth;
+	r->is_page = r->endpoint->is_page;
 	if (r->endpoint->describe != NULL)
 		r->endpoint->describe(r);
 	return OK;
@@ -342,7 +359,7 @@ static struct err
 session_settled(struct request *r, enum step *step)
 {
 	(void)step;
-	if (r->who != NULL || r->endpoint->auth == AUTH_OPTIONAL)
+	if (r->who != NULL || r->auth == AUTH_OPTIONAL)
 		return OK;
 	if (session_may_redirect(r)) {
 		r->endpoint = &session_to_login;
@@ -357,8 +374,9 @@ begin(struct request *r, enum step *step)
 	struct showing s = { 0 };
 
 	TRY(match(r));
+	TRY(check_name(r));
 	TRY(read_certificate(r));
-	if (r->endpoint->auth == AUTH_NONE)
+	if (r->auth == AUTH_NONE)
 		return OK;
 	r->identified.report.failed = JWT_CHECK_COUNT;
 	TRY(read_token(r, &s.shown.token));

@@ -16,10 +16,17 @@ role_names(const struct request *r, struct bytes roles[AUDIT_ROLES_MAX])
 	return count;
 }
 
+/* What a route that only observes would have said is its decision. */
+static struct err
+deciding(const struct request *r)
+{
+	return r->is_observed && !failed(r->outcome) ? r->refusal : r->outcome;
+}
+
 enum audit_outcome
 request_outcome(const struct request *r)
 {
-	switch ((enum err_kind)r->outcome.kind) {
+	switch ((enum err_kind)deciding(r).kind) {
 	case ERR_OK:
 		return AUDIT_ALLOWED;
 	case ERR_IDENTITY:
@@ -45,9 +52,10 @@ reason_of(const struct request *r)
 {
 	if (r->reason.len != 0)
 		return r->reason;
-	if (r->decision.why != NULL && r->outcome.kind == ERR_DENIED)
+	struct err e = deciding(r);
+	if (r->decision.why != NULL && e.kind == ERR_DENIED)
 		return bytes_text(r->decision.why);
-	return failed(r->outcome) ? bytes_text(r->outcome.why) : (struct bytes){ 0 };
+	return failed(e) ? bytes_text(e.why) : (struct bytes){ 0 };
 }
 
 void
@@ -70,12 +78,14 @@ request_audit(const struct request *r, struct audit_record *ret,
 		.action = r->action,
 		.rule = r->decision.rule,
 		.reason = reason_of(r),
+		.path = r->path,
 		.backend = r->backend,
 		.status = (uint16_t)r->reply.status,
 		.rows = failed(r->outcome) ? -1 : r->rows,
 		.bytes = r->reply.gone + r->reply.body.len,
 		.duration_us = clock_monotonic_us() - r->started_us,
 		.has_fingerprint = r->has_fingerprint,
+		.is_observed = r->is_observed,
 		.is_completion = r->is_completion,
 	};
 	memcpy(ret->fingerprint, r->fingerprint, FINGERPRINT_LEN);

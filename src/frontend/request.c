@@ -37,10 +37,26 @@ record_failed(struct request *r, struct err e)
 		return;
 	}
 	release(r);
+	r->records_end = false;
 	if (!r->is_completion)
 		r->outcome = e;
 	r->detail = (struct bytes){ 0 };
 	answer_error(r);
+}
+
+/* A route that only observes goes on, and its record says what was decided. What cannot be read as
+ * one request goes nowhere. */
+static bool
+is_only_observed(struct request *r, struct err e)
+{
+	if (r->stage > STAGE_DECIDE || e.kind == ERR_PEER || r->route < 0 ||
+	    !r->gate->settings->routes[r->route].is_observed)
+		return false;
+	if (!failed(r->refusal))
+		r->refusal = e;
+	r->is_observed = true;
+	r->stage++;
+	return true;
 }
 
 /* What was recorded but did not happen gets a second record. Everything else goes to its answer. */
@@ -56,6 +72,8 @@ stage_failed(struct request *r, struct err e)
 		record_failed(r, e);
 		return;
 	}
+	if (is_only_observed(r, e))
+		return;
 	if (!failed(r->outcome))
 		r->outcome = e;
 	if (stage < STAGE_SEND) {
@@ -156,10 +174,11 @@ count_denial(struct request *r)
 	size_t row = resource < 0 || resource >= METRICS_RESOURCES_MAX ? METRICS_RESOURCES_MAX
 	                                                               : (size_t)resource;
 	enum metrics_rule rule = METRICS_RULE_COLUMNS;
+	size_t folder = strlen(r->route >= 0 ? "routes." : "resources.");
 
 	if (r->decision.place.line == 0)
 		rule = METRICS_RULE_DEFAULT;
-	else if (bytes_starts(bytes_slice(r->decision.rule, strlen("resources.") + r->resource.len,
+	else if (bytes_starts(bytes_slice(r->decision.rule, folder + r->resource.len,
 	                                  r->decision.rule.len),
 	                      BYTES(".deny.")))
 		rule = METRICS_RULE_DENY;
@@ -381,8 +400,9 @@ request_abandon(struct request *r)
 {
 	r->carrier = NULL;
 	r->client = arena_copy(&r->arena, r->client); /* the connection and its text are going */
-	/* What was decided is recorded and done. */
-	if (r->stage >= STAGE_ANSWER && r->stage < STAGE_SEND)
+	/* What was decided is recorded and done. A service is not left to work for nobody. */
+	bool is_forwarding = r->stage == STAGE_COMMIT && r->endpoint->streams;
+	if (r->stage >= STAGE_ANSWER && r->stage < STAGE_SEND && !is_forwarding)
 		return;
 	/* Whatever it waits for is given up; the decision, if one was made, is still recorded. */
 	gate_forget(&r->waiter);
@@ -397,9 +417,22 @@ request_wants_body(const struct request *r)
 	return r->stage == STAGE_RECEIVE && !r->has_body;
 }
 
+bool
+request_awaits_service(const struct request *r)
+{
+	return r->endpoint != NULL && r->endpoint->streams &&
+	       (r->stage == STAGE_EXECUTE || r->stage == STAGE_COMMIT ||
+	        (r->stage == STAGE_SEND && r->reply.is_partial));
+}
+
 size_t
 request_body_max(const struct request *r)
 {
+	if (r->endpoint->streams && r->route >= 0) {
+		uint64_t max = r->gate->settings->routes[r->route].body_bytes;
+		return max == 0 ? SIZE_MAX : (size_t)max;
+	}
+
 	size_t configured = (size_t)r->gate->settings->limits.body_bytes;
 
 	return r->endpoint->body_max < configured ? r->endpoint->body_max : configured;

@@ -59,8 +59,9 @@ struct endpoint {
 	                      enum step *step); /* again in SEND, while reply.is_partial */
 	struct err (*commit)(struct request *r, enum step *step);
 	void (*done)(struct request *r); /* frees what the others made */
-	/* After carrier_stream(): the next bytes of the body; with `is_last` it is complete (and
-	 * r->trailers filled). `e`: no more will come, the body is malformed or too slow. */
+	/* After carrier_stream(), perhaps from inside it: the next bytes of the body; with `is_last`
+	 * it is complete (and r->trailers filled). `e`: no more will come, the body is malformed or
+	 * too slow. It resumes nothing before it returns. */
 	void (*body)(struct request *r, struct bytes part, bool is_last, struct err e);
 	void (*put_error)(struct request *r, struct buf *body); /* its own form of errors (OAuth) */
 };
@@ -77,6 +78,7 @@ struct reply {
 	bool has_length;  /* of a streamed body: `length`, which a service told */
 	uint64_t length;
 	bool is_forwarded;   /* `fields` are all there are: a service wrote them */
+	bool has_date;       /* also that one */
 	bool is_tunnel;      /* after 101: bytes both ways, until either side ends (RFC 9110
 	                        section 7.8) */
 	struct buf trailers; /* as `fields`; sent behind the last part */
@@ -97,6 +99,8 @@ struct request {
 	struct arena arena;
 	struct buf input; /* owned: the bytes that `head` borrows */
 	const struct endpoint *endpoint;
+	enum endpoint_auth auth; /* the endpoint's, unless its route says otherwise */
+	bool is_page;            /* likewise */
 	bool is_head; /* the answer goes without its body. `head` may be another's: forward_auth.h
 	               */
 	size_t segment_count;
@@ -118,7 +122,7 @@ struct request {
 	struct decision decision;
 	uint8_t decision_id[ULID_LEN];
 	/* For the record */
-	struct bytes resource, action, backend, client, reason, subject, name, agent, issuer;
+	struct bytes resource, action, path, backend, client, reason, subject, name, agent, issuer;
 	enum audit_class class;
 	enum action action_kind; /* `action`, for the counters */
 	int64_t rows;
@@ -170,6 +174,8 @@ void request_abandon(struct request *r);
 void request_free(struct request *r);
 /* Does it wait for its body now? */
 bool request_wants_body(const struct request *r);
+/* Does a service work on it, or answer it, now? */
+bool request_awaits_service(const struct request *r);
 size_t request_body_max(const struct request *r);
 /* Is one of our proxies (listen.http.proxies) at the other end? */
 bool request_is_proxied(const struct request *r);

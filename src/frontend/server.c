@@ -89,6 +89,7 @@ server_init(struct server *s, struct gate *gate, const struct endpoint *endpoint
 	deadline_list_init(&s->body, 1000);
 	deadline_list_init(&s->work, (uint64_t)limits->write_timeout_ms * 4);
 	deadline_list_init(&s->write, limits->write_timeout_ms);
+	deadline_list_init(&s->stream, limits->stream_idle_ms);
 	deadline_list_init(&s->linger, LINGER_MS);
 	TRY(peers_new(limits->connections + 1, &s->peers));
 

@@ -17,7 +17,7 @@ struct server {
 	struct list connections;
 	size_t connection_count;
 	/* What its connections are doing: each is on one of these. */
-	struct deadline_list head, idle, body, work, write, linger;
+	struct deadline_list head, idle, body, work, write, stream, linger;
 	uv_timer_t timer;
 	struct peer_counts *peers;
 	void (*drained)(struct server *s); /* the last connection has closed after server_drain() */

@@ -161,7 +161,7 @@ session_may_redirect(const struct request *r)
 {
 	struct bytes accept = { 0 }, mode = { 0 };
 
-	if (!r->endpoint->is_page || r->gate->sessions == NULL || !is_safe(r->head.method) ||
+	if (!r->is_page || r->gate->sessions == NULL || !is_safe(r->head.method) ||
 	    failed(http_field_single(&r->head, "accept", &accept)) ||
 	    failed(http_field_single(&r->head, "sec-fetch-mode", &mode)))
 		return false;

@@ -13,6 +13,8 @@ http_reason(unsigned status)
 		const char *reason;
 	} rows[] = {
 		{ 100, "Continue" },
+		{ 101, "Switching Protocols" },
+		{ 103, "Early Hints" },
 		{ 200, "OK" },
 		{ 201, "Created" },
 		{ 202, "Accepted" },
@@ -133,9 +135,11 @@ http_reply_chunk(struct buf *out, struct bytes data)
 }
 
 void
-http_reply_last_chunk(struct buf *out)
+http_reply_last_chunk(struct buf *out, struct bytes trailers)
 {
-	buf_put(out, BYTES("0\r\n\r\n"));
+	buf_put(out, BYTES("0\r\n"));
+	buf_put(out, trailers);
+	buf_put(out, BYTES("\r\n"));
 }
 
 /* The calendar is moment.c's: its "2026-11-22T13:04:05..." holds every number needed. */

@@ -18,7 +18,8 @@ void http_reply_close(struct buf *out);
 void http_reply_end(struct buf *out);
 /* Writes nothing for empty data, which would end the body. */
 void http_reply_chunk(struct buf *out, struct bytes data);
-void http_reply_last_chunk(struct buf *out);
+/* `trailers`: field lines; may be empty. */
+void http_reply_last_chunk(struct buf *out, struct bytes trailers);
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (29 bytes), whatever the locale; years 1 to 9999, else clamped.
  */
 void http_date_put(struct buf *out, int64_t unix_s);

@@ -63,7 +63,7 @@ check_sent_again(struct bytes decoded)
 
 	http_reply_chunk(&sent, bytes_slice(decoded, 0, half));
 	http_reply_chunk(&sent, bytes_slice(decoded, half, decoded.len));
-	http_reply_last_chunk(&sent);
+	http_reply_last_chunk(&sent, (struct bytes){ 0 });
 	struct outcome o = run(&chunked, decoded.len, buf_bytes(&sent), sent.len, &again);
 	demand(o.done && o.used == sent.len && bytes_equal(buf_bytes(&again), decoded));
 }

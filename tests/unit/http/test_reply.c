@@ -33,7 +33,7 @@ test_chunks_are_framed_and_empty_data_does_not_end_the_body(void)
 	http_reply_chunk(&out, BYTES("0123456789abcdefX"));
 	http_reply_chunk(&out, (struct bytes){ 0 });
 	http_reply_chunk(&out, BYTES("y"));
-	http_reply_last_chunk(&out);
+	http_reply_last_chunk(&out, (struct bytes){ 0 });
 	CHECK(bytes_is(buf_bytes(&out),
 	               "HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n"
 	               "11\r\n0123456789abcdefX\r\n1\r\ny\r\n0\r\n\r\n"));
