@@ -3,13 +3,13 @@
  * and goes on with identify_next. */
 #include "base/clock.h"
 #include "base/macros.h"
-#include "io/tls_names.h"
 #include "frontend/certificate.h"
 #include "frontend/server.h"
 #include "frontend/endpoint.h"
 #include "frontend/rest.h"
 #include "frontend/session.h"
 #include "frontend/source.h"
+#include "io/tls_names.h"
 
 enum { REASON_MAX = 200 };
 

@@ -2,6 +2,7 @@
 #include "io/tls_names.h"
 
 #include <arpa/inet.h>
+#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
@@ -122,4 +123,15 @@ tls_names_cover(const struct tls_names *n, struct bytes name)
 			return true;
 	}
 	return false;
+}
+
+bool
+tls_names_serve(const struct tls_names *n, struct bytes asked, struct bytes authority)
+{
+	struct bytes host = bytes_slice(authority, 0, bytes_find(authority, ':'));
+	uint8_t address[16];
+
+	if (asked.len == 0 || host.len == 0 || host.at[0] == '[' || read_address(host, address) > 0)
+		return true;
+	return bytes_equal_nocase(asked, host) || tls_names_cover(n, host);
 }

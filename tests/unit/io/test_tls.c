@@ -290,6 +290,32 @@ test_the_name_asked_for_chooses_the_certificate(void)
 }
 
 static void
+test_a_request_is_served_under_the_names_of_the_certificate(void)
+{
+	static const struct {
+		const char *asked, *authority;
+		bool is_served;
+	} rows[] = {
+		{ "a.example", "a.example", true },      { "a.example", "A.Example:8443", true },
+		{ "a.example", "b.example", true },      { "a.example", "c.example", false },
+		{ "a.example", "c.example:443", false }, { "", "c.example", true },
+		{ "a.example", "127.0.0.1", true },      { "a.example", "127.0.0.1:8443", true },
+		{ "a.example", "[::1]:8443", true },     { "a.example", "", true },
+		{ "c.example", "c.example", true },      { "c.example", "a.example", true },
+		{ "a.example", "a.example.", false },    { "a.example", "xa.example", false },
+	};
+	struct tls_names *n = NULL;
+
+	CHECK(!failed(tls_names_read(server.x, &n)));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_ROW(tls_names_serve(n, bytes_text(rows[i].asked),
+		                          bytes_text(rows[i].authority)) == rows[i].is_served,
+		          rows[i].authority);
+	CHECK(!tls_names_serve(NULL, BYTES("a.example"), BYTES("b.example")));
+	tls_names_free(n);
+}
+
+static void
 test_a_nul_in_a_name_is_refused(void)
 {
 	struct tls_certificate c = files(&nul);
@@ -825,6 +851,7 @@ main(void)
 		TEST(test_a_service_is_who_it_should_be_or_nobody),
 		TEST(test_a_client_must_know_whom_it_expects),
 		TEST(test_the_name_asked_for_chooses_the_certificate),
+		TEST(test_a_request_is_served_under_the_names_of_the_certificate),
 		TEST(test_a_nul_in_a_name_is_refused),
 		TEST(test_a_name_with_a_nul_is_not_the_name_before_it),
 		TEST(test_callers_show_certificates_where_they_are_asked),
