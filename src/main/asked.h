@@ -13,8 +13,15 @@ struct asked {
 		request; /* has decision, grant, resource and detail; the grant lives as long */
 };
 
-/* ERR_PEER, before anything is decided: the gateway would not serve such a target. */
-struct err asked_read(struct asked *a, enum http_method method, const char *target);
+/* `host`: the authority, without port. ERR_PEER, before anything is decided: the gateway would not
+ * serve such a target. */
+struct err asked_read(struct asked *a, enum http_method method, struct bytes host,
+                      const char *target);
+/* Does the request go to a service behind us, or fit no path at all where there are routes? Then
+ * request.route is its route, or -1. Needs the policy. */
+bool asked_is_routed(struct asked *a);
+/* As asked_decide(), for what is routed; ERR_IDENTITY where nobody asks. */
+struct err asked_decide_route(struct asked *a);
 /* ERR_DENIED, and request.decision says by what; ERR_PEER: malformed, the gateway answers 400, or
  * `.code`. */
 struct err asked_decide(struct asked *a);

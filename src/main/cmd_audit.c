@@ -11,10 +11,11 @@
 #include "config/config.h"
 #include "format/moment.h"
 #include "main/input.h"
+#include "main/replay_run.h"
 #include "main/review_run.h"
 
 enum { EXIT_DONE = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
-enum verb { VERB_VERIFY = 1, VERB_QUERY = 2, VERB_EXPORT = 4, VERB_REVIEW = 8 };
+enum verb { VERB_VERIFY = 1, VERB_QUERY = 2, VERB_EXPORT = 4, VERB_REVIEW = 8, VERB_REPLAY = 16 };
 
 const char cmd_audit_usage[] =
 	"       gatewarden audit verify [-c FILE | --dir DIR] [--anchor FILE]\n"
@@ -25,22 +26,27 @@ const char cmd_audit_usage[] =
 	"                               [--decision ID] [--json]\n"
 	"       gatewarden audit export [-c FILE | --dir DIR] [--from TIME] [--to TIME]\n"
 	"       gatewarden audit review [-c FILE] [--days N] [--json]\n"
+	"       gatewarden audit replay POLICY [-c FILE | --dir DIR] [--since TIME] [--to TIME] "
+	"[--json]\n"
 	"\n"
 	"  -c FILE       configuration that names the audit directory (default gatewarden.yaml)\n"
 	"  --dir DIR     the audit directory itself\n"
 	"  --anchor FILE checkpoints that were kept on another machine: finds a log rolled back as "
 	"a whole\n"
 	"  NAME          of a principal: user name or subject, also as issuer:NAME\n"
-	"  TIME          2026-11-22T13:04:05Z; --from is inclusive, --to is not\n"
+	"  TIME          2026-11-22T13:04:05Z; --from and --since are inclusive, --to is not\n"
 	"  --days N      what nobody used for so long is listed (1 to 3660, default 90)\n"
 	"\n"
 	"  review: who can reach what by which role, and roles, accounts and grants that nobody "
-	"uses\n";
+	"uses\n"
+	"  replay: what the configuration POLICY would have refused or allowed of all that is "
+	"recorded\n";
 
 struct arguments {
 	const char *config, *directory, *anchor, *principal, *agent, *resource, *outcome, *from,
 		*to, *decision;
 	const char *days;
+	const char *policy;
 	const char *json; /* not NULL: asked for */
 };
 
@@ -53,19 +59,21 @@ struct option {
 
 static const struct option options[] = {
 	{ "-c", offsetof(struct arguments, config),
-	  VERB_VERIFY | VERB_QUERY | VERB_EXPORT | VERB_REVIEW, false },
-	{ "--dir", offsetof(struct arguments, directory), VERB_VERIFY | VERB_QUERY | VERB_EXPORT,
-	  false },
+	  VERB_VERIFY | VERB_QUERY | VERB_EXPORT | VERB_REVIEW | VERB_REPLAY, false },
+	{ "--dir", offsetof(struct arguments, directory),
+	  VERB_VERIFY | VERB_QUERY | VERB_EXPORT | VERB_REPLAY, false },
 	{ "--anchor", offsetof(struct arguments, anchor), VERB_VERIFY, false },
 	{ "--principal", offsetof(struct arguments, principal), VERB_QUERY, false },
 	{ "--agent", offsetof(struct arguments, agent), VERB_QUERY, false },
 	{ "--resource", offsetof(struct arguments, resource), VERB_QUERY, false },
 	{ "--outcome", offsetof(struct arguments, outcome), VERB_QUERY, false },
 	{ "--from", offsetof(struct arguments, from), VERB_QUERY | VERB_EXPORT, false },
-	{ "--to", offsetof(struct arguments, to), VERB_QUERY | VERB_EXPORT, false },
+	{ "--since", offsetof(struct arguments, from), VERB_REPLAY, false },
+	{ "--to", offsetof(struct arguments, to), VERB_QUERY | VERB_EXPORT | VERB_REPLAY, false },
 	{ "--decision", offsetof(struct arguments, decision), VERB_QUERY, false },
 	{ "--days", offsetof(struct arguments, days), VERB_REVIEW, false },
-	{ "--json", offsetof(struct arguments, json), VERB_QUERY | VERB_REVIEW, true },
+	{ "--json", offsetof(struct arguments, json), VERB_QUERY | VERB_REVIEW | VERB_REPLAY,
+	  true },
 };
 
 static void
@@ -99,6 +107,10 @@ read_arguments(int argc, char **argv, enum verb verb, struct arguments *ret)
 		const struct option *o = find_option(argv[i], verb);
 		const char *value = o != NULL && o->is_flag ? "" : argv[i + 1];
 
+		if (o == NULL && verb == VERB_REPLAY && ret->policy == NULL && argv[i][0] != '-') {
+			ret->policy = argv[i];
+			continue;
+		}
 		if (o == NULL || value == NULL) {
 			complain(o == NULL ? "unknown option" : "a value is missing behind",
 			         argv[i]);
@@ -106,6 +118,10 @@ read_arguments(int argc, char **argv, enum verb verb, struct arguments *ret)
 		}
 		memcpy((char *)ret + o->offset, &value, sizeof value);
 		i += !o->is_flag;
+	}
+	if (verb == VERB_REPLAY && ret->policy == NULL) {
+		complain("replay takes the configuration that is to decide", "");
+		return false;
 	}
 	if (ret->config != NULL && ret->directory != NULL) {
 		complain("-c and --dir exclude each other", "");
@@ -349,7 +365,8 @@ find_verb(const char *name)
 	} verbs[] = { { "verify", VERB_VERIFY },
 		      { "query", VERB_QUERY },
 		      { "export", VERB_EXPORT },
-		      { "review", VERB_REVIEW } };
+		      { "review", VERB_REVIEW },
+		      { "replay", VERB_REPLAY } };
 
 	for (size_t i = 0; name != NULL && i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, name) == 0)
@@ -378,5 +395,7 @@ cmd_audit(int argc, char **argv)
 		return EXIT_USAGE;
 	if (verb == VERB_VERIFY)
 		return run_verify(&a, directory);
+	if (verb == VERB_REPLAY)
+		return replay_run(a.policy, directory, &filter, a.json != NULL);
 	return run_query(&filter, directory, verb == VERB_EXPORT || a.json != NULL);
 }

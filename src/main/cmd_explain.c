@@ -12,7 +12,7 @@
 #include "main/loaded.h"
 
 struct question {
-	const char *file, *token, *claims, *method, *path;
+	const char *file, *token, *claims, *host, *method, *path;
 	const char *roles[ROLES_MAX];
 	size_t role_count;
 	struct loaded loaded;
@@ -45,6 +45,8 @@ take_option(struct arguments *a, struct question *r)
 		to = &r->token;
 	else if (arguments_is(a, "--claims"))
 		to = &r->claims;
+	else if (arguments_is(a, "--host"))
+		to = &r->host;
 	if (to == NULL && !arguments_is(a, "--role"))
 		return usage_error("explain", "there is no such option", a->option);
 	if (!arguments_value(a, &value))
@@ -81,7 +83,7 @@ take_arguments(int argc, char **argv, struct question *r)
 	}
 	if (r->path == NULL)
 		return usage_error("explain", "say METHOD and PATH, such as GET /api/books", NULL);
-	if ((r->token != NULL) == (r->role_count > 0))
+	if (r->token != NULL && r->role_count > 0)
 		return usage_error("explain", "say who asks: either --token or --role", NULL);
 	if (r->token != NULL && r->claims != NULL)
 		return usage_error("explain",
@@ -94,29 +96,23 @@ take_arguments(int argc, char **argv, struct question *r)
 static const struct {
 	const char *name;
 	enum http_method method;
-	bool with_key, without_key;
+	bool with_key, without_key; /* on a resource */
 } methods[] = {
-	{ "GET", HTTP_GET, true, true },      { "HEAD", HTTP_HEAD, true, true },
-	{ "POST", HTTP_POST, false, true },   { "PUT", HTTP_PUT, true, false },
-	{ "PATCH", HTTP_PATCH, true, false }, { "DELETE", HTTP_DELETE, true, false },
+	{ "GET", HTTP_GET, true, true },           { "HEAD", HTTP_HEAD, true, true },
+	{ "POST", HTTP_POST, false, true },        { "PUT", HTTP_PUT, true, false },
+	{ "PATCH", HTTP_PATCH, true, false },      { "DELETE", HTTP_DELETE, true, false },
+	{ "OPTIONS", HTTP_OPTIONS, false, false },
 };
 
-static int
-take_target(struct question *r, enum http_method method)
+/* The host of public_url, where none is given. */
+static struct bytes
+host_of(const struct question *r)
 {
-	const struct request *request = &r->asked.request;
-	struct err e = asked_read(&r->asked, method, r->path);
+	struct bytes url = bytes_text(r->loaded.settings->public_url);
 
-	if (failed(e)) {
-		usage_error("explain", "this is no path that would be accepted", r->path);
-		complain("explain", NULL, e);
-		return 2;
-	}
-	if (request->segment_count < 2 || !bytes_is(request->segments[0], "api"))
-		return usage_error("explain",
-		                   "policy decides on /api/RESOURCE and /api/RESOURCE/KEY only",
-		                   r->path);
-	return 0;
+	if (r->host != NULL)
+		return bytes_text(r->host);
+	return bytes_slice(url, bytes_find(url, ':') + 3, url.len);
 }
 
 static int
@@ -126,19 +122,45 @@ take_request(struct question *r)
 		if (strcmp(methods[i].name, r->method) != 0)
 			continue;
 
-		int status = take_target(r, methods[i].method);
-		bool has_key = r->asked.request.segment_count > 2;
+		struct err e = asked_read(&r->asked, methods[i].method, host_of(r), r->path);
 
-		if (status == 0 && !(has_key ? methods[i].with_key : methods[i].without_key))
-			return usage_error("explain",
-			                   has_key ? "this method takes no key"
-			                           : "this method needs a key",
-			                   r->method);
-		return status;
+		if (!failed(e))
+			return 0;
+		usage_error("explain", "this is no path that would be accepted", r->path);
+		complain("explain", NULL, e);
+		return 2;
 	}
 	return usage_error("explain",
-	                   "there is no such method (GET, HEAD, POST, PUT, PATCH, DELETE)",
+	                   "there is no such method (GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS)",
 	                   r->method);
+}
+
+/* The request is none for a service: what is asked of a resource must have its form. */
+static int
+check_resource(const struct question *r)
+{
+	const struct request *request = &r->asked.request;
+	bool has_key = request->segment_count > 2;
+
+	if (request->segment_count < 2 || !bytes_is(request->segments[0], "api"))
+		return usage_error("explain",
+		                   r->loaded.settings->route_count > 0
+		                           ? "policy decides on /api/RESOURCE, /api/RESOURCE/KEY "
+		                             "and routes only"
+		                           : "policy decides on /api/RESOURCE and "
+		                             "/api/RESOURCE/KEY only",
+		                   r->path);
+	if (request->who == NULL)
+		return usage_error("explain", "say who asks: either --token or --role", NULL);
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (methods[i].method == request->head.method &&
+		    !(has_key ? methods[i].with_key : methods[i].without_key))
+			return usage_error("explain",
+			                   methods[i].with_key      ? "this method needs a key"
+			                   : methods[i].without_key ? "this method takes no key"
+			                                            : "no resource has this method",
+			                   r->method);
+	return 0;
 }
 
 /* Who asks */
@@ -228,9 +250,10 @@ compile(struct question *r)
 static void
 print_principal(const struct question *r)
 {
-	uint64_t roles = principal_roles(r->asked.request.who);
+	const struct principal *who = r->asked.request.who;
+	uint64_t roles = who == NULL ? 0 : principal_roles(who);
 
-	printf("roles    %s", roles == 0 ? " none" : "");
+	printf("roles    %s", who == NULL ? " nobody" : roles == 0 ? " none" : "");
 	for (size_t i = 0; i < r->loaded.settings->role_count; i++)
 		if (roles >> i & 1)
 			printf(" %s", r->loaded.settings->roles[i].name);
@@ -316,6 +339,78 @@ decide(struct question *r)
 	return 0;
 }
 
+/* A service behind us */
+
+/* By which fields it learns who is calling. */
+static void
+print_identity(const struct route_settings *route)
+{
+	static const struct {
+		unsigned form;
+		const char *fields;
+	} forms[] = {
+		{ IDENTITY_ASSERTION, "X-Gatewarden-Assertion" },
+		{ IDENTITY_POMERIUM, "X-Pomerium-Jwt-Assertion" },
+		{ IDENTITY_AUTH_REQUEST,
+		  "X-Auth-Request-User, X-Auth-Request-Email, X-Auth-Request-Groups" },
+		{ IDENTITY_FORWARDED, "X-Forwarded-User, X-Forwarded-Email, X-Forwarded-Groups" },
+		{ IDENTITY_CLIENT_PRINCIPAL,
+		  "X-MS-CLIENT-PRINCIPAL, X-MS-CLIENT-PRINCIPAL-ID, "
+		  "X-MS-CLIENT-PRINCIPAL-NAME, X-MS-CLIENT-PRINCIPAL-IDP" },
+	};
+	const char *before = "";
+
+	printf("identity  ");
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+		if ((route->identity & forms[i].form) != 0) {
+			printf("%s%s", before, forms[i].fields);
+			before = ", ";
+		}
+	if (route->keeps_authorization) {
+		printf("%sAuthorization", before);
+		before = ", ";
+	}
+	printf("%s\n", before[0] == 0 ? "none" : "");
+}
+
+static void
+print_route(const struct question *r, int index)
+{
+	const struct settings *s = r->loaded.settings;
+	const struct route_settings *route = &s->routes[index];
+
+	printf("route     %s (%s:%u)\n", route->path, s->file, route->place.line);
+	printf("service   %s\n",
+	       route->backend < 0 ? "none: for /auth alone" : s->backends[route->backend].name);
+	if (r->asked.request.who != NULL)
+		print_identity(route);
+}
+
+static int
+decide_route(struct question *r)
+{
+	const struct request *request = &r->asked.request;
+	struct err e = asked_decide_route(&r->asked);
+
+	if (failed(e) && e.kind != ERR_DENIED && e.kind != ERR_IDENTITY)
+		return print_refusal(request, e);
+	print_decision(r,
+	               !failed(e)               ? "allowed"
+	               : e.kind == ERR_IDENTITY ? "denied: a token is needed"
+	                                        : "denied",
+	               &request->decision);
+	if (request->route < 0) {
+		printf("note      no route fits this host and path; callers cannot tell\n");
+		return 1;
+	}
+	print_route(r, request->route);
+	if (r->loaded.settings->routes[request->route].is_observed)
+		printf("note      the route only observes: %s\n",
+		       failed(e) ? "this is recorded as denied, and let through all the same"
+		                 : "what is denied is let through all the same");
+	return failed(e) ? 1 : 0;
+}
+
 int
 cmd_explain(int argc, char **argv)
 {
@@ -328,9 +423,15 @@ cmd_explain(int argc, char **argv)
 		return 2;
 	r.asked.gate.settings = r.loaded.settings;
 	status = take_request(&r);
-	if (status == 0)
-		status = r.token != NULL ? who_by_token(&r) : who_by_roles(&r);
+	if (status == 0 && r.token != NULL)
+		status = who_by_token(&r);
+	else if (status == 0 && r.role_count > 0)
+		status = who_by_roles(&r);
 	if (status == 0)
 		status = compile(&r);
+	if (status == 0 && asked_is_routed(&r.asked))
+		return decide_route(&r);
+	if (status == 0)
+		status = check_resource(&r);
 	return status != 0 ? status : decide(&r);
 }

@@ -27,8 +27,12 @@ static const struct command {
 } commands[] = {
 	{ "run", cmd_run, "[-c FILE]", "start the service, in the foreground", NULL },
 	{ "check", cmd_check, "[-c FILE]", "every error of the configuration at once", NULL },
-	{ "explain", cmd_explain, "[-c FILE] (--token T | --role R... [--claims JSON]) METHOD PATH",
-	  "the decision on a request, and the rule behind it", NULL },
+	{ "explain", cmd_explain,
+	  "[-c FILE] [--token T | --role R... [--claims JSON]] [--host HOST] METHOD PATH",
+	  "the decision on a request to a resource or a route, and the rule behind it; without a "
+	  "token or role: of "
+	  "nobody",
+	  NULL },
 	{ "token", cmd_token, "[-c FILE] [--jwks FILE] [--json] TOKEN|-",
 	  "which check of a token passes or fails, what to change, and which roles it gives; asks "
 	  "nobody: keys that "
@@ -48,8 +52,11 @@ static const struct command {
 	  cmd_client_usage },
 	{ "revoke", cmd_revoke, "[-c FILE] --token T|- | --issuer NAME --subject S",
 	  "a token, or all that somebody was given, is refused within a second", NULL },
-	{ "audit", cmd_audit, "verify | query | export | review [-c FILE | --dir DIR] [...]",
-	  "check, search or copy the audit log, and review who can reach what; `audit --help` "
+	{ "audit", cmd_audit,
+	  "verify | query | export | review | replay [-c FILE | --dir DIR] [...]",
+	  "check, search or copy the audit log, review who can reach what, and say what another "
+	  "policy "
+	  "would have decided; `audit --help` "
 	  "lists "
 	  "the options",
 	  cmd_audit_usage },

@@ -270,11 +270,11 @@ policy_compile(const struct settings *settings, const struct table *const *table
 	for (size_t i = 0; i < settings->resource_count; i++) {
 		struct compiler c = { .settings = settings,
 			              .resource = &settings->resources[i],
-			              .table = tables[i],
+			              .table = tables != NULL ? tables[i] : NULL,
 			              .arena = arena,
 			              .errors = errors };
 
-		is_whole &= c.table != NULL;
+		is_whole &= tables == NULL || c.table != NULL;
 		TRY(compile_resource(&c, &resources[i]));
 	}
 	if (errors->count != before || !is_whole)

@@ -14,6 +14,8 @@ struct policy; /* compiled rules of one configuration generation; immutable */
 /* `tables[i]` describes resource i; NULL: its table is not known, which was reported. Row
  * conditions and column names are checked here; every error is added to `errors`, and ERR_CONFIG
  * returned, also when a table is not known: the other resources are checked all the same.
+ * `tables` NULL: no data is looked at, and nothing of it is checked. What such a policy decides is
+ * right by roles and actions; its grants are for no backend.
  * `generation` marks decisions and cached tokens. */
 struct err policy_compile(const struct settings *settings, const struct table *const *tables,
                           uint32_t generation, struct arena *arena, const struct policy **ret,
