@@ -2,6 +2,7 @@
 #include "frontend/endpoint.h"
 
 #include "base/macros.h"
+#include "frontend/forward_auth.h"
 #include "frontend/proxy.h"
 #include "frontend/rest.h"
 #include "frontend/session.h"
@@ -10,6 +11,7 @@ enum {
 	GET = 1u << HTTP_GET | 1u << HTTP_HEAD,
 	POST = 1u << HTTP_POST,
 	REST = GET | POST | 1u << HTTP_PUT | 1u << HTTP_PATCH | 1u << HTTP_DELETE,
+	ANY = REST | 1u << HTTP_OPTIONS,
 	FORM_MAX =
 		32768, /* of a form: two tokens and an assertion fit, and one question to keeper */
 };
@@ -87,6 +89,14 @@ const struct endpoint data_endpoints[] = {
 	{ .path = "/.well-known/oauth-protected-resource",
 	  .methods = GET,
 	  .execute = oauth_resource },
+	{ .path = "/auth",
+	  .below = true,
+	  .methods = ANY,
+	  .auth = AUTH_OPTIONAL,
+	  .is_recorded = true,
+	  .describe = forward_auth_describe,
+	  .decide = forward_auth_decide,
+	  .execute = forward_auth_execute },
 	{ .path = "/login",
 	  .methods = GET,
 	  .execute = session_login,

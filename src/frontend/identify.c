@@ -326,13 +326,16 @@ read_certificate(struct request *r)
 }
 
 /* A request for one site on a connection that was opened for another: what was decided for that
- * one, the certificate first of all, must not hold for it (RFC 9110 section 15.5.20). */
+ * one, the certificate first of all, must not hold for it (RFC 9110 section 15.5.20). A listed
+ * proxy brings requests for every site on one connection, and its callers' certificates in a field.
+ */
 static struct err
 check_name(const struct request *r)
 {
 	const struct tls_peer *secure = r->carrier->secure;
 
-	if (secure == NULL || tls_names_serve(secure->own, bytes_text(secure->name), r->head.host))
+	if (secure == NULL || request_is_proxied(r) ||
+	    tls_names_serve(secure->own, bytes_text(secure->name), r->head.host))
 		return OK;
 	return (struct err){ .kind = ERR_PEER,
 		             .code = 421,
