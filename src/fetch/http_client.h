@@ -27,6 +27,7 @@ struct http_request {
 	struct bytes body; /* with a content type: POST, else GET */
 	const char *content_type;
 	struct bytes authorization; /* value of the field; empty: none */
+	struct bytes fields; /* further "Name: value" lines, which may be secret; empty: none */
 };
 
 /* Borrowed for the call. */

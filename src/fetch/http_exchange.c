@@ -401,6 +401,21 @@ http_exchange_ended(struct http_exchange *x, CURLcode code)
 
 /* Its beginning */
 
+/* With a NUL behind it. */
+static void
+add_line(struct http_exchange *x, const struct buf *line, struct err *e)
+{
+	if (!failed(*e))
+		*e = buf_check(line);
+	if (failed(*e))
+		return;
+	struct curl_slist *fields = x->client->curl.slist_append(x->fields, (const char *)line->at);
+	if (fields == NULL)
+		*e = fail(ERR_SYSTEM, "out of memory");
+	else
+		x->fields = fields;
+}
+
 static void
 add_field(struct http_exchange *x, const char *name, struct bytes value, struct err *e)
 {
@@ -409,15 +424,42 @@ add_field(struct http_exchange *x, const char *name, struct bytes value, struct 
 	buf_printf(&line, "%s: ", name);
 	buf_put(&line, value);
 	buf_put_u8(&line, '\0');
-	if (!failed(*e))
-		*e = buf_check(&line);
-	if (failed(*e))
-		return;
-	struct curl_slist *fields = x->client->curl.slist_append(x->fields, (const char *)line.at);
-	if (fields == NULL)
-		*e = fail(ERR_SYSTEM, "out of memory");
-	else
-		x->fields = fields;
+	add_line(x, &line, e);
+}
+
+/* One line of an operator's file: what libcurl would read as "without this field", or as two lines,
+ * is none. */
+static bool
+is_field(struct bytes line)
+{
+	size_t colon = bytes_find(line, ':');
+
+	for (size_t i = 0; i < line.len; i++)
+		if (line.at[i] < ' ' || line.at[i] > '~' || (i < colon && line.at[i] == ' '))
+			return false;
+	return colon > 0 && colon + 2 < line.len && line.at[colon + 1] == ' ';
+}
+
+static void
+add_fields(struct http_exchange *x, struct bytes lines, struct err *e)
+{
+	while (lines.len > 0 && !failed(*e)) {
+		CLEANUP(buf_wipe) struct buf line = { 0 };
+		struct bytes one = bytes_slice(lines, 0, bytes_find(lines, '\n'));
+
+		lines = bytes_slice(lines, one.len + 1, lines.len);
+		if (one.len > 0 && one.at[one.len - 1] == '\r')
+			one.len--;
+		if (one.len == 0)
+			continue;
+		if (!is_field(one)) {
+			*e = fail(ERR_CONFIG, "a further field is not a line `Name: value`");
+			return;
+		}
+		buf_put(&line, one);
+		buf_put_u8(&line, '\0');
+		add_line(x, &line, e);
+	}
 }
 
 static struct err
@@ -436,6 +478,7 @@ fill(struct http_exchange *x, const struct http_request *r)
 		add_field(x, "Content-Type", bytes_text(r->content_type), &e);
 	if (r->authorization.len > 0)
 		add_field(x, "Authorization", r->authorization, &e);
+	add_fields(x, r->fields, &e);
 	return e;
 }
 

@@ -12,7 +12,14 @@
 #include "config/settings.h"
 #include "frontend/quota_table.h"
 
-enum { METRICS_WORKERS_MAX = 256, METRICS_RESOURCES_MAX = 64, METRICS_BUCKETS = 16 };
+enum {
+	METRICS_WORKERS_MAX = 256,
+	METRICS_RESOURCES_MAX = 64,
+	METRICS_SERVICES_MAX = 64,
+	METRICS_BUCKETS = 16,
+	METRICS_CLASSES = 6, /* of a status, by its first digit */
+	METRICS_LABELS_MAX = 3,
+};
 
 enum metrics_role {
 	METRICS_WORKER,
@@ -54,9 +61,16 @@ counter_get(const counter *c)
 	return atomic_load_explicit(c, memory_order_relaxed);
 }
 
+/* Of one backend of type http, as this worker sees it. */
+struct metrics_service {
+	counter latency[METRICS_BUCKETS], latency_us; /* until the head of its answer */
+	counter origins, origins_up, connections, idle, exchanges, waiting;
+	counter opened, reused, failed, retried, refused;
+};
+
 /* Written by one worker; kept when it restarts, so that counters only grow. */
 struct metrics_worker {
-	counter requests[6];  /* by first digit of the status */
+	counter requests[METRICS_CLASSES];
 	counter decisions[3]; /* by enum audit_outcome */
 	counter denials[METRICS_RESOURCES_MAX + 1][ACTION_COUNT]
 		       [METRICS_RULE_COUNT]; /* last row: no such resource */
@@ -73,6 +87,10 @@ struct metrics_worker {
 	counter limits_refused[QUOTA_SCOPE_COUNT];
 	counter limits_skipped; /* no slot was left: let through */
 	counter spans_dropped, access_lines_dropped;
+	counter tls_handshakes, tls_resumptions, tls_failures;
+	counter http2_streams, http2_glitches; /* what a peer does that no honest one does often */
+	struct metrics_service services[METRICS_SERVICES_MAX]; /* by index in the backends */
+	counter routes[ROUTES_MAX][METRICS_CLASSES];           /* by index in the routes */
 };
 
 struct metrics {
@@ -80,6 +98,7 @@ struct metrics {
 	counter generation;
 	counter restarts[METRICS_ROLE_COUNT];
 	counter reloads, reloads_failed;
+	counter spans_dropped; /* by fetcher: the collector did not take them */
 	counter worker_count;
 	struct metrics_worker workers[METRICS_WORKERS_MAX];
 	struct quota_table quotas; /* last, and large: only what is used of it is there */
@@ -88,9 +107,43 @@ struct metrics {
 _Static_assert((int)METRICS_WORKERS_MAX == (int)QUOTA_WORKERS, "each worker has a row");
 
 void metrics_observe_latency(struct metrics_worker *w, uint64_t us);
+/* A service's head came `us` after it was asked. */
+void metrics_observe_service(struct metrics_worker *w, unsigned backend, uint64_t us);
 /* The worker has ended: what it had open or waited for is no more. Its counters stay. */
 void metrics_worker_ended(struct metrics_worker *w);
-/* Prometheus text format 0.0.4, summed over the workers. */
+
+/* Reading: each family, and its points; summed over the workers. Who reads writes them down in a
+ * form of its own. */
+enum metrics_type { METRICS_COUNTER, METRICS_GAUGE, METRICS_HISTOGRAM };
+
+struct metrics_family {
+	const char *name; /* without prefix and suffix: "sent_bytes", "request_duration_seconds" */
+	enum metrics_type type;
+	const char *help;
+};
+
+struct metrics_point {
+	struct {
+		const char *name;
+		struct bytes value;
+	} labels[METRICS_LABELS_MAX];
+	size_t label_count;
+	uint64_t value; /* of a histogram the sum */
+	bool is_micro;  /* `value` is in millionths */
+	uint64_t buckets[METRICS_BUCKETS];
+};
+
+struct metrics_reader {
+	void (*family)(void *of, const struct metrics_family *f);
+	void (*point)(void *of, const struct metrics_family *f, const struct metrics_point *p);
+};
+
+void metrics_read(const struct metrics *m, const struct settings *settings,
+                  const struct metrics_reader *reader, void *of);
+/* Upper bounds of the buckets but the last, which has none; microseconds. */
+extern const uint64_t METRICS_BOUNDS_US[METRICS_BUCKETS - 1];
+
+/* metrics_text.c: Prometheus text format 0.0.4. */
 void metrics_put(struct buf *out, const struct metrics *m, const struct settings *settings);
 
 #endif

@@ -224,12 +224,26 @@ stage_commit(struct request *r, enum step *step)
 }
 
 static void
+count_route(struct request *r)
+{
+	struct metrics_worker *c = r->gate->counters;
+	int backend = r->gate->settings->routes[r->route].backend;
+
+	counter_add(&c->routes[r->route][r->reply.status / 100 % METRICS_CLASSES], 1);
+	if (backend >= 0 && r->timing.answered_us != 0)
+		metrics_observe_service(c, (unsigned)backend,
+		                        r->timing.answered_us - r->timing.forwarded_us);
+}
+
+static void
 count(struct request *r)
 {
 	struct metrics_worker *c = r->gate->counters;
 
-	counter_add(&c->requests[r->reply.status / 100 % 6], 1);
+	counter_add(&c->requests[r->reply.status / 100 % METRICS_CLASSES], 1);
 	metrics_observe_latency(c, clock_monotonic_us() - r->started_us);
+	if (r->route >= 0)
+		count_route(r);
 }
 
 /* The whole of what was given in parts is known when the last one has left: recorded as the

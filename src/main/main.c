@@ -171,7 +171,7 @@ main(int argc, char **argv)
 {
 	/* A child of the supervisor: see process/role.h. */
 	if (argc > 1 && argv[1][0] == '@')
-		return role_main(argc, argv);
+		return role_main(argc, argv, VERSION);
 
 	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
 

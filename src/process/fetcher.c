@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "io/resolve.h"
+#include "process/fetcher_telemetry.h"
 
 enum {
 	UNREAD_MAX = 1 << 20,      /* bytes of answers; a worker that goes on asking waits then */
@@ -64,6 +65,8 @@ take_question(struct follower *w, const struct message *m)
 		origins_refresh(w->fetcher, w, m->id, m->body);
 		return true;
 	}
+	if (m->type == FETCH_SPANS)
+		return telemetry_take(w->fetcher, m->body);
 	return m->type > FETCH_REFRESH && m->type <= FETCH_CODE && questions_ask(w->fetcher, w, m);
 }
 
@@ -163,6 +166,7 @@ use_config(struct fetcher *f)
 	f->files = files; /* the former were of the former settings */
 	http_client_set(f->http, &f->start->settings->outbound);
 	TRY(origins_set(f));
+	telemetry_set(f);
 	if (!is_same)
 		begin_again(f, "the configuration names other files", f->start->config_file);
 	return OK;
@@ -227,6 +231,7 @@ start(struct fetcher *f)
 	TRY(http_client_new(s->loop, &s->settings->outbound, &f->http));
 	TRY(enter_sandbox(f));
 	TRY(origins_init(f));
+	TRY(telemetry_start(f));
 	TRY(channel_open(s->loop, FD_CONTROL, on_control, on_control_closed, f, &s->control));
 	return channel_send(s->control, CONTROL_READY, 0, (struct bytes){ 0 });
 }
@@ -245,6 +250,7 @@ fetcher_main(struct start *s)
 		return 2;
 	}
 	loop_run(s->loop);
+	telemetry_stop(&f);
 	questions_done(&f);
 	origins_done(&f);
 	http_client_free(f.http);

@@ -10,6 +10,7 @@
 #include "process/sandbox.h"
 
 struct fetcher;
+struct telemetry_export;
 
 /* A worker, as fetcher sees it: it is told of every origin, and asks. */
 struct follower {
@@ -51,6 +52,7 @@ struct fetcher {
 	struct list queues;   /* of each issuer: questions to be asked there */
 	struct deferred next; /* begins those that wait */
 	struct list graph_tokens;
+	struct telemetry_export *telemetry; /* owned; fetcher_telemetry.h */
 };
 
 /* fetcher.c */

@@ -30,6 +30,7 @@ files_of(const struct settings *settings, struct files *ret)
 	for (size_t i = 0; resolve_files[i] != NULL; i++)
 		TRY(add(ret, resolve_files[i]));
 	TRY(add(ret, http_client_ca_file(&settings->outbound)));
+	TRY(add(ret, settings->telemetry.headers.file));
 	for (size_t i = 0; i < settings->issuer_count; i++) {
 		const struct issuer_settings *s = &settings->issuers[i];
 

@@ -69,7 +69,7 @@ role_needs_fetcher(const struct settings *settings)
 		    s->graph_url != NULL)
 			return true;
 	}
-	return false;
+	return settings->telemetry.traces_url != NULL || settings->telemetry.metrics_url != NULL;
 }
 
 /* "@worker 0 1 /etc/gatewarden.yaml" */
@@ -124,11 +124,11 @@ open_start(struct start *s)
 }
 
 int
-role_main(int argc, char **argv)
+role_main(int argc, char **argv, const char *version)
 {
 	static char name[64];
 	static struct loop loop; /* large, and as long-lived as the process */
-	struct start s = { .loop = &loop };
+	struct start s = { .loop = &loop, .version = version };
 
 	if (!read_arguments(argc, argv, &s))
 		return 2;

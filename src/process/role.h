@@ -45,7 +45,8 @@ enum control_message {
 enum { ISSUER_NONE = UINT16_MAX };
 /* Index of the issuer of type local, or ISSUER_NONE. */
 unsigned role_local_issuer(const struct settings *settings);
-/* Is there anything to fetch: keys, groups, introspection, a browser login elsewhere? */
+/* Is there anything to fetch (keys, groups, introspection, a browser login elsewhere), or a
+ * collector to tell? */
 bool role_needs_fetcher(const struct settings *settings);
 
 /* What the ledger calls keeper, which has records of its own: no worker's number. */
@@ -55,6 +56,7 @@ enum { SLOT_KEEPER = METRICS_WORKERS_MAX };
 struct start {
 	enum role role;
 	unsigned slot, generation;
+	const char *version; /* of the program */
 	const char *config_file; /* for messages and relative paths */
 	struct arena arena;      /* owns settings */
 	const struct settings *settings;
@@ -67,7 +69,7 @@ const char *role_name(enum role r);
 
 /* The part of main() for a child: reads its descriptors and settings, then runs the role. Exit
  * status. */
-int role_main(int argc, char **argv);
+int role_main(int argc, char **argv, const char *version);
 
 /* Each runs until it is told to stop. Returns an exit status: 0, or 2 when it cannot run as
  * configured. */

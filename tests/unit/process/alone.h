@@ -46,7 +46,7 @@ become(enum role role, const char *folder, const char *config, int control)
 			_exit(9);
 	(void)close_range(FD_HTTP, ~0U, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	_exit(role_main(5, argv));
+	_exit(role_main(5, argv, "test"));
 }
 
 /* The next message. 0: the peer closed; -1: none came in time. */
