@@ -219,6 +219,8 @@ service_open(const struct settings *settings, unsigned backend, struct loop *loo
 	deadline_list_init(&s->idle, s->settings->idle_timeout_ms);
 	struct err e = start_timer(s);
 	if (!failed(e))
+		e = service_open_tls(s);
+	if (!failed(e))
 		e = origins_open(s);
 	if (failed(e)) {
 		service_close(s);
@@ -233,6 +235,9 @@ service_release(struct service *s)
 {
 	if (--s->handles > 0)
 		return;
+	tls_context_free(s->tls);
+	tls_context_free(s->tls_http1);
+	buf_done(&s->lines);
 	free(s);
 }
 
@@ -252,6 +257,7 @@ free_list(struct list *l)
 		buf_done(&x->text);
 		buf_done(&x->body);
 		buf_done(&x->trailers);
+		buf_done(&x->got_trailers);
 		free(x);
 	}
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/macros.h"
+#include "http/http2.h"
 
 static struct service_connection *
 of_stream(struct stream *s)
@@ -25,6 +26,7 @@ on_closed(struct stream *s)
 	list_remove(&c->flush.node);
 	buf_done(&c->in);
 	buf_done(&c->out);
+	http2_free(c->http2);
 	free(c);
 	service_release(service);
 }
@@ -35,6 +37,7 @@ connection_end(struct service_connection *c)
 	if (c->is_closed)
 		return;
 	c->is_closed = true;
+	c->origin->opening -= c->ops == NULL;
 	list_remove(&c->node);
 	list_remove(&c->ready);
 	list_remove(&c->flush.node);
@@ -74,20 +77,44 @@ connection_lost(struct service_connection *c, struct err e)
 
 /* ---- what the stream tells ---- */
 
+/* What TLS agreed on; without TLS what the operator said (RFC 9113 section 3.3). */
+static struct err
+choose_protocol(struct service_connection *c)
+{
+	const struct tls_peer *peer = stream_peer(&c->stream);
+	enum service_protocol wanted = c->service->settings->protocol;
+	bool is_http2 = peer != NULL ? strcmp(peer->alpn, "h2") == 0 : wanted == SERVICE_HTTP2;
+
+	if (wanted == SERVICE_HTTP2 && !is_http2)
+		return upstream_error(502, "the service does not agree to HTTP/2");
+	if (is_http2)
+		TRY(http2_connection_start(c));
+	else
+		c->ops = &http1_connection;
+	c->origin->opening--;
+	if (!c->is_for_upgrade)
+		c->origin->speaks = is_http2 ? SPEAKS_HTTP2 : SPEAKS_HTTP1;
+	return OK;
+}
+
 static void
 on_ready(struct stream *s)
 {
 	struct service_connection *c = of_stream(s);
 	struct exchange *x = c->exchange;
+	struct err e = choose_protocol(c);
 
+	if (failed(e)) {
+		unopened(c, upstream_error(502, e.why));
+		return;
+	}
 	deadline_stop(&c->deadline);
-	c->ops = &http1_connection;
 	c->exchange = NULL;
 	stream_read(s, true);
-	if (x != NULL)
-		c->ops->begin(c, x);
-	else
-		connection_ready(c);
+	/* Others may have waited to hear what it speaks. */
+	if (!list_is_empty(&c->service->waiting))
+		service_wake(c->service);
+	c->ops->begin(c, x);
 }
 
 static void
@@ -167,6 +194,21 @@ connection_wake(struct service_connection *c)
 	loop_defer(c->service->loop, &c->flush);
 }
 
+static struct err
+connect_to(struct service_connection *c, const struct exchange *x)
+{
+	const struct service *s = c->service;
+	const struct origin *o = c->origin;
+	const char *name = s->settings->server_name;
+
+	TRY(stream_connect(&c->stream, s->loop, (const struct sockaddr *)&o->address, &stream_ops));
+	if (!o->settings->is_tls)
+		return OK;
+	c->is_for_upgrade = x->upgrade.len > 0;
+	return stream_secure(&c->stream, c->is_for_upgrade ? s->tls_http1 : s->tls,
+	                     name != NULL ? name : o->settings->host);
+}
+
 void
 connection_dial(struct origin *o, struct exchange *x)
 {
@@ -184,11 +226,11 @@ connection_dial(struct origin *o, struct exchange *x)
 	exchange_attach(x, c);
 	list_append(&o->connections, &c->node);
 	o->connection_count++;
+	o->opening++;
 	s->handles++;
 	s->stats.opened++;
 	deadline_start(&s->connecting, &c->deadline, clock_monotonic_us());
-	struct err e = stream_connect(&c->stream, s->loop, (const struct sockaddr *)&o->address,
-	                              &stream_ops);
+	struct err e = connect_to(c, x);
 	if (failed(e))
 		unopened(c, upstream_error(503, e.why));
 }
@@ -223,25 +265,46 @@ is_quiet(struct service_connection *c)
 	if (uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0)
 		return false;
 	ssize_t len = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	/* TLS: a session ticket, say. */
-	return len < 0 ? errno == EAGAIN : len > 0 && c->stream.tls != NULL;
+	/* A session ticket, say, or a PING. */
+	return len < 0 ? errno == EAGAIN : len > 0 && (c->stream.tls != NULL || c->http2 != NULL);
+}
+
+void
+connection_idle(struct service_connection *c)
+{
+	deadline_start(&c->service->idle, &c->deadline, clock_monotonic_us());
+}
+
+/* A connection for it that was not used before is asked for where one was lost. Of HTTP/2 the
+ * engine knows what was lost. */
+static bool
+suits(struct service_connection *c, const struct exchange *x)
+{
+	return is_quiet(c) && (c->http2 != NULL || !x->needs_fresh);
 }
 
 struct service_connection *
 connection_take(struct origin *o, struct exchange *x)
 {
-	while (!list_is_empty(&o->ready)) {
-		struct service_connection *c =
-			container_of(o->ready.next, struct service_connection, ready);
+	struct list *at = o->ready.next;
 
-		if (x->needs_fresh || !is_quiet(c)) {
-			connection_end(c);
+	while (at != &o->ready) {
+		struct service_connection *c = container_of(at, struct service_connection, ready);
+
+		at = at->next;
+		if (x->upgrade.len > 0 && c->http2 != NULL)
 			continue;
+		if (suits(c, x)) {
+			o->service->stats.reused++;
+			exchange_attach(x, c);
+			c->ops->begin(c, x);
+			return c;
 		}
-		o->service->stats.reused++;
-		exchange_attach(x, c);
-		c->ops->begin(c, x);
-		return c;
+		/* One that carries others is told by the loop that it is lost. */
+		if (c->http2 == NULL)
+			connection_end(c);
+		else
+			connection_busy(c);
 	}
 	return NULL;
 }

@@ -6,6 +6,8 @@
 
 #include "base/macros.h"
 
+enum { REFUSALS_MAX = 3 };
+
 /* ---- life ---- */
 
 static struct exchange *
@@ -33,6 +35,7 @@ exchange_free(struct exchange *x)
 	struct service *s = x->service;
 
 	buf_done(&x->trailers);
+	buf_done(&x->got_trailers);
 	if (s->spare_count < SERVICE_SPARES && x->text.room + x->body.room <= KEPT_MAX) {
 		list_append(&s->spare, &x->node);
 		s->spare_count++;
@@ -50,6 +53,14 @@ keep(struct exchange *x, struct bytes from)
 
 	buf_put(&x->text, from);
 	return ret;
+}
+
+struct bytes
+exchange_host(const struct exchange *x)
+{
+	bool keeps = x->service->settings->host == SERVICE_HOST_KEEP && x->authority.len > 0;
+
+	return keeps ? exchange_part(x, x->authority) : bytes_text(x->origin->host);
 }
 
 static void
@@ -98,6 +109,8 @@ exchange_start(struct service *s, const struct exchange_request *r, const struct
 			             .code = 503,
 			             .why = "too many requests wait for the service" };
 	}
+	if (r->upgrade.len > 0 && s->settings->protocol == SERVICE_HTTP2)
+		return upstream_error(502, "the service speaks HTTP/2, which has no upgrade");
 	x = exchange_new(s);
 	if (x == NULL)
 		return fail(ERR_SYSTEM, "out of memory");
@@ -164,8 +177,8 @@ exchange_send(struct exchange *x, struct bytes part)
 	TRY(buf_check(&x->body));
 	x->wants_drained = true;
 	exchange_progress(x);
-	if (x->connection != NULL)
-		connection_wake(x->connection);
+	if (x->connection != NULL && x->connection->ops != NULL)
+		x->connection->ops->given(x->connection, x);
 	return OK;
 }
 
@@ -181,8 +194,8 @@ exchange_send_end(struct exchange *x, struct bytes trailers)
 	TRY(buf_check(&x->trailers));
 	x->is_given = true;
 	exchange_progress(x);
-	if (x->connection != NULL)
-		connection_wake(x->connection);
+	if (x->connection != NULL && x->connection->ops != NULL)
+		x->connection->ops->given(x->connection, x);
 	return OK;
 }
 
@@ -191,7 +204,7 @@ exchange_unsent(const struct exchange *x)
 {
 	const struct service_connection *c = x->connection;
 
-	return x->body.len + (c != NULL && c->ops != NULL ? c->ops->unsent(c, x) : 0);
+	return x->body.len - x->taken + (c != NULL && c->ops != NULL ? c->ops->unsent(c, x) : 0);
 }
 
 void
@@ -321,14 +334,16 @@ exchange_lost(struct exchange *x, struct origin *o, enum loss loss, struct err e
 		enter(x);
 		return;
 	}
-	if (x->is_begun && !may_repeat(x)) {
+	bool is_untouched = loss == LOSS_REFUSED && !x->has_left && x->taken == 0;
+	x->refusals += loss == LOSS_REFUSED;
+	if ((x->is_begun && !is_untouched && !may_repeat(x)) || x->refusals > REFUSALS_MAX) {
 		exchange_fail(x, e);
 		return;
 	}
 	x->lost |= o->bit;
 	x->needs_fresh = true;
 	if (x->is_begun) {
-		x->retries++;
+		x->retries += !is_untouched;
 		x->service->stats.retried++;
 	}
 	x->is_begun = false;

@@ -21,14 +21,6 @@ put_field(struct buf *out, struct bytes name, struct bytes value)
 	buf_put(out, BYTES("\r\n"));
 }
 
-static struct bytes
-host_of(const struct exchange *x)
-{
-	bool keeps = x->service->settings->host == SERVICE_HOST_KEEP && x->authority.len > 0;
-
-	return keeps ? exchange_part(x, x->authority) : bytes_text(x->origin->host);
-}
-
 /* A method that usually has a body says that this one is empty (RFC 9110 section 8.6). */
 static bool
 tells_length(const struct exchange *x)
@@ -63,7 +55,7 @@ put_head(struct buf *out, const struct exchange *x)
 	buf_put_u8(out, ' ');
 	buf_put(out, exchange_part(x, x->target));
 	buf_put(out, BYTES(" HTTP/1.1\r\n"));
-	put_field(out, BYTES("Host"), host_of(x));
+	put_field(out, BYTES("Host"), exchange_host(x));
 	buf_put(out, exchange_part(x, x->lines));
 	put_framing(out, x);
 	buf_put(out, BYTES("\r\n"));
@@ -103,6 +95,13 @@ put_body(struct service_connection *c, struct exchange *x)
 		buf_put(&c->out, buf_bytes(&x->trailers));
 		buf_put(&c->out, BYTES("\r\n"));
 	}
+}
+
+static void
+on_given(struct service_connection *c, struct exchange *x)
+{
+	(void)x;
+	connection_wake(c);
 }
 
 static size_t
@@ -174,7 +173,7 @@ finish(struct service_connection *c, struct bytes trailers, bool is_clean)
 	c->exchange = NULL;
 	exchange_detach(x);
 	if (is_clean) {
-		deadline_start(&c->service->idle, &c->deadline, clock_monotonic_us());
+		connection_idle(c);
 		stream_read(&c->stream, true);
 		connection_ready(c);
 	} else {
@@ -263,8 +262,7 @@ start_body(struct service_connection *c, struct exchange *x, const struct http_r
 		http_body_start(&c->body, head->framing == HTTP_BODY_CHUNKED,
 		                head->framing == HTTP_BODY_LENGTH ? head->content_length : 0,
 		                UINT64_MAX);
-		buf_clear(&x->trailers);
-		c->body.trailers = &x->trailers;
+		c->body.trailers = &x->got_trailers;
 		return;
 	}
 }
@@ -320,7 +318,7 @@ read_body(struct service_connection *c, struct exchange *x, struct bytes *data)
 	if (run.len > 0)
 		exchange_data(x, run);
 	if (step == STEP_DONE && c->exchange == x)
-		finish(c, buf_bytes(&x->trailers), data->len == 0);
+		finish(c, buf_bytes(&x->got_trailers), data->len == 0);
 }
 
 /* One step. False: all was used, or the exchange is no longer here. */
@@ -395,6 +393,7 @@ on_end(struct service_connection *c)
 const struct connection_ops http1_connection = {
 	.begin = on_begin,
 	.flush = on_flush,
+	.given = on_given,
 	.read = on_read,
 	.unsent = on_unsent,
 	.leave = on_leave,

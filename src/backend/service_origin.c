@@ -40,6 +40,20 @@ write_name(struct origin *o)
 	o->name[out.len] = '\0';
 }
 
+static enum speaks
+speaks_at_first(const struct service *s, const struct origin_settings *own)
+{
+	switch (s->settings->protocol) {
+	case SERVICE_HTTP1:
+		return SPEAKS_HTTP1;
+	case SERVICE_HTTP2:
+		return SPEAKS_HTTP2;
+	case SERVICE_AUTO:
+		return own->is_tls ? SPEAKS_UNKNOWN : SPEAKS_HTTP1;
+	}
+	return SPEAKS_HTTP1;
+}
+
 static struct err
 add(struct service *s, const struct origin_settings *own, const struct sockaddr *address)
 {
@@ -50,6 +64,7 @@ add(struct service *s, const struct origin_settings *own, const struct sockaddr 
 	o->service = s;
 	o->settings = own;
 	o->is_up = true;
+	o->speaks = speaks_at_first(s, own);
 	o->bit = (uint64_t)1 << (s->origin_count++ % 64);
 	memcpy(&o->address, address,
 	       address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
@@ -122,10 +137,15 @@ origin_is_usable(const struct origin *o, uint64_t now_us)
 	return !breaker_is_open(o) || (o->open_until_us <= now_us && !o->is_tried);
 }
 
+/* Where HTTP/2 is spoken, or may be, the connection that is being made is waited for: it will carry
+ * them all. */
 static bool
 has_room(const struct origin *o)
 {
-	return !list_is_empty(&o->ready) || o->connection_count < o->service->settings->connections;
+	if (!list_is_empty(&o->ready))
+		return true;
+	return o->connection_count < o->service->settings->connections &&
+	       (o->opening == 0 || o->speaks == SPEAKS_HTTP1);
 }
 
 /* Is `a` better than `b`? One that failed a moment ago is asked when there is no other. */

@@ -41,9 +41,14 @@ struct service {
 	unsigned handles; /* that the loop still knows: freed with the last */
 	bool is_closed;
 	struct service_stats stats;
-	struct http_response head; /* the one that is being read */
+	struct http_response head;     /* the one that is being read */
+	struct buf lines;              /* owned: of the head that is being written */
+	struct tls_context *tls;       /* owned; NULL where no origin speaks TLS */
+	struct tls_context *tls_http1; /* owned: for an upgrade, which HTTP/2 has none of */
 };
 
+/* Reads its certificates, where an origin speaks TLS. */
+struct err service_open_tls(struct service *s);
 /* Dispatches what waits, before the loop sleeps. */
 void service_wake(struct service *s);
 /* It is on no list of the service any more. */
@@ -63,7 +68,8 @@ struct origin {
 	uint64_t bit;               /* in exchange.refused and .lost */
 	struct list connections;    /* all of them */
 	struct list ready;          /* those that can take an exchange, last used first */
-	unsigned connection_count, exchange_count;
+	unsigned connection_count, exchange_count, opening;
+	enum speaks { SPEAKS_UNKNOWN, SPEAKS_HTTP1, SPEAKS_HTTP2 } speaks;
 	bool is_up; /* as the probes say */
 	/* What requests met. */
 	unsigned failures;      /* in a row */
@@ -107,9 +113,11 @@ struct exchange {
 	uint64_t length, given; /* of the body */
 	struct buf text;        /* owned: the request's parts */
 	struct part target, authority, lines, upgrade;
-	struct buf body;     /* owned: given, and not yet taken by the connection */
-	struct buf trailers; /* owned */
-	unsigned timeout_ms, retries, interims;
+	struct buf body;                   /* owned: given, and not yet taken by the connection */
+	size_t taken;                      /* HTTP/2: of `body`, by the engine */
+	size_t unread;                     /* HTTP/2: of the response, told while paused */
+	struct buf trailers, got_trailers; /* owned: of the request, of the response */
+	unsigned timeout_ms, retries, interims, refusals;
 	uint64_t refused; /* bits of the origins that no connection could be made to */
 	uint64_t lost;    /* and of those that lost it: asked again when there is no other */
 	struct err why;   /* of the last loss */
@@ -119,6 +127,8 @@ struct exchange {
 	bool is_given;      /* all of the request was given */
 	bool is_sent;       /* and taken by the connection */
 	bool has_head;      /* of the response */
+	bool has_end;       /* HTTP/2: the response is complete */
+	bool has_left;      /* HTTP/2: some of the body was taken */
 	bool is_paused;     /* exchange_read() is off */
 	bool is_tunnel;     /* after 101 */
 	bool is_over;       /* `end` or `failed` was called */
@@ -135,6 +145,8 @@ exchange_part(const struct exchange *x, struct part p)
 	return (struct bytes){ x->text.at + p.at, p.len };
 }
 
+/* What it tells the service as Host. */
+struct bytes exchange_host(const struct exchange *x);
 /* It belongs to the connection now / no more. */
 void exchange_attach(struct exchange *x, struct service_connection *c);
 void exchange_detach(struct exchange *x);
@@ -154,6 +166,7 @@ void exchange_fail(struct exchange *x, struct err e);
 enum loss {
 	LOSS_UNOPENED, /* the connection could not be made */
 	LOSS_STALE,    /* it was used before, and ended where it was quiet */
+	LOSS_REFUSED,  /* the peer says that it has not begun with it (RFC 9113 section 8.7) */
 	LOSS_BROKEN,   /* anything else */
 };
 void exchange_lost(struct exchange *x, struct origin *o, enum loss loss, struct err e);
@@ -164,6 +177,8 @@ void exchange_free(struct exchange *x);
 struct connection_ops {
 	void (*begin)(struct service_connection *c, struct exchange *x);
 	void (*flush)(struct service_connection *c);
+	/* There is more to send. */
+	void (*given)(struct service_connection *c, struct exchange *x);
 	void (*read)(struct service_connection *c, struct exchange *x, bool on);
 	size_t (*unsent)(const struct service_connection *c, const struct exchange *x);
 	/* The exchange ends; it is detached after it. */
@@ -186,7 +201,7 @@ struct service_connection {
 	struct deferred flush;
 	struct exchange *exchange; /* HTTP/1.1: the one at work; or whom it is made for */
 	unsigned served;
-	bool is_closed;
+	bool is_closed, is_for_upgrade;
 	/* HTTP/1.1 */
 	enum { READ_HEAD, READ_BODY, READ_CLOSE, READ_TUNNEL } reading;
 	bool keep_alive;
@@ -194,9 +209,13 @@ struct service_connection {
 	struct buf out; /* owned: written in this turn */
 	size_t scanned;
 	struct http_body body;
+	/* HTTP/2 */
+	struct http2 *http2;   /* owned; NULL: HTTP/1.1 */
+	struct list exchanges; /* by their `node` */
 };
 
-extern const struct connection_ops http1_connection;
+extern const struct connection_ops http1_connection, http2_connection;
+struct err http2_connection_start(struct service_connection *c);
 
 /* A connection for `x` that waits to be used, or NULL. It takes the exchange. */
 struct service_connection *connection_take(struct origin *o, struct exchange *x);
@@ -205,6 +224,8 @@ void connection_dial(struct origin *o, struct exchange *x);
 /* Can take an exchange: it goes to the front. */
 void connection_ready(struct service_connection *c);
 void connection_busy(struct service_connection *c);
+/* It has no exchange: for how long is counted. */
+void connection_idle(struct service_connection *c);
 /* Freed when the loop has let go of it. Its exchanges must be detached. */
 void connection_end(struct service_connection *c);
 /* It is closed; what it carried is told. */
