@@ -444,6 +444,36 @@ gate_record(struct gate *g, const struct audit_record *record, struct waiter *w)
 
 /* Small things every answer needs */
 
+static void
+count_services(struct gate *g)
+{
+	for (size_t i = 0; i < g->settings->backend_count && i < METRICS_SERVICES_MAX; i++) {
+		struct metrics_service *c = &g->counters->services[i];
+
+		if (g->services == NULL || g->services[i] == NULL)
+			continue;
+		struct service_stats stats = service_stats(g->services[i]);
+		const struct {
+			counter *to;
+			uint64_t value;
+		} all[] = {
+			{ &c->origins, stats.origins },
+			{ &c->origins_up, stats.origins_up },
+			{ &c->connections, stats.connections },
+			{ &c->idle, stats.idle },
+			{ &c->exchanges, stats.exchanges },
+			{ &c->waiting, stats.waiting },
+			{ &c->opened, stats.opened },
+			{ &c->reused, stats.reused },
+			{ &c->failed, stats.failed },
+			{ &c->retried, stats.retried },
+			{ &c->refused, stats.refused },
+		};
+		for (size_t n = 0; n < ARRAY_LEN(all); n++)
+			counter_set(all[n].to, all[n].value);
+	}
+}
+
 void
 gate_count(struct gate *g)
 {
@@ -455,6 +485,7 @@ gate_count(struct gate *g)
 	counter_set(&g->counters->audit_waiting, g->ledger_count);
 	counter_set(&g->counters->keeper_waiting, g->keeper_count);
 	counter_set(&g->counters->fetcher_waiting, g->fetcher_count);
+	count_services(g);
 }
 
 struct bytes

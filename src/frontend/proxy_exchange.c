@@ -71,6 +71,8 @@ on_failed(struct exchange *x, struct err e)
 
 	p->error = e;
 	p->exchange = NULL;
+	p->request->origin =
+		arena_copy(&p->request->arena, bytes_text(exchange_origin(x)));
 	if (e.code == 503)
 		p->request->retry_after_s = service_retry_s(p->service);
 	exchange_end(x);
@@ -85,6 +87,7 @@ on_head(struct exchange *x, const struct http_response *head)
 	struct reply *reply = &r->reply;
 
 	r->timing.answered_us = clock_monotonic_us();
+	r->origin = arena_copy(&r->arena, bytes_text(exchange_origin(x)));
 	p->has_head = true;
 	p->interim_status = 0;
 	reply->status = head->status;
@@ -147,6 +150,7 @@ proxy_body(struct request *r, struct bytes part, bool is_last, struct err e)
 {
 	struct proxy *p = r->state;
 
+	r->received += part.len;
 	if (p->exchange == NULL)
 		return; /* the service has answered, or is gone: nobody wants it */
 	if (!failed(e) && part.len > 0)

@@ -374,7 +374,8 @@ quota_bytes(struct request *r, int route, uint64_t len, unsigned *ret_wait_ms)
 	struct limit limits[LIMITS_MAX];
 	_Atomic uint64_t *buckets[LIMITS_MAX];
 	struct quota_table *table = &r->gate->metrics->quotas;
-	size_t count = find_limits(r, route, limits);
+	bool is_observed = route >= 0 && r->gate->settings->routes[route].is_observed;
+	size_t count = is_observed ? 0 : find_limits(r, route, limits);
 	uint64_t now_ns = count > 0 ? clock_monotonic_us() * 1000 : 0, wait_ns = 0;
 
 	for (size_t i = 0; i < count; i++) {

@@ -24,7 +24,7 @@ struct quota_hold {
  * before anything is done; what is held is given back when the request is freed. */
 struct err quota_enter(struct request *r, int route, struct quota_hold *ret);
 /* How many of `len` bytes (at least 1) may pass now; *ret_wait_ms when 0. All of them are taken.
- * `len` where nothing limits them. */
+ * `len` where nothing limits them, or the route only observes. */
 uint64_t quota_bytes(struct request *r, int route, uint64_t len, unsigned *ret_wait_ms);
 void quota_leave(struct request *r, struct quota_hold *held);
 /* The principal, else the address it calls from: a keyed hash. Of IPv6 the network (/64) counts.

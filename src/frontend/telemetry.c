@@ -193,6 +193,7 @@ put_span(struct buf *out, const struct request *r, const struct account *a)
 		.status = (uint16_t)r->reply.status,
 		.has_parent = t->has_parent,
 		.has_service = times->forwarded_us != 0,
+		.is_answered = times->answered_us != 0,
 		.started_us = (uint64_t)a->started_us,
 		.duration_us = a->duration_us,
 		.method = http_method_name(r->head.method),

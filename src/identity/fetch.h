@@ -90,7 +90,7 @@ enum { SPAN_TEXT_MAX = 1024 };
 struct fetch_span {
 	uint8_t trace[16], span[8], parent[8];
 	uint8_t service_span[8];
-	bool has_parent, has_service;
+	bool has_parent, has_service, is_answered; /* by the service */
 	uint16_t status;
 	uint64_t started_us, duration_us;      /* wall */
 	uint64_t service_after_us, service_us; /* has_service: after the start, and how long */

@@ -3,7 +3,7 @@
 #include "base/macros.h"
 #include "identity/fetch.h"
 
-enum { HAS_PARENT = 1, HAS_SERVICE = 2, TEXTS = 12 };
+enum { HAS_PARENT = 1, HAS_SERVICE = 2, IS_ANSWERED = 4, FLAGS = 7, TEXTS = 12 };
 
 /* In the order of the wire. */
 static void
@@ -36,8 +36,9 @@ fetch_span_put(struct buf *out, const struct fetch_span *s)
 	buf_put(out, (struct bytes){ s->span, sizeof s->span });
 	buf_put(out, (struct bytes){ s->parent, sizeof s->parent });
 	buf_put(out, (struct bytes){ s->service_span, sizeof s->service_span });
-	buf_put_u8(out, (uint8_t)((s->has_parent ? HAS_PARENT : 0) |
-	                          (s->has_service ? HAS_SERVICE : 0)));
+	buf_put_u8(out,
+	           (uint8_t)((s->has_parent ? HAS_PARENT : 0) | (s->has_service ? HAS_SERVICE : 0) |
+	                     (s->is_answered ? IS_ANSWERED : 0)));
 	buf_put_u16le(out, s->status);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		buf_put_u64le(out, numbers[i]);
@@ -63,10 +64,11 @@ read_numbers(struct reader *r, struct fetch_span *s)
 	uint8_t flags;
 
 	TRY(read_u8(r, &flags));
-	if (flags > (HAS_PARENT | HAS_SERVICE))
+	if (flags > FLAGS)
 		return fail(ERR_PEER, "a span has flags that there are not");
 	s->has_parent = (flags & HAS_PARENT) != 0;
 	s->has_service = (flags & HAS_SERVICE) != 0;
+	s->is_answered = (flags & IS_ANSWERED) != 0;
 	TRY(read_u16le(r, &s->status));
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		TRY(read_u64le(r, numbers[i]));

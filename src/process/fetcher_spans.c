@@ -26,14 +26,14 @@ split_authority(struct bytes authority, struct bytes *ret_host)
 	return has_port ? port : 0;
 }
 
-/* An attribute with a number is left out by giving no more of them. */
+/* A number that is not known is left out. */
 static size_t
-add_port(struct otlp_attribute *a, size_t count, uint64_t port)
+add_number(struct otlp_attribute *a, size_t count, const char *name, uint64_t number)
 {
-	if (port != 0)
-		a[count++] = (struct otlp_attribute){ .name = "server.port",
+	if (number != 0)
+		a[count++] = (struct otlp_attribute){ .name = name,
 			                              .type = OTLP_NUMBER,
-			                              .number = (int64_t)port };
+			                              .number = (int64_t)number };
 	return count;
 }
 
@@ -66,7 +66,7 @@ put_server(struct buf *out, const struct fetch_span *s, bool is_first)
 		.end_ns = (s->started_us + s->duration_us) * 1000,
 		.is_error = s->status >= FIRST_SERVER_ERROR,
 		.attributes = attributes,
-		.attribute_count = add_port(attributes, 11, port),
+		.attribute_count = add_number(attributes, 11, "server.port", port),
 	};
 
 	otlp_span_put(out, &span, is_first);
@@ -79,11 +79,14 @@ put_client(struct buf *out, const struct fetch_span *s)
 	uint64_t port = split_authority(s->origin, &host);
 	struct otlp_attribute attributes[5] = {
 		{ .name = "http.request.method", .text = s->method },
-		{ .name = "http.response.status_code", .type = OTLP_NUMBER, .number = s->status },
 		{ .name = "server.address", .text = host },
 		{ .name = "gatewarden.backend", .text = s->backend },
 	};
 	uint64_t start_us = s->started_us + s->service_after_us;
+	size_t count = add_number(attributes, 3, "server.port", port);
+
+	count = add_number(attributes, count, "http.response.status_code",
+	                   s->is_answered ? s->status : 0);
 	const struct otlp_span span = {
 		.trace = { s->trace, sizeof s->trace },
 		.span = { s->service_span, sizeof s->service_span },
@@ -92,9 +95,9 @@ put_client(struct buf *out, const struct fetch_span *s)
 		.method = s->method,
 		.start_ns = start_us * 1000,
 		.end_ns = (start_us + s->service_us) * 1000,
-		.is_error = s->status >= FIRST_CLIENT_ERROR,
+		.is_error = !s->is_answered || s->status >= FIRST_CLIENT_ERROR,
 		.attributes = attributes,
-		.attribute_count = add_port(attributes, 4, port),
+		.attribute_count = count,
 	};
 
 	otlp_span_put(out, &span, false);
