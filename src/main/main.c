@@ -10,6 +10,7 @@
 #include "main/cmd_client.h"
 #include "main/cmd_config.h"
 #include "main/cmd_explain.h"
+#include "main/cmd_import.h"
 #include "main/cmd_revoke.h"
 #include "main/cmd_token.h"
 #include "main/cmd_user.h"
@@ -60,6 +61,10 @@ static const struct command {
 	  "lists "
 	  "the options",
 	  cmd_audit_usage },
+	{ "import", cmd_import, "openapi URL|FILE [--backend-url URL] [--prefix /PATH]",
+	  "a configuration for a service that describes itself, with its scopes as roles, on "
+	  "standard output",
+	  cmd_import_usage },
 	{ "schema", cmd_schema, "", "JSON Schema of the configuration, for editors", NULL },
 	{ "manual", cmd_manual, "", "reference of the configuration, as Markdown", NULL },
 	{ "version", cmd_version, "", "the version of this program", NULL },
