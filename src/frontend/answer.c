@@ -224,7 +224,7 @@ answer_fields(struct request *r, struct buf *out)
 bool
 answer_has_body(const struct request *r)
 {
-	return r->reply.status != 204 && r->reply.status != 304 && r->reply.status != 101;
+	return r->reply.status != 204 && r->reply.status != 304;
 }
 
 static struct bytes

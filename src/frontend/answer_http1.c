@@ -28,7 +28,7 @@ put_framing(const struct request *r, struct buf *out)
 		buf_put_text(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 	else if (reply->has_length && reply->status != 204)
 		http_reply_length(out, reply->length);
-	else if (!answer_has_body(r) || (reply->is_forwarded && r->head.method == HTTP_HEAD))
+	else if (!answer_has_body(r) || (reply->is_forwarded && r->is_head))
 		return;
 	else if (!reply->is_streamed)
 		http_reply_length(out, answer_length(r));

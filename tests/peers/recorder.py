@@ -81,16 +81,17 @@ class Connection:
         """All of it, decoded; strict about the framing that a gate must send."""
         if "transfer-encoding" in request.names():
             assert request.all("transfer-encoding") == ["chunked"] and "content-length" not in request.names()
-            request.body = b""
+            parts = []
             while True:
                 size = int(self.until(b"\r\n")[:-2], 16)
                 if size == 0:
                     break
-                request.body += self.take(size)
+                parts.append(self.take(size))
                 assert self.take(2) == b"\r\n"
             request.trailers = []
             while (line := self.until(b"\r\n")) != b"\r\n":
                 request.trailers.append(line[:-2].decode())
+            request.body = b"".join(parts)
         else:
             lengths = request.all("content-length")
             assert len(lengths) <= 1
@@ -151,7 +152,11 @@ class Recorder:
         connection.close()
 
     def forget(self):
-        self.requests, self.connections, self.problems, self.total = [], [], [], 0
+        """What came so far. Connections that a pool keeps stay."""
+        self.connections = [c for c in self.connections if not c.is_closed]
+        for connection in self.connections:
+            connection.received, connection.at = b"", 0
+        self.requests, self.problems, self.total = [], [], 0
 
     def raw(self):
         """All bytes of all connections."""
