@@ -353,8 +353,9 @@ on_end(struct stream *s)
 
 	c->peer_ended = true;
 	stream_read(s, false);
+	/* Without what it would say of its windows, nothing much can be sent to it either. */
 	if (c->http2 != NULL) {
-		http2_connection_end(c->http2);
+		http1_close(c);
 		return;
 	}
 	if (c->is_streaming && c->carrier.request->reply.is_tunnel)

@@ -9,8 +9,10 @@
 
 enum {
 	BODY_GRACE_US = 5000000,
+	REST_US = 1000000, /* for the rest of a body that nobody wants */
 	FORM_ROOM = 16384,
 	/* Error codes of RFC 9113 section 7. */
+	NO_ERROR = 0,
 	INTERNAL_ERROR = 2,
 	CANCEL = 8,
 };
@@ -79,6 +81,7 @@ on_finished(struct carrier *carrier)
 		http2_reset(s->connection->http2, s->id, INTERNAL_ERROR);
 	http2_consume(s->connection->http2, s->id, s->held.len);
 	buf_wipe(&s->held);
+	got_on(s);
 	http2_connection_flush(s->connection);
 }
 
@@ -485,8 +488,11 @@ http2_carrier_tick(struct http2_carrier *s, uint64_t now)
 {
 	uint64_t allowed;
 
-	if (s->carrier.request == NULL)
+	if (s->carrier.request == NULL) {
+		if (now - s->moved_us > REST_US && s->is_ended)
+			http2_reset(s->connection->http2, s->id, NO_ERROR);
 		return;
+	}
 	if (s->is_receiving || (s->is_streaming && !s->body_ended)) {
 		if (!s->is_held && body_is_slow(s, now))
 			body_failed(s, (struct err){ .kind = ERR_PEER,

@@ -156,7 +156,7 @@ on_flush(struct deferred *d)
 		c->is_lost |= failed(send_some(c));
 	} while (!list_is_empty(&c->woken) && !c->is_lost);
 
-	bool is_done = http2_is_done(c->http2) || (c->peer_ended && http2_streams(c->http2) == 0);
+	bool is_done = http2_is_done(c->http2) || (c->is_over && http2_streams(c->http2) == 0);
 	if (c->is_lost)
 		c->place.broken(c->place.owner);
 	else if (is_done && c->place.stream->unsent == 0)
@@ -173,13 +173,6 @@ http2_connection_data(struct http2_connection *c, struct bytes data)
 	counter_add(&c->place.server->gate->counters->bytes_in, data.len);
 	/* A fault is in the GOAWAY that is now to be sent; on_flush() ends the connection. */
 	(void)http2_feed(c->http2, data, clock_monotonic_us());
-	http2_connection_flush(c);
-}
-
-void
-http2_connection_end(struct http2_connection *c)
-{
-	c->peer_ended = true;
 	http2_connection_flush(c);
 }
 

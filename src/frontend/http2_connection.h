@@ -36,15 +36,12 @@ struct http2_connection {
 	bool is_active;      /* on the list of those that are looked at each second; else idle */
 	bool is_over;        /* ends with its last stream */
 	bool is_lost;        /* out of memory, or the socket broke */
-	bool peer_ended;
 };
 
 struct err http2_connection_new(const struct http2_place *place, struct http2_connection **ret);
 /* Takes NULL. Its requests are abandoned. */
 void http2_connection_free(struct http2_connection *c);
 void http2_connection_data(struct http2_connection *c, struct bytes data);
-/* The peer sends no more, but may still read. */
-void http2_connection_end(struct http2_connection *c);
 void http2_connection_drained(struct http2_connection *c);
 /* Each second while it is active: ends what has lasted too long. */
 void http2_connection_tick(struct http2_connection *c, uint64_t now_us);

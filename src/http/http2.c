@@ -1,8 +1,4 @@
-/* http2.c - see http2.h: the connection as a whole, and what is counted against its peer.
- *
- * The bucket: frames that cost us work and carry nothing for a request take from it; time, requests
- * that end well and bytes that move give back to it. So a busy honest peer never comes near its
- * bottom, and one that only makes work reaches it at the rate it works at. */
+/* http2.c - see http2.h: the connection as a whole. */
 #include "http/http2_session.h"
 
 #include <stdlib.h>
@@ -57,35 +53,6 @@ http2_stream_of(const struct http2 *h, int32_t id)
 	return s == NULL && h->is_client ? find_waiting(h, id) : s;
 }
 
-/* The bucket */
-
-bool
-http2_count(struct http2 *h, uint32_t cost)
-{
-	struct http2_bucket *b = &h->bucket;
-	uint64_t elapsed = h->now_us - b->filled_us;
-	uint64_t more = elapsed * HTTP2_GLITCHES_S / 1000000;
-
-	if (more > 0) {
-		b->filled_us = h->now_us;
-		http2_credit(h, more > HTTP2_GLITCHES ? HTTP2_GLITCHES : (uint32_t)more);
-	}
-	if (b->left < cost) {
-		b->left = 0;
-		return false;
-	}
-	b->left -= cost;
-	return true;
-}
-
-void
-http2_credit(struct http2 *h, uint32_t credit)
-{
-	h->bucket.left += credit;
-	if (h->bucket.left > HTTP2_GLITCHES)
-		h->bucket.left = HTTP2_GLITCHES;
-}
-
 /* Life */
 
 static int
@@ -119,7 +86,6 @@ send_settings(struct http2 *h)
 	const nghttp2_settings_entry entries[] = {
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX },
-		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
 		{ h->is_client ? NGHTTP2_SETTINGS_ENABLE_PUSH
 		               : NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
 		  h->is_client ? 0 : HTTP2_STREAMS_MAX },
@@ -142,6 +108,8 @@ http2_new(bool is_client, const struct http2_ops *ops, void *of, struct http2 **
 		return fail(ERR_SYSTEM, "out of memory for an HTTP/2 connection");
 	*h = (struct http2){ .ops = ops, .of = of, .is_client = is_client };
 	h->bucket.left = HTTP2_GLITCHES;
+	h->seen.last = -1;
+	h->watched.skip = is_client ? 0 : NGHTTP2_CLIENT_MAGIC_LEN;
 	list_init(&h->streams);
 	if (open_session(h) != 0 || send_settings(h) != 0) {
 		http2_free(h);
@@ -171,13 +139,12 @@ http2_free(struct http2 *h)
 static struct err
 break_off(struct http2 *h, int status)
 {
-	static const struct {
+	const struct {
 		int status;
 		uint32_t code;
 		const char *why;
 	} rows[] = {
-		{ NGHTTP2_ERR_CALLBACK_FAILURE, NGHTTP2_ENHANCE_YOUR_CALM,
-		  "an HTTP/2 peer makes work without use" },
+		{ NGHTTP2_ERR_CALLBACK_FAILURE, h->fault, "an HTTP/2 peer makes work without use" },
 		{ NGHTTP2_ERR_FLOODED, NGHTTP2_ENHANCE_YOUR_CALM,
 		  "an HTTP/2 peer makes work without use" },
 		{ NGHTTP2_ERR_BAD_CLIENT_MAGIC, NGHTTP2_PROTOCOL_ERROR, "what came is not HTTP/2" },
@@ -194,19 +161,33 @@ break_off(struct http2 *h, int status)
 	return fail(ERR_SYSTEM, "out of memory for an HTTP/2 connection");
 }
 
+/* nghttp2 gets what lies between two places where we look ourselves. */
+static struct err
+feed_engine(struct http2 *h, struct bytes in)
+{
+	ssize_t len = nghttp2_session_mem_recv(h->session, in.at, in.len);
+
+	return len < 0 ? break_off(h, (int)len) : OK;
+}
+
 struct err
 http2_feed(struct http2 *h, struct bytes in, uint64_t now_us)
 {
+	struct reader left = reader_of(in);
+	struct http2_frame frame;
+
 	if (h->is_over)
 		return fail(ERR_PEER, "an HTTP/2 connection is over");
 	if (h->bucket.filled_us == 0)
 		h->bucket.filled_us = now_us;
 	h->now_us = now_us;
-
-	ssize_t len = nghttp2_session_mem_recv(h->session, in.at, in.len);
-	if (len < 0)
-		return break_off(h, (int)len);
-	return OK;
+	while (http2_watch_next(h, &left, &frame)) {
+		TRY(feed_engine(h, (struct bytes){ in.at, (size_t)(left.at - in.at) }));
+		in = (struct bytes){ left.at, reader_left(&left) };
+		if (!http2_watch(h, &frame))
+			return break_off(h, NGHTTP2_ERR_CALLBACK_FAILURE);
+	}
+	return feed_engine(h, in);
 }
 
 struct err

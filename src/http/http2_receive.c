@@ -6,57 +6,12 @@
 
 #include <stdlib.h>
 
-enum { CONTINUATIONS_MAX = 8, CREDIT_REQUEST = 4, CREDIT_DATA = 2, RESET_COST = 1 };
+enum { CREDIT_REQUEST = 4 };
 
 static enum http_byte
 names_of(const struct http2 *h)
 {
 	return h->is_client ? HTTP_BYTE_TOKEN : HTTP_BYTE_NAME;
-}
-
-static int
-verdict(bool is_fine)
-{
-	return is_fine ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-/* What a frame costs beyond what it carries. WINDOW_UPDATE is paid back by what is then sent. */
-static uint32_t
-cost_of(const nghttp2_frame_hd *hd)
-{
-	switch (hd->type) {
-	case NGHTTP2_HEADERS:
-		return 0;
-	case NGHTTP2_DATA:
-		return hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
-	case NGHTTP2_RST_STREAM:
-		return RESET_COST;
-	default:
-		return 1;
-	}
-}
-
-/* A header block must be read to its end, whatever it holds: its size is bounded as it comes
- * (CVE-2024-27316). */
-static bool
-count_block(struct http2 *h, const nghttp2_frame_hd *hd)
-{
-	bool is_more = hd->type == NGHTTP2_CONTINUATION;
-
-	if (!is_more && hd->type != NGHTTP2_HEADERS && hd->type != NGHTTP2_PUSH_PROMISE)
-		return true;
-	h->continuations = is_more ? h->continuations + 1 : 0;
-	h->block_bytes = is_more ? h->block_bytes + hd->length : hd->length;
-	return h->continuations <= CONTINUATIONS_MAX && h->block_bytes <= (size_t)HTTP_HEAD_MAX * 2;
-}
-
-static int
-on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *of)
-{
-	struct http2 *h = of;
-
-	(void)session;
-	return verdict(count_block(h, hd) && http2_count(h, cost_of(hd)));
 }
 
 static int
@@ -88,8 +43,11 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 	struct http2 *h = of;
 
 	(void)session, (void)flags, (void)frame;
-	return verdict(http2_block_add(&h->block, (struct bytes){ name, name_len },
-	                               (struct bytes){ value, value_len }));
+	if (http2_block_add(&h->block, (struct bytes){ name, name_len },
+	                    (struct bytes){ value, value_len }))
+		return 0;
+	h->fault = NGHTTP2_ENHANCE_YOUR_CALM;
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* A name or value that holds what it may not: without this call it would be left out, in silence.
@@ -226,7 +184,6 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *of)
 void
 http2_receive_callbacks(nghttp2_session_callbacks *c)
 {
-	nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(c, on_header);
 	nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_invalid_header);

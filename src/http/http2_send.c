@@ -245,11 +245,15 @@ http2_reset(struct http2 *h, int32_t id, uint32_t code)
 
 /* What has left */
 
-/* An answer that came before the request's end: nobody needs the rest (RFC 9113 section 8.1). */
+/* An answer that came before the request's end: nobody needs the rest (RFC 9113 section 8.1). Where
+ * somebody is tied to the stream, it is theirs to say how long it may still come. */
 static void
 on_end_sent(struct http2 *h, int32_t id)
 {
-	if (!h->is_client && nghttp2_session_get_stream_remote_close(h->session, id) == 0)
+	const struct http2_stream *s = http2_stream_of(h, id);
+
+	if (!h->is_client && (s == NULL || s->user == NULL) &&
+	    nghttp2_session_get_stream_remote_close(h->session, id) == 0)
 		http2_reset(h, id, NGHTTP2_NO_ERROR);
 }
 

@@ -16,6 +16,26 @@ struct http2_bucket {
 	uint64_t filled_us;
 };
 
+/* The last so many streams the peer could have opened, and what it did with them: nghttp2 forgets a
+ * stream when it closes, and so would not see that more comes for it. */
+enum { HTTP2_SEEN = 128 };
+struct http2_seen {
+	int32_t last; /* the highest that was opened */
+	uint64_t opened[HTTP2_SEEN / 64], ended[HTTP2_SEEN / 64];
+};
+
+struct http2_frame {
+	uint32_t len;
+	uint8_t type, flags;
+	int32_t id;
+};
+
+/* Where in the frames of the peer we are. */
+struct http2_watched {
+	uint32_t skip; /* bytes before the next head of a frame */
+	uint8_t head[9], head_len;
+};
+
 struct http2_stream {
 	struct list node;
 	void *user; /* http2_ops' stream; NULL: what comes is thrown away */
@@ -37,7 +57,10 @@ struct http2 {
 	bool is_client;
 	bool is_draining; /* the notice is sent, the last stream is not named yet */
 	bool is_over;     /* the peer broke the protocol, or wore us out */
+	uint32_t fault;   /* why it is broken off from inside a callback (RFC 9113 section 7) */
 	uint64_t now_us;
+	struct http2_watched watched;
+	struct http2_seen seen;
 	struct http2_bucket bucket;
 	uint32_t continuations; /* of this header block */
 	size_t block_bytes;     /* of this header block, as they came */
@@ -50,6 +73,10 @@ struct http2_stream *http2_stream_new(struct http2 *h, int32_t id);
 void http2_stream_free(struct http2 *h, struct http2_stream *s);
 /* NULL: there is none (any more). */
 struct http2_stream *http2_stream_of(const struct http2 *h, int32_t id);
+/* http2_watch.c. Stops behind the head of the next frame; false: it is not there yet. */
+bool http2_watch_next(struct http2 *h, struct reader *in, struct http2_frame *ret);
+/* false: break off, h->fault says why. */
+bool http2_watch(struct http2 *h, const struct http2_frame *f);
 /* false: that was one too many. */
 bool http2_count(struct http2 *h, uint32_t cost);
 void http2_credit(struct http2 *h, uint32_t credit);
