@@ -56,6 +56,10 @@ def find(key: int) -> Book:
     return books[key]
 
 
+def called(who: Principal) -> str:
+    return who.name or who.subject
+
+
 def manuscript(key: int) -> Path:
     return Path(files.name) / f"{find(key).id}"
 
@@ -63,7 +67,7 @@ def manuscript(key: int) -> Path:
 def tell(what: str, book: Book, who: Principal) -> None:
     for queue in listeners:
         with suppress(asyncio.QueueFull):  # who does not listen misses something
-            queue.put_nowait({"what": what, "title": book.title, "by": who.subject})
+            queue.put_nowait({"what": what, "title": book.title, "by": called(who)})
 
 
 @app.get("/healthz")
@@ -75,7 +79,7 @@ async def healthz() -> str:
 @app.get("/hello")
 async def hello(who: OptionalPrincipal) -> str:
     """Everybody may ask; who has logged in is called by name."""
-    return f"Hello, {who.name or who.subject}" if who else "Hello, stranger"
+    return f"Hello, {called(who)}" if who else "Hello, stranger"
 
 
 @app.get("/whoami")
@@ -95,7 +99,7 @@ async def read_book(key: int, who: Reader) -> Book:
 
 @app.post("/books", status_code=201)
 async def add_book(new: NewBook, who: Admin) -> Book:
-    book = Book(id=next(numbers), added_by=who.subject, **new.model_dump())
+    book = Book(id=next(numbers), added_by=called(who), **new.model_dump())
     books[book.id] = book
     tell("added", book, who)
     return book
@@ -150,7 +154,7 @@ async def events(who: Reader) -> AsyncIterator[ServerSentEvent]:
     queue: asyncio.Queue[dict[str, str]] = asyncio.Queue(100)
     listeners.add(queue)
     try:
-        yield ServerSentEvent(event="hello", data={"you": who.subject})
+        yield ServerSentEvent(event="hello", data={"you": called(who)})
         for n in itertools.count(1):
             yield ServerSentEvent(id=str(n), event="book", data=await queue.get())
     finally:
@@ -165,7 +169,7 @@ async def chat(socket: WebSocket, who: Reader) -> None:
         if message.get("bytes") is not None:
             await socket.send_bytes(message["bytes"])
         elif message["text"] != "bye":
-            await socket.send_text(f"{who.subject}: {message['text']}")
+            await socket.send_text(f"{called(who)}: {message['text']}")
         else:
-            await socket.close(4000, f"goodbye {who.subject}")
+            await socket.close(4000, f"goodbye {called(who)}")
             break

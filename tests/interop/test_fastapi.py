@@ -115,9 +115,8 @@ def test_the_application_knows_who_is_calling():
         equal(who["claims"]["aud"], "books")
         equal(who["claims"]["iss"], g.url)
     equal(g.get("/hello").body, b'"Hello, stranger"')
-    assert b"ada" in g.get("/hello", "ada").body
-    added = g.request("POST", "/books", "grace", body=NEW).json()
-    equal(added["added_by"], g.get("/whoami", "grace").json()["subject"])
+    equal(g.get("/hello", "ada").body, b'"Hello, ada"')
+    equal(g.request("POST", "/books", "grace", body=NEW).json()["added_by"], "grace")
 
 
 @test
@@ -187,7 +186,7 @@ def test_a_prefix_is_taken_away():
     g, _ = world()
     equal(g.get("/v1/books/1", "ada").json(), g.get("/books/1", "ada").json())
     equal(g.get("/v1/../whoami", "ada").status, 400)  # nobody has to guess whose path that is
-    equal(g.get("/v1/books?author=eliot&author=Eliot", "ada").json()[0]["title"], "Middlemarch")
+    equal(g.get("/v1/books?author=x&author=Cervantes", "ada").json()[0]["title"], "Don Quixote")
 
 
 def book_of(g):
@@ -272,6 +271,21 @@ def test_an_application_that_is_away_and_comes_back():
     equal(g.get("/books").status, 401)  # who may not ask does not learn whether it is there
     application.start()
     wait_until(lambda: g.get("/books", "ada").status == 200, 30, "the application to be found again")
+
+
+@test
+def test_the_same_application_on_hypercorn_over_http2():
+    g, _ = gate_before(lambda text: text.replace("    audience: books", "    protocol: http2\n    audience: books", 1),
+                       server="hypercorn")
+    equal(g.get("/whoami", "ada").json()["roles"], ["reader"])
+    equal(g.get("/books").status, 401)
+    equal(g.request("DELETE", "/books/1", "ada").status, 403)
+    data = random.Random(2).randbytes(3_000_000)
+    answer = g.request("PUT", "/books/1/manuscript", "grace", body=data)
+    equal((answer.status, answer.json()), (200, {"bytes": len(data)}))
+    assert g.get("/books/1/manuscript", "ada").body == data
+    equal(g.get("/export?lines=5000", "ada").body.count(b"\n"), 5000)
+    equal(g.request("POST", "/books", "grace", body=NEW).status, 201)
 
 
 @test

@@ -24,6 +24,7 @@ from harness import ROOT, equal, main, test, wait_until  # noqa: E402
 from fastapi_books import gate_before, slowly  # noqa: E402
 
 NEW = {"title": "Emma", "author": "Jane Austen", "year": 1815}
+USERS = ("ada", "grace")
 _state = {}
 
 
@@ -44,11 +45,6 @@ def run(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, 120))
 
 
-def name_of(user):
-    g, _ = world()
-    return g.get("/whoami", user).json()["subject"]
-
-
 # WebSocket, PyPI websockets
 
 @test
@@ -57,13 +53,12 @@ def test_websocket_messages_go_both_ways():
         async with chat() as ws:
             for n in range(200):
                 await ws.send(f"message {n}")
-                equal(await ws.recv(), f"{me}: message {n}")
+                equal(await ws.recv(), f"ada: message {n}")
             await ws.send(b"\0\1\2")
             equal(await ws.recv(), b"\0\1\2")
             await ws.send("")
-            equal(await ws.recv(), f"{me}: ")
+            equal(await ws.recv(), "ada: ")
 
-    me = name_of("ada")
     run(talk())
 
 
@@ -99,16 +94,15 @@ def test_websocket_fragments():
     async def talk():
         async with chat() as ws:
             await ws.send(iter(["one ", "two ", "three"]))
-            equal(await ws.recv(), f"{me}: one two three")
+            equal(await ws.recv(), "ada: one two three")
             pieces = [piece async for piece in fragments(ws)]
-            equal("".join(pieces), f"{me}: again")
+            equal("".join(pieces), "ada: again")
 
     async def fragments(ws):
         await ws.send(iter(["a", "gain"]))
         async for piece in ws.recv_streaming():
             yield piece
 
-    me = name_of("ada")
     run(talk())
 
 
@@ -121,9 +115,8 @@ def test_websocket_ping_and_pong():
                 assert latency >= 0
             await ws.pong(b"nobody asked")
             await ws.send("still here")
-            equal(await ws.recv(), f"{me}: still here")
+            equal(await ws.recv(), "ada: still here")
 
-    me = name_of("ada")
     run(talk())
 
 
@@ -136,12 +129,11 @@ def test_websocket_close_codes_go_both_ways():
                 await ws.recv()
                 raise AssertionError("no close")
             except websockets.ConnectionClosed as e:
-                equal((e.rcvd.code, e.rcvd.reason), (4000, f"goodbye {me}"))
+                equal((e.rcvd.code, e.rcvd.reason), (4000, "goodbye ada"))
         async with chat() as ws:
             await ws.close(4321, "enough")
             equal((ws.close_code, ws.close_reason), (4321, "enough"))  # the service's echo of it
 
-    me = name_of("ada")
     run(talk())
 
 
@@ -166,15 +158,14 @@ def test_websocket_handshakes_that_are_refused():
 @test
 def test_websocket_100_at_once():
     async def talk():
-        sockets = await asyncio.gather(*(chat(user=("ada", "grace")[n % 2], close_timeout=30) for n in range(100)))
+        sockets = await asyncio.gather(*(chat(user=USERS[n % 2], close_timeout=30) for n in range(100)))
         for n, ws in enumerate(sockets):
             await ws.send(f"{n}")
         for n, ws in enumerate(sockets):
-            equal(await ws.recv(), f"{names[n % 2]}: {n}")
+            equal(await ws.recv(), f"{USERS[n % 2]}: {n}")
         await asyncio.gather(*(ws.close() for ws in sockets))
         return len(sockets)
 
-    names = name_of("ada"), name_of("grace")
     equal(run(talk()), 100)
     equal(run(talk()), 100)  # none of the first hundred is still counted
 
@@ -260,11 +251,11 @@ def test_websocket_stays_open_while_the_gate_is_reloaded():
             await asyncio.to_thread(wait_until, lambda: set(g.children("worker")) - workers, 20, "new workers")
             for n in range(20):
                 await ws.send(f"{n}")
-                equal(await ws.recv(), f"{me}: {n}")
+                equal(await ws.recv(), f"ada: {n}")
                 await asyncio.sleep(0.1)
             async with chat() as other:
                 await other.send("new")
-                equal(await other.recv(), f"{me}: new")
+                equal(await other.recv(), "ada: new")
             assert workers & set(g.children("worker")), "the worker that has the socket"
             await ws.send("bye")
             try:
@@ -275,7 +266,6 @@ def test_websocket_stays_open_while_the_gate_is_reloaded():
             await asyncio.to_thread(wait_until, lambda: not workers & set(g.children("worker")), 30,
                                     "the workers of before to end")
 
-    me = name_of("ada")
     run(talk())
 
 
@@ -365,7 +355,7 @@ def test_events_are_for_those_who_may():
 @test
 def test_npm_ws_and_eventsource():
     g, _ = world()
-    told = json.dumps({"url": g.url, "ada": g.token("ada"), "grace": g.token("grace"), "name": name_of("ada")})
+    told = json.dumps({"url": g.url, "ada": g.token("ada"), "grace": g.token("grace"), "name": "ada"})
     done = subprocess.run(["node", pathlib.Path(__file__).parent / "streams.mjs"], cwd=ROOT / "tests", input=told,
                           text=True, capture_output=True, timeout=150, check=False)
     print(done.stdout, end="")

@@ -13,8 +13,9 @@ PACKAGE = harness.ROOT / "integrations/fastapi/src"
 
 
 class Application:
-    def __init__(self, gate_url, port=None, audience="books"):
-        self.port = port or harness.free_port()
+    def __init__(self, gate_url, audience="books", server="uvicorn"):
+        self.port = harness.free_port()
+        self.server = server
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = dict(os.environ, GATEWARDEN_URL=gate_url, GATEWARDEN_AUDIENCE=audience,
                                 PYTHONPATH=str(PACKAGE), PYTHONDONTWRITEBYTECODE="1")
@@ -22,9 +23,12 @@ class Application:
         atexit.register(self.stop)
 
     def start(self):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLE, "--port", str(self.port), "--log-level", "warning",
-             "--timeout-graceful-shutdown", "1", "app:app"], env=self.environment, stdin=subprocess.DEVNULL)
+        words = {
+            "uvicorn": ["--port", str(self.port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"],
+            "hypercorn": ["--bind", f"127.0.0.1:{self.port}", "--log-level", "warning", "--graceful-timeout", "1"],
+        }[self.server]
+        self.process = subprocess.Popen([sys.executable, "-m", self.server, *words, "app:app"], cwd=EXAMPLE,
+                                        env=self.environment, stdin=subprocess.DEVNULL)
         harness.wait_until(self.is_up, 30, "the application")
         return self
 
@@ -47,10 +51,10 @@ class Application:
                 self.process.wait(10)
 
 
-def gate_before(change=None, start=True):
+def gate_before(change=None, start=True, server="uvicorn"):
     """The application and the gate, both up. `change(text)` edits the configuration's text. -> (gate, application)"""
     gate = harness.Gateway(start=False)
-    application = Application(gate.url).start()
+    application = Application(gate.url, server=server).start()
     text = (EXAMPLE / "gatewarden.yaml").read_text()
     for before, after in (("127.0.0.1:8080", f"127.0.0.1:{gate.http_port}"),
                           ("127.0.0.1:9090", f"127.0.0.1:{gate.admin_port}"),
