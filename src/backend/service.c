@@ -26,8 +26,8 @@ choose(struct service *s, const struct exchange *x, enum origin_lack *ret)
 static bool
 place(struct service *s, struct exchange *x)
 {
-	enum origin_lack lack;
-	struct origin *o = choose(s, x, &lack);
+	enum origin_lack lack = ORIGIN_NONE_UP;
+	struct origin *o = x->pinned != NULL ? x->pinned : choose(s, x, &lack);
 
 	if (o == NULL && lack == ORIGIN_NONE_FREE)
 		return false;
@@ -94,7 +94,8 @@ place_all(struct service *s)
 		struct exchange *x = first_of(&s->started);
 
 		list_remove(&x->node);
-		if (!list_is_empty(&s->waiting) || !place(s, x))
+		bool is_next = list_is_empty(&s->waiting) || x->pinned != NULL;
+		if (!is_next || !place(s, x))
 			queue(s, x);
 	}
 }
@@ -179,6 +180,8 @@ on_tick(uv_timer_t *timer)
 
 	service_connections_tick(s, now);
 	check_exchanges(s, now);
+	addresses_tick(s, now);
+	origins_tick(s, now);
 	if (!list_is_empty(&s->waiting))
 		service_wake(s);
 }
@@ -221,7 +224,7 @@ service_open(const struct settings *settings, unsigned backend, struct loop *loo
 	if (!failed(e))
 		e = service_open_tls(s);
 	if (!failed(e))
-		e = origins_open(s);
+		e = addresses_open(s);
 	if (failed(e)) {
 		service_close(s);
 		return e;
@@ -268,8 +271,9 @@ service_close(struct service *s)
 	if (s == NULL)
 		return;
 	s->is_closed = true;
-	list_remove(&s->turn.node);
+	addresses_close(s);
 	origins_close(s);
+	list_remove(&s->turn.node);
 	free_list(&s->ended);
 	free_list(&s->spare);
 	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
@@ -277,23 +281,28 @@ service_close(struct service *s)
 
 /* ---- what others ask ---- */
 
+static bool
+is_well(const struct origin *o, uint64_t now)
+{
+	return o->is_up && o->open_until_us <= now;
+}
+
 bool
 service_is_up(const struct service *s, const char **ret_why)
 {
 	uint64_t now = clock_monotonic_us();
 	bool is_up = false;
 
-	*ret_why = NULL;
+	*ret_why = list_is_empty(&s->origins) ? "its name cannot be looked up" : NULL;
 	for (struct list *at = s->origins.next; at != &s->origins; at = at->next) {
 		const struct origin *o = container_of(at, struct origin, node);
 
-		if (o->is_up && o->open_until_us <= now)
-			is_up = true;
-		else
+		if (o->is_gone)
+			continue;
+		is_up |= is_well(o, now);
+		if (!is_well(o, now))
 			*ret_why = o->why;
 	}
-	if (list_is_empty(&s->origins))
-		*ret_why = "its name is not known";
 	return is_up;
 }
 
@@ -306,11 +315,11 @@ service_stats(const struct service *s)
 	for (struct list *at = s->origins.next; at != &s->origins; at = at->next) {
 		const struct origin *o = container_of(at, struct origin, node);
 
-		ret.origins++;
-		ret.origins_up += o->is_up && o->open_until_us <= now;
+		ret.origins += !o->is_gone;
+		ret.origins_up += !o->is_gone && is_well(o, now);
 		ret.connections += o->connection_count;
 		ret.exchanges += o->exchange_count;
-		for (struct list *r = o->ready.next; r != &o->ready; r = r->next)
+		for (struct list *c = o->ready.next; c != &o->ready; c = c->next)
 			ret.idle++;
 	}
 	return ret;

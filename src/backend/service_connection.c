@@ -56,6 +56,7 @@ unopened(struct service_connection *c, struct err e)
 	struct origin *o = c->origin;
 
 	origin_failed(o, e.why);
+	addresses_doubt(c->service, o->settings);
 	connection_end(c);
 	if (x == NULL)
 		return;

@@ -97,6 +97,27 @@ fill(struct exchange *x, const struct exchange_request *r)
 	x->is_given = r->framing == HTTP_BODY_NONE && r->upgrade.len == 0;
 }
 
+static struct err
+start(struct service *s, const struct exchange_request *r, const struct exchange_ops *ops,
+      struct origin *pinned, struct exchange **ret)
+{
+	struct exchange *x = exchange_new(s);
+
+	if (x == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	x->service = s;
+	x->ops = ops;
+	x->pinned = pinned;
+	fill(x, r);
+	if (x->text.overflow) {
+		exchange_free(x);
+		return fail(ERR_SYSTEM, "out of memory");
+	}
+	enter(x);
+	*ret = x;
+	return OK;
+}
+
 struct err
 exchange_start(struct service *s, const struct exchange_request *r, const struct exchange_ops *ops,
                void *of, struct exchange **ret)
@@ -111,19 +132,17 @@ exchange_start(struct service *s, const struct exchange_request *r, const struct
 	}
 	if (r->upgrade.len > 0 && s->settings->protocol == SERVICE_HTTP2)
 		return upstream_error(502, "the service speaks HTTP/2, which has no upgrade");
-	x = exchange_new(s);
-	if (x == NULL)
-		return fail(ERR_SYSTEM, "out of memory");
-	x->service = s;
-	x->ops = ops;
+	TRY(start(s, r, ops, NULL, &x));
 	x->of = of;
-	fill(x, r);
-	if (x->text.overflow) {
-		exchange_free(x);
-		return fail(ERR_SYSTEM, "out of memory");
-	}
-	enter(x);
 	*ret = x;
+	return OK;
+}
+
+struct err
+exchange_probe(struct origin *o, const struct exchange_request *r, const struct exchange_ops *ops)
+{
+	TRY(start(o->service, r, ops, o, &o->probe));
+	o->probe->of = o;
 	return OK;
 }
 
@@ -329,6 +348,10 @@ exchange_lost(struct exchange *x, struct origin *o, enum loss loss, struct err e
 	x->why = e;
 	if (x->is_ended)
 		return;
+	if (x->pinned != NULL && loss != LOSS_STALE) {
+		exchange_fail(x, e);
+		return;
+	}
 	if (loss == LOSS_UNOPENED) {
 		x->refused |= o->bit;
 		enter(x);

@@ -54,8 +54,17 @@ speaks_at_first(const struct service *s, const struct origin_settings *own)
 	return SPEAKS_HTTP1;
 }
 
-static struct err
-add(struct service *s, const struct origin_settings *own, const struct sockaddr *address)
+static void
+set_port(struct sockaddr_storage *address, uint16_t port)
+{
+	if (address->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+	else
+		((struct sockaddr_in *)address)->sin_port = htons(port);
+}
+
+struct err
+origin_add(struct service *s, const struct origin_settings *own, const struct sockaddr *address)
 {
 	struct origin *o = calloc(1, sizeof *o);
 
@@ -69,10 +78,7 @@ add(struct service *s, const struct origin_settings *own, const struct sockaddr 
 	memcpy(&o->address, address,
 	       address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 	                                      : sizeof(struct sockaddr_in));
-	if (address->sa_family == AF_INET6)
-		((struct sockaddr_in6 *)&o->address)->sin6_port = htons(own->port);
-	else
-		((struct sockaddr_in *)&o->address)->sin_port = htons(own->port);
+	set_port(&o->address, own->port);
 	list_init(&o->connections);
 	list_init(&o->ready);
 	list_append(&s->origins, &o->node);
@@ -81,41 +87,37 @@ add(struct service *s, const struct origin_settings *own, const struct sockaddr 
 	return OK;
 }
 
-static struct err
-resolve(struct service *s, const struct origin_settings *own)
+static void
+origin_free(struct origin *o)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
-	struct err e = OK;
-
-	/* No answer now is no error: it is asked again. */
-	if (getaddrinfo(own->host, NULL, &hints, &found) != 0)
-		return OK;
-	for (const struct addrinfo *at = found; at != NULL && !failed(e); at = at->ai_next)
-		if (at->ai_family == AF_INET || at->ai_family == AF_INET6)
-			e = add(s, own, at->ai_addr);
-	freeaddrinfo(found);
-	return e;
-}
-
-struct err
-origins_open(struct service *s)
-{
-	for (size_t i = 0; i < s->settings->origin_count; i++)
-		TRY(resolve(s, &s->settings->origins[i]));
-	return OK;
+	probe_stop(o);
+	while (!list_is_empty(&o->connections))
+		connection_end(container_of(o->connections.next, struct service_connection, node));
+	list_remove(&o->node);
+	free(o);
 }
 
 void
 origins_close(struct service *s)
 {
-	while (!list_is_empty(&s->origins)) {
-		struct origin *o = container_of(s->origins.next, struct origin, node);
+	while (!list_is_empty(&s->origins))
+		origin_free(container_of(s->origins.next, struct origin, node));
+}
 
-		while (!list_is_empty(&o->connections))
-			connection_end(
-				container_of(o->connections.next, struct service_connection, node));
-		list_remove(&o->node);
-		free(o);
+/* One that its name no longer means is kept while it has something to do. */
+void
+origins_tick(struct service *s, uint64_t now_us)
+{
+	struct list *at = s->origins.next;
+
+	while (at != &s->origins) {
+		struct origin *o = container_of(at, struct origin, node);
+
+		at = at->next;
+		if (o->is_gone && o->exchange_count == 0)
+			origin_free(o);
+		else
+			probe_tick(o, now_us);
 	}
 }
 
@@ -132,7 +134,7 @@ breaker_is_open(const struct origin *o)
 bool
 origin_is_usable(const struct origin *o, uint64_t now_us)
 {
-	if (!o->is_up)
+	if (!o->is_up || o->is_gone)
 		return false;
 	return !breaker_is_open(o) || (o->open_until_us <= now_us && !o->is_tried);
 }

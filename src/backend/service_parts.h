@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "http/http_body.h"
 #include "io/deadline.h"
+#include "io/resolve.h"
 #include "io/stream.h"
 
 enum {
@@ -27,7 +28,8 @@ enum {
 struct service {
 	struct loop *loop;
 	const struct service_settings *settings;
-	const char *name; /* of the backend */
+	const char *name;               /* of the backend */
+	struct address_source *sources; /* owned; one for each URL */
 	struct list origins;
 	unsigned origin_count;    /* ever: the next one's index */
 	struct list started;      /* exchanges of this turn */
@@ -70,7 +72,12 @@ struct origin {
 	struct list ready;          /* those that can take an exchange, last used first */
 	unsigned connection_count, exchange_count, opening;
 	enum speaks { SPEAKS_UNKNOWN, SPEAKS_HTTP1, SPEAKS_HTTP2 } speaks;
-	bool is_up; /* as the probes say */
+	bool is_gone; /* its name no longer means it */
+	/* As the probes say. */
+	bool is_up, is_good; /* what is believed; the last answer */
+	unsigned streak;     /* of answers that say otherwise */
+	struct exchange *probe;
+	uint64_t probe_due_us, probe_until_us;
 	/* What requests met. */
 	unsigned failures;      /* in a row */
 	uint64_t open_until_us; /* with the breaker open */
@@ -79,8 +86,19 @@ struct origin {
 	const char *why;        /* literal: its last failure; NULL: it is well */
 };
 
-struct err origins_open(struct service *s);
+struct err origin_add(struct service *s, const struct origin_settings *own,
+                      const struct sockaddr *address);
 void origins_close(struct service *s);
+void origins_tick(struct service *s, uint64_t now_us);
+/* Asks it for the path of its health where it is time to, and whether the answer came in time. */
+void probe_tick(struct origin *o, uint64_t now_us);
+void probe_stop(struct origin *o);
+/* service_address.c: from the settings' URLs to origins. */
+struct err addresses_open(struct service *s);
+void addresses_close(struct service *s);
+void addresses_tick(struct service *s, uint64_t now_us);
+/* A connection could not be made: its name may mean another address by now. */
+void addresses_doubt(struct service *s, const struct origin_settings *of);
 /* The one to ask, with room for an exchange and none of `avoid`; NULL: *ret says why not. */
 enum origin_lack { ORIGIN_NONE_UP, ORIGIN_NONE_FREE, ORIGIN_NONE_LEFT };
 struct origin *origin_choose(struct service *s, uint64_t avoid, enum origin_lack *ret);
@@ -105,6 +123,7 @@ struct exchange {
 	struct list node;  /* of started, waiting, ended or spare */
 	struct list timed; /* of service->timed */
 	uint64_t deadline_us;
+	struct origin *pinned;                 /* a probe: of this one; NULL: of any */
 	struct service_connection *connection; /* NULL: it waits, or is over */
 	struct origin *origin;                 /* of the connection */
 	int32_t stream;                        /* HTTP/2 */
@@ -145,6 +164,9 @@ exchange_part(const struct exchange *x, struct part p)
 	return (struct bytes){ x->text.at + p.at, p.len };
 }
 
+/* exchange_start(), with one origin and past the queue. */
+struct err exchange_probe(struct origin *o, const struct exchange_request *r,
+                          const struct exchange_ops *ops);
 /* What it tells the service as Host. */
 struct bytes exchange_host(const struct exchange *x);
 /* It belongs to the connection now / no more. */
