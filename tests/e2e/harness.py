@@ -16,6 +16,7 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -257,10 +258,12 @@ class Gateway:
         self.config = base_config()
         if change:
             change(self.config)
-        http = self.config["listen"]["http"]
-        self.http_port = int((http if isinstance(http, str) else http["address"]).rsplit(":", 1)[1])
-        self.admin_port = int(self.config["listen"]["admin"].rsplit(":", 1)[1])
-        self.url = f"http://127.0.0.1:{self.http_port}"
+        self.http_port, self.admin_port = (int((of if isinstance(of, str) else of["address"]).rsplit(":", 1)[1])
+                                           for of in (self.config["listen"][name] for name in ("http", "admin")))
+        self.secure_ports = {port for name, port in (("http", self.http_port), ("admin", self.admin_port))
+                             if isinstance(self.config["listen"][name], dict) and "tls" in self.config["listen"][name]}
+        self.tls = ssl._create_unverified_context()  # of our requests, where the port speaks TLS
+        self.url = f"{'https' if self.http_port in self.secure_ports else 'http'}://127.0.0.1:{self.http_port}"
         self.binary = pathlib.Path(binary or BINARY)
         self.env, self.command = env, list(command or [])
         self.secrets = set(self.passwords.values())
@@ -419,7 +422,9 @@ class Gateway:
 
     def request(self, method, path, token=None, body=None, headers=None, port=None, timeout=30):
         """One request on a connection of its own. `token`: a user's name or a token."""
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.http_port, timeout=timeout)
+        port = port or self.http_port
+        connection = (http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=self.tls)
+                      if port in self.secure_ports else http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
         fields = dict(headers or {})
         if token is not None:
             fields["Authorization"] = f"Bearer {self.token(token) if token in self.passwords else token}"

@@ -51,21 +51,23 @@ class Authority:
         path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return path
 
-    def sign(self, subject, key, constraints, names):
+    def sign(self, subject, key, constraints, names, end=1):
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
-                   .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-                   .not_valid_after(now + datetime.timedelta(days=1)).add_extension(constraints, critical=True))
+                   .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=10))
+                   .not_valid_after(now + datetime.timedelta(days=end)).add_extension(constraints, critical=True))
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def certificate(self, name):
+    def certificate(self, name, names=None, end=1):
+        """`names`: DNS names it is for, else those of this machine; `end`: days from now."""
         import ipaddress
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        made = self.sign(subject, key, x509.BasicConstraints(ca=False, path_length=None), names)
+        names = ([x509.DNSName(n) for n in names] if names else
+                 [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        made = self.sign(subject, key, x509.BasicConstraints(ca=False, path_length=None), names, end)
         key_file = self.folder / f"{name}.key"
         key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                                serialization.NoEncryption()))
