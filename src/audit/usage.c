@@ -15,7 +15,6 @@ _Static_assert(SLOTS > 2 * USAGE_PRINCIPALS_MAX, "free slots must be found soon"
 struct rule_use {
 	struct bytes name; /* in the arena */
 	int64_t last_ms;
-	size_t resource, rule;
 };
 
 struct usage {
@@ -52,49 +51,86 @@ compare_rules(const void *a, const void *b)
 }
 
 /* As src/policy names them in a record. */
-static struct err
-name_rule(struct usage *u, const struct resource_settings *r, const struct rule_settings *rule,
-          struct rule_use *ret)
+static void
+put_rule(struct buf *out, const struct settings *s, size_t resource, size_t rule)
 {
-	CLEANUP(buf_done) struct buf text = { 0 };
+	const struct resource_settings *r = &s->resources[resource];
 
-	buf_printf(&text, "resources.%s.allow.%s.%s", r->name, u->settings->roles[rule->role].name,
-	           name_of(rule->action));
-	TRY(buf_check(&text));
-	ret->name = arena_copy(&u->arena, buf_bytes(&text));
-	return ret->name.len == 0 ? fail(ERR_LIMIT, "out of memory for the rules") : OK;
+	buf_printf(out, "resources.%s.allow.%s.%s", r->name, s->roles[r->allow[rule].role].name,
+	           name_of(r->allow[rule].action));
+}
+
+static void
+put_route_rule(struct buf *out, const struct settings *s, size_t route, size_t rule,
+               unsigned method)
+{
+	const struct route_settings *r = &s->routes[route];
+
+	buf_printf(out, "routes.%s.allow.%s.%s", r->path, s->roles[r->allow[rule].role].name,
+	           route_methods[method]);
+}
+
+static struct err
+add_rule(struct usage *u, struct buf *name)
+{
+	struct rule_use *rule = &u->rules[u->rule_count++];
+
+	TRY(buf_check(name));
+	rule->name = arena_copy(&u->arena, buf_bytes(name));
+	buf_clear(name);
+	return rule->name.len == 0 ? fail(ERR_LIMIT, "out of memory for the rules") : OK;
+}
+
+static size_t
+count_rules(const struct settings *s)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->resource_count; i++)
+		count += s->resources[i].allow_count;
+	for (size_t i = 0; i < s->route_count; i++)
+		count += s->routes[i].allow_count * ROUTE_METHOD_COUNT;
+	return count;
 }
 
 static struct err
 list_rules(struct usage *u)
 {
+	CLEANUP(buf_done) struct buf name = { 0 };
 	const struct settings *s = u->settings;
-	size_t count = 0;
 
-	for (size_t i = 0; i < s->resource_count; i++)
-		count += s->resources[i].allow_count;
-	u->rules = calloc(count + 1, sizeof *u->rules);
+	u->rules = calloc(count_rules(s) + 1, sizeof *u->rules);
 	if (u->rules == NULL)
 		return fail(ERR_SYSTEM, "out of memory for the rules");
 	for (size_t i = 0; i < s->resource_count; i++)
 		for (size_t n = 0; n < s->resources[i].allow_count; n++) {
-			struct rule_use *rule = &u->rules[u->rule_count++];
-
-			*rule = (struct rule_use){ .resource = i, .rule = n };
-			TRY(name_rule(u, &s->resources[i], &s->resources[i].allow[n], rule));
+			put_rule(&name, s, i, n);
+			TRY(add_rule(u, &name));
 		}
+	for (size_t i = 0; i < s->route_count; i++)
+		for (size_t n = 0; n < s->routes[i].allow_count; n++)
+			for (unsigned m = 0; m < ROUTE_METHOD_COUNT; m++) {
+				put_route_rule(&name, s, i, n, m);
+				TRY(add_rule(u, &name));
+			}
 	qsort(u->rules, u->rule_count, sizeof *u->rules, compare_rules);
 	return OK;
+}
+
+/* NULL: it is of another configuration. */
+static struct rule_use *
+find_rule(const struct usage *u, struct bytes name)
+{
+	const struct rule_use wanted = { .name = name };
+
+	return bsearch(&wanted, u->rules, u->rule_count, sizeof *u->rules, compare_rules);
 }
 
 static void
 use_rule(struct usage *u, struct bytes name, int64_t ms)
 {
-	const struct rule_use wanted = { .name = name };
-	struct rule_use *rule =
-		bsearch(&wanted, u->rules, u->rule_count, sizeof *u->rules, compare_rules);
+	struct rule_use *rule = find_rule(u, name);
 
-	/* What is not found is of another configuration. */
 	if (rule != NULL && ms > rule->last_ms)
 		rule->last_ms = ms;
 }
@@ -293,13 +329,30 @@ usage_find(const struct usage *u, struct bytes issuer, struct bytes subject)
 	return index == 0 ? NULL : &u->principals[index - 1];
 }
 
+static int64_t
+rule_ms(const struct usage *u, const struct buf *name)
+{
+	const struct rule_use *rule = find_rule(u, buf_bytes(name));
+
+	return rule != NULL ? rule->last_ms : 0;
+}
+
 int64_t
 usage_rule_ms(const struct usage *u, size_t resource, size_t rule)
 {
-	for (size_t i = 0; i < u->rule_count; i++)
-		if (u->rules[i].resource == resource && u->rules[i].rule == rule)
-			return u->rules[i].last_ms;
-	return 0;
+	CLEANUP(buf_done) struct buf name = { 0 };
+
+	put_rule(&name, u->settings, resource, rule);
+	return rule_ms(u, &name);
+}
+
+int64_t
+usage_route_rule_ms(const struct usage *u, size_t route, size_t rule, unsigned method)
+{
+	CLEANUP(buf_done) struct buf name = { 0 };
+
+	put_route_rule(&name, u->settings, route, rule, method);
+	return rule_ms(u, &name);
 }
 
 int64_t

@@ -42,6 +42,8 @@ const struct usage_principal *usage_find(const struct usage *u, struct bytes iss
 /* When allow rule `rule` of a resource last let somebody through. Of several rules that would, the
  * record names the one without a condition. */
 int64_t usage_rule_ms(const struct usage *u, size_t resource, size_t rule);
+/* The same of a route, for one method (enum http_method). */
+int64_t usage_route_rule_ms(const struct usage *u, size_t route, size_t rule, unsigned method);
 /* When somebody of this issuer last came with this role. */
 int64_t usage_role_ms(const struct usage *u, size_t issuer, size_t role);
 struct usage_totals usage_totals(const struct usage *u);

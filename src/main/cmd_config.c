@@ -40,6 +40,23 @@ cmd_run(int argc, char **argv)
 	return read_file_option(argc, argv, &file) ? supervisor_run(file) : 2;
 }
 
+/* What is no error, and should be known. */
+static void
+print_notes(const struct settings *s)
+{
+	for (size_t i = 0; i < s->route_count; i++) {
+		const struct route_settings *r = &s->routes[i];
+		if (r->is_observed)
+			printf("%s:%u:%u: note: %s only observes: what its rules deny is recorded, "
+			       "and let through\n",
+			       s->file, r->place.line, r->place.column, r->path);
+		if (r->allow_count == 0 && r->public == 0)
+			printf("%s:%u:%u: note: %s allows nobody: it has neither allow nor "
+			       "public\n",
+			       s->file, r->place.line, r->place.column, r->path);
+	}
+}
+
 int
 cmd_check(int argc, char **argv)
 {
@@ -69,9 +86,10 @@ cmd_check(int argc, char **argv)
 		complain(argv[0], NULL, e);
 		return 2;
 	}
-	printf("%s: ok: %zu issuers, %zu backends, %zu roles, %zu resources\n", file,
+	print_notes(l.settings);
+	printf("%s: ok: %zu issuers, %zu backends, %zu roles, %zu resources, %zu routes\n", file,
 	       l.settings->issuer_count, l.settings->backend_count, l.settings->role_count,
-	       l.settings->resource_count);
+	       l.settings->resource_count, l.settings->route_count);
 	return 0;
 }
 

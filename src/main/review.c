@@ -233,7 +233,8 @@ give_reach(void *of, const struct reach *reach)
 		to->principal[2],
 		to->principal[3],
 		text_cell(s->roles[reach->role].name),
-		text_cell(s->resources[reach->resource].name),
+		text_cell(reach->is_route ? s->routes[reach->resource].path
+		                          : s->resources[reach->resource].name),
 		{ .reach = reach },
 	};
 
@@ -289,6 +290,15 @@ role_used_ms(const struct review *r, unsigned role)
 			if (r->settings->resources[i].allow[n].role == role && ms > latest)
 				latest = ms;
 		}
+	for (size_t i = 0; i < r->settings->route_count; i++)
+		for (size_t n = 0; n < r->settings->routes[i].allow_count; n++) {
+			if (r->settings->routes[i].allow[n].role != role)
+				continue;
+			for (unsigned m = 0; m < ROUTE_METHOD_COUNT; m++) {
+				int64_t ms = usage_route_rule_ms(r->usage, i, n, m);
+				latest = ms > latest ? ms : latest;
+			}
+		}
 	return latest;
 }
 
@@ -327,6 +337,29 @@ give_unused_accounts(const struct rows *to)
 	}
 }
 
+/* GET brought HEAD, which few use. */
+static void
+give_unused_methods(const struct rows *to, size_t route, size_t rule)
+{
+	enum { GET = 0, HEAD = 1 };
+	const struct review *r = to->review;
+	const struct route_settings *settings = &r->settings->routes[route];
+	const struct route_rule *allow = &settings->allow[rule];
+
+	for (unsigned m = 0; m < ROUTE_METHOD_COUNT; m++) {
+		int64_t ms = usage_route_rule_ms(r->usage, route, rule, m);
+		bool is_brought = m == HEAD && (allow->methods >> GET & 1) != 0;
+
+		if ((allow->methods >> m & 1) == 0 || is_brought || ms >= window_ms(r))
+			continue;
+		to->each(to->of,
+		         (struct review_cell[]){ text_cell(r->settings->roles[allow->role].name),
+		                                 text_cell(settings->path),
+		                                 text_cell(route_methods[m]),
+		                                 { .number = ms } });
+	}
+}
+
 static void
 give_unused_grants(const struct rows *to)
 {
@@ -346,6 +379,9 @@ give_unused_grants(const struct rows *to)
 						 text_cell(action_name(rule->action)),
 						 { .number = ms } });
 		}
+	for (size_t i = 0; i < r->settings->route_count; i++)
+		for (size_t n = 0; n < r->settings->routes[i].allow_count; n++)
+			give_unused_methods(to, i, n);
 }
 
 static void

@@ -47,15 +47,28 @@ put_time(struct buf *out, int64_t ms, size_t width)
 	                         width < WHOLE_SECONDS ? WHOLE_DATE : WHOLE_SECONDS));
 }
 
+/* Those of a resource are actions, those of a route are methods. */
+static unsigned
+reach_count(const struct reach *r)
+{
+	return r->is_route ? ROUTE_METHOD_COUNT : ACTION_COUNT;
+}
+
+static const char *
+reach_name(const struct reach *r, unsigned a)
+{
+	return r->is_route ? route_methods[a] : action_name((enum action)a);
+}
+
 static void
 put_actions(struct buf *out, const struct reach *r)
 {
 	const char *before = "";
 
-	for (enum action a = ACTION_READ; a < ACTION_COUNT; a++) {
+	for (unsigned a = 0; a < reach_count(r); a++) {
 		if ((r->actions >> a & 1) == 0)
 			continue;
-		buf_printf(out, "%s%s%s%s", before, action_name(a),
+		buf_printf(out, "%s%s%s%s", before, reach_name(r, a),
 		           (r->some_rows >> a & 1) ? "*" : "",
 		           (r->some_columns >> a & 1) ? "+" : "");
 		before = " ";
@@ -167,16 +180,16 @@ review_print_table(const struct review *r, FILE *out)
 /* JSON: the table's marks are sets of actions of their own */
 
 static void
-put_set(struct buf *out, const char *name, unsigned actions)
+put_set(struct buf *out, const char *name, const struct reach *r, unsigned actions)
 {
 	const char *before = "";
 
 	json_put_name(out, name);
 	buf_put_u8(out, '[');
-	for (enum action a = ACTION_READ; a < ACTION_COUNT; a++) {
+	for (unsigned a = 0; a < reach_count(r); a++) {
 		if ((actions >> a & 1) == 0)
 			continue;
-		buf_printf(out, "%s\"%s\"", before, action_name(a));
+		buf_printf(out, "%s\"%s\"", before, reach_name(r, a));
 		before = ",";
 	}
 	buf_put_u8(out, ']');
@@ -226,11 +239,11 @@ put_json_cell(struct buf *out, const struct review_column *column, const struct 
 		put_json_time(out, cell->number);
 		return;
 	case CELL_ACTIONS:
-		put_set(out, column->name, cell->reach->actions);
+		put_set(out, column->name, cell->reach, cell->reach->actions);
 		buf_put_u8(out, ',');
-		put_set(out, "some_rows", cell->reach->some_rows);
+		put_set(out, "some_rows", cell->reach, cell->reach->some_rows);
 		buf_put_u8(out, ',');
-		put_set(out, "some_columns", cell->reach->some_columns);
+		put_set(out, "some_columns", cell->reach, cell->reach->some_columns);
 		return;
 	case CELL_NUMBER:
 		buf_put_decimal(out, cell->number);

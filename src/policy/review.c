@@ -94,9 +94,32 @@ review_resource(const struct settings *s, unsigned resource, uint64_t roles, rea
 	}
 }
 
+/* Methods that are public are everybody's, and no role's. */
+static void
+review_route(const struct settings *s, unsigned route, uint64_t roles, reach_fn *each, void *of)
+{
+	const struct route_settings *r = &s->routes[route];
+	unsigned denied = 0;
+
+	for (size_t i = 0; i < r->deny_count; i++)
+		if ((roles >> r->deny[i].role & 1) != 0)
+			denied |= r->deny[i].methods;
+	for (unsigned role = 0; role < s->role_count && role < ROLES_MAX; role++) {
+		struct reach reach = { .is_route = true, .resource = route, .role = role };
+
+		for (size_t i = 0; i < r->allow_count; i++)
+			if (r->allow[i].role == role && (roles >> role & 1) != 0)
+				reach.actions |= r->allow[i].methods & ~denied;
+		if (reach.actions != 0)
+			each(of, &reach);
+	}
+}
+
 void
 policy_review(const struct settings *s, uint64_t roles, reach_fn *each, void *of)
 {
 	for (unsigned i = 0; i < s->resource_count; i++)
 		review_resource(s, i, roles, each, of);
+	for (unsigned i = 0; i < s->route_count; i++)
+		review_route(s, i, roles, each, of);
 }

@@ -5,9 +5,11 @@
 
 #include "config/settings.h"
 
-/* What one role gives on one resource to somebody who holds it. Bit n of a set is enum action n. */
+/* What one role gives on one resource or route to somebody who holds it. Bit n of a set is enum
+ * action n, or, of a route, enum http_method n. */
 struct reach {
-	unsigned resource, role; /* indices in the settings */
+	bool is_route;
+	unsigned resource, role; /* indices in the settings; of a route: in the routes */
 	unsigned actions;        /* not empty */
 	unsigned some_rows;      /* of these: only rows where a condition holds */
 	unsigned some_columns;   /* of these: not every column */
