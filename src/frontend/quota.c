@@ -96,7 +96,7 @@ take_last(struct bytes *list)
 		from--;
 	struct bytes last = http_trim(bytes_slice(*list, from, list->len));
 	*list = bytes_slice(*list, 0, from > 0 ? from - 1 : 0);
-	return without_port(last);
+	return last;
 }
 
 /* The last hop that no listed proxy was: what stands before it, anybody may have written. Empty:
@@ -110,8 +110,8 @@ forwarded_for(const struct request *r)
 		if (!bytes_equal_nocase(r->head.fields[i].name, BYTES("x-forwarded-for")))
 			continue;
 		while (list.len > 0) {
-			struct bytes hop = take_last(&list);
-			if (hop.len > 0 && !is_listed(r->gate->settings, hop))
+			struct bytes last = take_last(&list), hop = without_port(last);
+			if (last.len > 0 && !is_listed(r->gate->settings, hop))
 				return hop;
 		}
 	}

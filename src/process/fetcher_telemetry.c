@@ -70,8 +70,8 @@ name_instance(struct telemetry_export *e)
 	uint8_t seed[HOST_LEN + 16] = { 0 };
 	uint64_t started = counter_get(&m->started_us), halves[2];
 	struct buf text = { .at = (uint8_t *)e->instance,
-		            .room = INSTANCE_LEN,
-		            .limit = INSTANCE_LEN };
+		            .room = sizeof e->instance,
+		            .limit = sizeof e->instance };
 
 	/* A host without a name still has the other half. */
 	(void)gethostname((char *)seed + 16, HOST_LEN - 1);
