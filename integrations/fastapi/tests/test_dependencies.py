@@ -123,7 +123,8 @@ def test_an_assertion_elsewhere_is_none(client: TestClient, signer: Signer, name
         ("/both", ["a", "b"], ["x", "y"], 403),
         ("/both", ["c"], ["x", "y"], 403),
         ("/scope", [], ["books:read"], 200),
-        ("/scope", ["books:read"], [], 200),
+        ("/scope", ["books-read"], [], 200),
+        ("/scope", ["books_read", "books", "read"], [], 403),
         ("/scope", ["reader"], ["books:write", "books", "books:read:all"], 403),
     ],
 )

@@ -5,6 +5,7 @@ annotations`, and `Optional` for Python 3.9.
 """
 
 import os
+import re
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Annotated, Any, Callable, Optional, Union
 
@@ -20,6 +21,7 @@ from .verifier import LEEWAY_S, ConfigurationError, InvalidAssertionError, Verif
 
 HEADER = "X-Gatewarden-Assertion"
 
+_ROLE = re.compile("[^A-Za-z0-9_-]")
 Dependency = Callable[..., Awaitable[Principal]]
 OptionalDependency = Callable[..., Awaitable[Optional[Principal]]]
 
@@ -84,11 +86,12 @@ class Gate(SecurityBase):
             raise _refusal(connection, 503) from None
 
     def has_scope(self, who: Principal, scope: str) -> bool:
-        """By its roles where `scopes` maps it, else by the token's scopes or a role of that name."""
+        """By its roles where `scopes` maps it, else by the token's scopes or a role of that name, with
+        `-` for what a role's name may not hold, as `gatewarden import openapi` writes it."""
         roles = self._scopes.get(scope)
         if roles is not None:
             return not roles.isdisjoint(who.roles)
-        return scope in who.scopes or scope in who.roles
+        return scope in who.scopes or _ROLE.sub("-", scope) in who.roles
 
     def require(
         self,
