@@ -71,8 +71,7 @@ on_failed(struct exchange *x, struct err e)
 
 	p->error = e;
 	p->exchange = NULL;
-	p->request->origin =
-		arena_copy(&p->request->arena, bytes_text(exchange_origin(x)));
+	p->request->origin = arena_copy(&p->request->arena, bytes_text(exchange_origin(x)));
 	if (e.code == 503)
 		p->request->retry_after_s = service_retry_s(p->service);
 	exchange_end(x);
