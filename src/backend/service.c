@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
+#include "http/http2.h"
 
 enum { TICK_MS = 100 };
 
@@ -60,10 +61,27 @@ service_stop_waiting(struct exchange *x)
 	x->is_waiting = false;
 }
 
+/* Beside the queue there is room for those that the HTTP/2 connections being made will carry. */
+bool
+service_is_full(const struct service *s)
+{
+	size_t room = s->settings->queue;
+
+	if (s->stats.waiting < room)
+		return false;
+	for (struct list *at = s->origins.next; at != &s->origins; at = at->next) {
+		const struct origin *o = container_of(at, struct origin, node);
+
+		if (o->speaks != SPEAKS_HTTP1)
+			room += (size_t)o->opening * HTTP2_STREAMS_MAX;
+	}
+	return s->stats.waiting >= room;
+}
+
 static void
 queue(struct service *s, struct exchange *x)
 {
-	if (s->stats.waiting >= s->settings->queue) {
+	if (service_is_full(s)) {
 		s->stats.refused++;
 		exchange_fail(x, upstream_error(503, "no connection to the service is free"));
 		return;

@@ -124,7 +124,7 @@ exchange_start(struct service *s, const struct exchange_request *r, const struct
 {
 	struct exchange *x;
 
-	if (s->stats.waiting > 0 && s->stats.waiting >= s->settings->queue) {
+	if (s->stats.waiting > 0 && service_is_full(s)) {
 		s->stats.refused++;
 		return (struct err){ .kind = ERR_LIMIT,
 			             .code = 503,

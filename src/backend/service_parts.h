@@ -53,6 +53,7 @@ struct service {
 struct err service_open_tls(struct service *s);
 /* Dispatches what waits, before the loop sleeps. */
 void service_wake(struct service *s);
+bool service_is_full(const struct service *s);
 /* It is on no list of the service any more. */
 void service_stop_waiting(struct exchange *x);
 /* A handle of the loop is gone. */
