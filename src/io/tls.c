@@ -139,7 +139,7 @@ settle(struct tls *t)
 	t->peer.name = t->handshake.name != NULL ? t->handshake.name : "";
 	t->peer.own = t->handshake.own;
 	SSL_get0_alpn_selected(t->ssl, &alpn, &len);
-	if (len < sizeof t->peer.alpn)
+	if (len > 0 && len < sizeof t->peer.alpn)
 		memcpy(t->peer.alpn, alpn, len);
 	t->fault = read_certificate(t);
 	t->is_done = !failed(t->fault);
