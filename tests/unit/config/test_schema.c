@@ -269,6 +269,22 @@ test_schema_and_loader_accept_what_is_good(void)
 		"{\"outbound\":{\"ca\":{\"file\":\"c\"},\"private_hosts\":[\"a.b\",\"::1\"],"
 		"\"timeout\":\"5s\"},\"listen\":{\"http\":{\"address\":1,\"proxies\":\"127.0.0.1\","
 		"\"client_certificate\":\"Client-Cert\"}}}",
+		"{\"listen\":{\"http\":{\"address\":1,\"tls\":{\"certificate\":\"c\",\"key\":\"k\","
+		"\"certificates\":[{\"certificate\":\"d\",\"key\":\"e\"}],\"client_ca\":\"a\","
+		"\"client_certificate\":\"require\",\"minimum\":\"1.3\"}},\"admin\":{\"address\":2}"
+		"},"
+		"\"backends\":{\"app\":{\"type\":\"http\",\"url\":[\"http://a\",\"http://b\"],"
+		"\"protocol\":\"http1\",\"health\":\"/h\",\"breaker\":{\"failures\":0}}},"
+		"\"issuers\":{\"l\":{\"type\":\"local\",\"audience\":\"x\"}},\"roles\":{\"r\":"
+		"{\"granted_by\":[\"l:r\"],\"limits\":{\"requests\":\"5/s\",\"bytes\":\"1MiB/"
+		"s\"}}},"
+		"\"routes\":[{\"path\":\"/app/*\",\"hosts\":\"x.example\",\"backend\":\"app\","
+		"\"public\":\"GET\",\"allow\":{\"r\":[\"GET\",\"POST\"]},\"deny\":{\"r\":"
+		"\"DELETE\"},"
+		"\"strip\":\"/app\",\"identity\":[\"assertion\",\"forwarded\"],\"authorization\":"
+		"\"keep\",\"observe\":true,\"limits\":{\"caller\":{\"concurrent\":2}},\"body\":"
+		"\"0B\"}],\"telemetry\":{\"sample\":\"0.5%\",\"access_log\":\"off\"},"
+		"\"limits\":{\"caller\":{\"requests\":\"1000/h\"}}}",
 		RESOURCE("\"table\":\"books\",\"allow\":{\"books-admin\":\"all\",\"reader\":["
 		         "\"read\","
 		         "\"create\"]}"),
@@ -305,6 +321,16 @@ test_schema_and_loader_refuse_what_is_bad(void)
 		"[]",
 		"{\"lisen\":{}}",
 		"{\"workers\":0}",
+		"{\"routes\":{}}",
+		"{\"routes\":[{}]}",
+		"{\"routes\":[{\"path\":\"x\"}]}",
+		"{\"routes\":[{\"path\":\"/x\",\"public\":[\"GO\"]}]}",
+		"{\"routes\":[{\"path\":\"/x\",\"public\":[]}]}",
+		"{\"routes\":[{\"path\":\"/x\",\"limits\":{\"requests\":5}}]}",
+		"{\"routes\":[{\"path\":\"/x\",\"limits\":{\"bytes\":\"5MiB\"}}]}",
+		"{\"backends\":{\"a\":{\"type\":\"http\"}}}",
+		"{\"listen\":{\"http\":{\"address\":1,\"tls\":{\"certificate\":\"c\"}}}}",
+		"{\"telemetry\":{\"sample\":\"5\"}}",
 		"{\"workers\":\"many\"}",
 		"{\"listen\":{\"http\":{}}}",
 		"{\"limits\":{\"head_timeout\":15}}",
