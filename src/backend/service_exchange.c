@@ -175,8 +175,12 @@ exchange_end(struct exchange *x)
 
 	x->is_ended = true;
 	service_stop_waiting(x);
-	if (c != NULL)
+	if (c != NULL && c->ops != NULL) {
 		c->ops->leave(c, x);
+	} else if (c != NULL) { /* still being made, and for nobody now */
+		c->exchange = NULL;
+		connection_end(c);
+	}
 	exchange_detach(x);
 	list_append(&x->service->ended, &x->node);
 	service_wake(x->service);
