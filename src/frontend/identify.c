@@ -309,8 +309,10 @@ read_certificate(struct request *r)
 
 	/* One that was shown to us is proven, whatever a field says. */
 	if (secure != NULL && secure->has_certificate) {
-		r->certificate = (struct bytes){ secure->certificate, TLS_DIGEST_LEN };
-		return OK;
+		/* The request may outlive its connection. */
+		r->certificate = arena_copy(&r->arena,
+		                            (struct bytes){ secure->certificate, TLS_DIGEST_LEN });
+		return r->certificate.at != NULL ? OK : fail(ERR_SYSTEM, "out of memory");
 	}
 	if (name == NULL || !request_is_proxied(r))
 		return OK;

@@ -360,6 +360,7 @@ on_closed(uv_handle_t *handle)
 {
 	struct stream *s = container_of((uv_tcp_t *)handle, struct stream, tcp);
 
+	stream_tls_drop(s); /* not before: until here stream_peer() is borrowed */
 	s->ops->closed(s);
 }
 

@@ -63,7 +63,7 @@ struct err stream_connect(struct stream *s, struct loop *loop, const struct sock
  * comes when the handshake is done, `broken` when it fails, also when the peer goes without a
  * close_notify. `server_name` as for tls_new(). */
 struct err stream_secure(struct stream *s, struct tls_context *context, const char *server_name);
-/* NULL: plain, or the handshake is not done. */
+/* NULL: plain, or the handshake is not done. Borrowed until `closed`. */
 const struct tls_peer *stream_peer(const struct stream *s);
 /* Why it broke, for the log: a literal, or NULL. */
 const char *stream_fault(const struct stream *s);

@@ -6,7 +6,10 @@
 
 #include "base/macros.h"
 
-enum { WIRE_ROOM_MAX = 256 << 10 };
+enum {
+	WIRE_ROOM_MAX = 256 << 10,
+	UNREAD_MAX = 1 << 20, /* that waits for the peer, while it makes TLS itself answer */
+};
 
 struct stream_tls {
 	struct tls *tls; /* owned */
@@ -75,7 +78,11 @@ deliver(struct stream *s)
 	size_t len = 1;
 
 	while (s->is_reading && len > 0) {
-		if (!go_on(s, tls_read(t, s->loop->plain, LOOP_PLAIN, &s->loop->wire, &len)))
+		struct err e = tls_read(t, s->loop->plain, LOOP_PLAIN, &s->loop->wire, &len);
+		/* Updates of keys are answered: a peer could ask for them and never read. */
+		if (!failed(e) && s->loop->wire.len > 0 && s->unsent > UNREAD_MAX)
+			e = fail(ERR_PEER, "TLS: the peer asks more than it reads answers");
+		if (!go_on(s, e))
 			return;
 		if (len > 0)
 			s->ops->data(s, (struct bytes){ s->loop->plain, len });
@@ -178,9 +185,11 @@ stream_tls_end(struct stream *s)
 	(void)send_wire(s); /* a connection that is broken shows when it is read */
 }
 
-static void
-drop(struct stream *s)
+void
+stream_tls_drop(struct stream *s)
 {
+	if (s->tls == NULL)
+		return;
 	list_remove(&s->tls->later.node);
 	tls_free(s->tls->tls);
 	free(s->tls);
@@ -190,10 +199,10 @@ drop(struct stream *s)
 void
 stream_tls_close(struct stream *s)
 {
+	list_remove(&s->tls->later.node);
 	/* Behind what has not left it would never be sent. */
 	if (s->write == NULL && !s->is_ending && !s->is_connecting && s->fault == NULL)
 		stream_tls_end(s);
-	drop(s);
 }
 
 bool
@@ -201,7 +210,7 @@ stream_unsecure(struct stream *s)
 {
 	if (s->tls == NULL || !s->tls->is_plain_http)
 		return false;
-	drop(s);
+	stream_tls_drop(s);
 	s->is_reading = false;
 	return true;
 }

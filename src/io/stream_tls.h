@@ -26,7 +26,8 @@ void stream_tls_cut(struct stream *s);
 void stream_tls_read(struct stream *s);
 struct err stream_tls_send(struct stream *s, struct buf *out);
 void stream_tls_end(struct stream *s);
-/* Frees it. */
 void stream_tls_close(struct stream *s);
+/* Frees it, if there is any. */
+void stream_tls_drop(struct stream *s);
 
 #endif

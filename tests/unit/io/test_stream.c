@@ -4,6 +4,7 @@
 #include "io/stream.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -538,6 +539,54 @@ test_a_peer_that_goes_during_the_handshake_breaks_it(void)
 	pair_close(&p);
 }
 
+/* Sockets that hold little, so that what is not read shows soon. */
+static int
+connect_small(const struct pair *p)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), size = 2048;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) != 0 ||
+	    setsockopt(p->listener, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) != 0 ||
+	    connect(fd, (const struct sockaddr *)&p->address, sizeof p->address) != 0)
+		abort();
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+/* Each update of keys that is asked for is answered with one (RFC 8446 section 4.6.3). */
+static void
+test_who_asks_for_updates_and_reads_none_is_cut_off(void)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(context);
+	struct pair p = { 0 };
+
+	listen_here(&p);
+	int raw = connect_small(&p);
+	int fd = accept4(p.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	CHECK(!failed(stream_open(&p.server.stream, &loop, fd, &ops)));
+	CHECK(!failed(stream_secure(&p.server.stream, server_context, NULL)));
+	stream_read(&p.server.stream, true);
+	SSL_set_fd(ssl, raw);
+	SSL_set_connect_state(ssl);
+	for (int i = 0; i < 1000 && SSL_do_handshake(ssl) != 1; i++)
+		turn();
+	CHECK(turn_until(&p.server.is_ready));
+	for (int i = 0; i < 200000 && !p.server.is_broken; i++) {
+		if (SSL_get_key_update_type(ssl) == SSL_KEY_UPDATE_NONE)
+			(void)SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
+		if (SSL_do_handshake(ssl) != 1 || i % 64 == 0)
+			turn();
+	}
+	CHECK(p.server.is_broken && p.server.stream.unsent < 2 << 20);
+	CHECK(strstr(stream_fault(&p.server.stream), "asks more than it reads") != NULL);
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+	close(raw);
+	peer_done(&p.server);
+	close(p.listener);
+}
+
 /* A loop in which nothing is awaited does not turn. */
 static void
 on_tick(uv_timer_t *timer)
@@ -579,6 +628,7 @@ main(void)
 		TEST(test_another_name_breaks_it_on_both_sides),
 		TEST(test_a_cut_is_no_end),
 		TEST(test_a_peer_that_goes_during_the_handshake_breaks_it),
+		TEST(test_who_asks_for_updates_and_reads_none_is_cut_off),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
