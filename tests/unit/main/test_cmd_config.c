@@ -11,7 +11,26 @@ test_a_good_configuration_is_ok(void)
 	stage_open(&s);
 	RUN(&s, cmd_check, "", "check");
 	CHECK(s.status == 0 &&
-	      said(&s, "gatewarden.yaml: ok: 2 issuers, 1 backends, 2 roles, 1 resources"));
+	      said(&s,
+	           "gatewarden.yaml: ok: 2 issuers, 1 backends, 2 roles, 1 resources, 0 routes"));
+	stage_done(&s);
+}
+
+static void
+test_what_is_no_error_and_should_be_known_is_a_note(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	stage_write(&s, "gatewarden.yaml",
+	            "backends: {app: {type: http, url: http://127.0.0.1:8000}}\n"
+	            "routes:\n"
+	            "  - {path: /a, backend: app, observe: true, public: all}\n"
+	            "  - {path: /b, backend: app}\n");
+	RUN(&s, cmd_check, "", "check");
+	CHECK(s.status == 0 && said(&s, "gatewarden.yaml:3:5: note: /a only observes"));
+	CHECK(said(&s, "gatewarden.yaml:4:5: note: /b allows nobody"));
+	CHECK(said(&s, "0 resources, 2 routes"));
 	stage_done(&s);
 }
 
@@ -76,5 +95,6 @@ test_what_cannot_be_read_is_status_2(void)
 	stage_done(&s);
 }
 
-TESTS(TEST(test_a_good_configuration_is_ok), TEST(test_no_error_hides_another),
+TESTS(TEST(test_a_good_configuration_is_ok),
+      TEST(test_what_is_no_error_and_should_be_known_is_a_note), TEST(test_no_error_hides_another),
       TEST(test_what_cannot_be_read_is_status_2))

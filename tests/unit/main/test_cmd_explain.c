@@ -271,9 +271,89 @@ test_missing_database_and_wrong_condition_are_told(void)
 	stage_done(&s);
 }
 
+static const char routed[] =
+	"issuers: {local: {type: local, audience: a}}\n"
+	"public_url: https://gate.example\n"
+	"backends: {app: {type: http, url: http://127.0.0.1:8000}}\n"
+	"roles: {reader: {granted_by: ['local:r']}, intern: {granted_by: ['local:i']}}\n"
+	"routes:\n"
+	"  - {path: /app/open, backend: app, public: [GET]}\n"
+	"  - {path: /app/"
+	"*"
+	", hosts: gate.example, backend: app, allow: {reader: [GET], intern: all}, "
+	"deny: {intern: [DELETE]}, identity: [assertion, forwarded], authorization: keep}\n"
+	"  - {path: /new, backend: app, observe: true, allow: {intern: all}}\n"
+	"  - {path: /docs, allow: {reader: [GET]}}\n";
+
+static void
+test_a_route_is_explained_with_what_the_service_learns(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	stage_write(&s, "gatewarden.yaml", routed);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/app/items/7?x=1");
+	CHECK(s.status == 0 && said(&s, "decision  allowed\n") &&
+	      said(&s, "rule      routes./app/"
+	               "*"
+	               ".allow.reader.GET\n"));
+	CHECK(said(&s, "place     gatewarden.yaml:7\n") && said(&s, "service   app\n"));
+	CHECK(said(&s, "route     /app/"
+	               "*"
+	               " (gatewarden.yaml:7)\n"));
+	CHECK(said(&s, "identity  X-Gatewarden-Assertion, X-Forwarded-User, X-Forwarded-Email, "
+	               "X-Forwarded-Groups, Authorization\n"));
+	CHECK(strstr(s.out, "note") == NULL);
+	RUN(&s, cmd_explain, "", "explain", "--role", "intern", "DELETE", "/app/items/7");
+	CHECK(s.status == 1 && said(&s, "decision  denied\n") &&
+	      said(&s, "rule      routes./app/"
+	               "*"
+	               ".deny.intern.DELETE\n"));
+	RUN(&s, cmd_explain, "", "explain", "GET", "/app/open");
+	CHECK(s.status == 0 && said(&s, "rule      routes./app/open.public\n") &&
+	      said(&s, "roles     nobody\n") && strstr(s.out, "identity") == NULL);
+	RUN(&s, cmd_explain, "", "explain", "POST", "/app/open");
+	CHECK(s.status == 1 && said(&s, "decision  denied: a token is needed\n"));
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/docs");
+	CHECK(s.status == 0 && said(&s, "service   none: for /auth alone\n"));
+	stage_done(&s);
+}
+
+static void
+test_a_host_decides_which_route_it_is(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	stage_write(&s, "gatewarden.yaml", routed);
+	RUN(&s, cmd_explain, "", "explain", "--host", "GATE.example:443", "--role", "reader", "GET",
+	    "/app/x");
+	CHECK(s.status == 0);
+	RUN(&s, cmd_explain, "", "explain", "--host", "other.example", "--role", "reader", "GET",
+	    "/app/x");
+	CHECK(s.status == 1 && said(&s, "why       no route fits\n") &&
+	      said(&s, "note      no route fits this host and path; callers cannot tell\n"));
+	stage_done(&s);
+}
+
+static void
+test_a_route_that_only_observes_says_so(void)
+{
+	struct stage s;
+
+	stage_open(&s);
+	stage_write(&s, "gatewarden.yaml", routed);
+	RUN(&s, cmd_explain, "", "explain", "--role", "reader", "GET", "/new");
+	CHECK(s.status == 1 && said(&s, "decision  denied\n") &&
+	      said(&s, "this is recorded as denied, and let through all the same"));
+	stage_done(&s);
+}
+
 TESTS(TEST(test_allowed_names_rule_place_columns_and_rows),
       TEST(test_query_options_are_decided_like_in_the_gateway), TEST(test_two_roles_are_two_views),
       TEST(test_methods_are_the_actions_of_policy),
       TEST(test_denied_names_the_default_and_an_unknown_resource_is_noted),
       TEST(test_token_decides_who_asks), TEST(test_a_narrowed_token_is_explained_as_such),
+      TEST(test_a_route_is_explained_with_what_the_service_learns),
+      TEST(test_a_host_decides_which_route_it_is), TEST(test_a_route_that_only_observes_says_so),
       TEST(test_wrong_usage_is_status_2), TEST(test_missing_database_and_wrong_condition_are_told))
