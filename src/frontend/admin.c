@@ -53,6 +53,29 @@ put_missing_issuers(struct request *r)
 		buf_put_u8(out, '}');
 }
 
+/* ,"services_down":{"app":"why"}: their routes are 503, all others are served. The admin listener
+ * of each worker tells what that worker has met. */
+static void
+put_services_down(struct request *r)
+{
+	const struct gate *g = r->gate;
+	struct buf *out = &r->reply.body;
+	const char *why;
+	bool is_first = true;
+
+	for (size_t i = 0; i < g->settings->backend_count; i++) {
+		if (g->services[i] == NULL || service_is_up(g->services[i], &why))
+			continue;
+		buf_put_text(out, is_first ? ",\"services_down\":{" : ",");
+		is_first = false;
+		json_put_string(out, bytes_text(g->settings->backends[i].name));
+		buf_put_u8(out, ':');
+		json_put_string(out, bytes_text(why != NULL ? why : "it is not known yet"));
+	}
+	if (!is_first)
+		buf_put_u8(out, '}');
+}
+
 struct err
 admin_ready(struct request *r, enum step *step)
 {
@@ -67,6 +90,7 @@ admin_ready(struct request *r, enum step *step)
 	if (!ready)
 		json_put_string(&r->reply.body, bytes_text(why));
 	put_missing_issuers(r);
+	put_services_down(r);
 	buf_put_text(&r->reply.body, "}\n");
 	return OK;
 }
