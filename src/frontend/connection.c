@@ -364,11 +364,19 @@ on_end(struct stream *s)
 		http1_close(c);
 }
 
+static bool
+in_handshake(const struct connection *c)
+{
+	return c->carrier.server->tls != NULL && c->carrier.secure == NULL;
+}
+
 static void
 on_broken(struct stream *s)
 {
 	struct connection *c = container_of(s, struct connection, stream);
 
+	if (in_handshake(c))
+		counter_add(&c->carrier.server->gate->counters->tls_failures, 1);
 	if (stream_unsecure(s))
 		refuse(c, (struct err){ .kind = ERR_PEER,
 		                        .code = 400,
@@ -383,7 +391,11 @@ on_ready(struct stream *s)
 {
 	struct connection *c = container_of(s, struct connection, stream);
 
+	struct metrics_worker *counters = c->carrier.server->gate->counters;
+
 	c->carrier.secure = stream_peer(s);
+	counter_add(&counters->tls_handshakes, 1);
+	counter_add(&counters->tls_resumptions, c->carrier.secure->is_resumed);
 	if (strcmp(c->carrier.secure->alpn, "h2") == 0)
 		become_http2(c);
 }
@@ -477,9 +489,9 @@ ended(struct deadline_list *l, uint64_t now)
 static void
 head_is_late(struct connection *c)
 {
-	bool in_handshake = c->carrier.server->tls != NULL && c->carrier.secure == NULL;
-
-	if (c->http2 != NULL || in_handshake)
+	if (in_handshake(c))
+		counter_add(&c->carrier.server->gate->counters->tls_failures, 1);
+	if (c->http2 != NULL || in_handshake(c))
 		http1_close(c);
 	else
 		refuse(c, (struct err){ .kind = ERR_PEER,

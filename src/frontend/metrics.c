@@ -431,6 +431,10 @@ tell_service_itself(const struct reading *r)
 	const struct metrics_point failures = { .labels = { { "result", BYTES("failed") } },
 		                                .label_count = 1,
 		                                .value = counter_get(&r->m->reloads_failed) };
+	static const struct metrics_family ends = {
+		"certificate_expiry_time_seconds", METRICS_GAUGE,
+		"When the listeners' certificate that ends first ends, seconds since 1970."
+	};
 	const struct metrics_point started = { .value = counter_get(&r->m->started_us),
 		                               .is_micro = true };
 
@@ -442,6 +446,10 @@ tell_service_itself(const struct reading *r)
 	tell_number(r, &generation, counter_get(&r->m->generation));
 	tell_family(r, &start);
 	tell(r, &start, &started);
+	if (counter_get(&r->m->certificate_ends_s) == 0)
+		return; /* no listener has TLS */
+	tell_family(r, &ends);
+	tell_number(r, &ends, counter_get(&r->m->certificate_ends_s));
 }
 
 void

@@ -98,7 +98,8 @@ struct metrics {
 	counter generation;
 	counter restarts[METRICS_ROLE_COUNT];
 	counter reloads, reloads_failed;
-	counter spans_dropped; /* by fetcher: the collector did not take them */
+	counter certificate_ends_s; /* the first of the listeners'; by workers, all the same */
+	counter spans_dropped;      /* by fetcher: the collector did not take them */
 	counter worker_count;
 	struct metrics_worker workers[METRICS_WORKERS_MAX];
 	struct quota_table quotas; /* last, and large: only what is used of it is there */

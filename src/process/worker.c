@@ -198,15 +198,23 @@ enter_sandbox(struct worker *w)
 
 /* Readiness and draining */
 
-/* Keeper has sent it. */
+/* Keeper has sent the secret of tickets. */
 static void
-set_ticket_secret(struct worker *w)
+ready_tls(struct worker *w)
 {
+	struct tls_context *const all[] = { w->http.tls, w->admin.tls };
+	int64_t first = INT64_MAX;
+
 	_Static_assert(sizeof w->gate.ticket_key == TLS_TICKET_KEY_LEN, "one key, one length");
-	if (w->http.tls != NULL)
-		tls_context_set_ticket_secret(w->http.tls, w->gate.ticket_key);
-	if (w->admin.tls != NULL)
-		tls_context_set_ticket_secret(w->admin.tls, w->gate.ticket_key);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (all[i] == NULL)
+			continue;
+		tls_context_set_ticket_secret(all[i], w->gate.ticket_key);
+		if (tls_context_expires(all[i]) < first)
+			first = tls_context_expires(all[i]);
+	}
+	counter_set(&w->gate.metrics->certificate_ends_s,
+	            first == INT64_MAX || first < 0 ? 0 : (uint64_t)first);
 }
 
 static void
@@ -218,7 +226,7 @@ check_ready(uv_timer_t *timer)
 	if (w->is_ready || !gate_is_ready(&w->gate, &why))
 		return;
 	w->is_ready = true;
-	set_ticket_secret(w);
+	ready_tls(w);
 	uv_close((uv_handle_t *)timer, NULL);
 	/* A supervisor that is gone shows on the channel. */
 	(void)channel_send(w->start->control, CONTROL_READY, 0, (struct bytes){ 0 });

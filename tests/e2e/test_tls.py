@@ -262,6 +262,7 @@ def test_a_session_is_resumed_by_any_worker_and_after_all_have_ended():
         for _ in range(20):
             with connect(g, context, session=sessions[0]) as s:
                 equal(s.session_reused, True, version)
+        wait_until(lambda: metric(g, "gatewarden_tls_resumptions_total") >= 20, 10, "all of them counted")
         for pid in g.children("worker"):
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: len(g.children("worker")) == 4 and g.is_ready(), 15, "new workers")
@@ -436,6 +437,9 @@ def test_the_admin_listener_speaks_tls_too():
     g = gateway()
     answer = g.admin("/readyz")
     equal((answer.status, g.admin_port in g.secure_ports), (200, True))
+    ends = metric(g, "gatewarden_certificate_expiry_time_seconds")
+    assert time.time() < ends < time.time() + 86500, ends
+    assert metric(g, "gatewarden_tls_handshakes_total") > 0
     connection = http.client.HTTPConnection("127.0.0.1", g.admin_port, timeout=10)
     connection.request("GET", "/readyz")
     equal(connection.getresponse().status, 400, "in the clear")
@@ -490,6 +494,7 @@ def test_a_hundred_garbage_handshakes_harm_nobody():
                     s.shutdown(socket.SHUT_WR)
     equal(ask(g, client()).status, 401)
     equal(sorted(g.children("worker")), workers, "workers")
+    wait_until(lambda: metric(g, "gatewarden_tls_failures_total") >= 100, 10, "all of them counted")
 
 
 @test
