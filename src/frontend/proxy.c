@@ -60,6 +60,9 @@ proxy_new(struct request *r, struct proxy **ret)
 		return (struct err){ .kind = ERR_PEER,
 			             .code = 404,
 			             .why = "there is nothing at this path" };
+	/* Nothing is forwarded that policy did not allow, but to be observed. */
+	if (r->grant == NULL && !r->is_observed)
+		return fail(ERR_DENIED, "the route was not decided");
 	TRY(check_length(r, route));
 	struct proxy *p = arena_alloc(&r->arena, sizeof *p);
 	if (p == NULL)

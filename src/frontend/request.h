@@ -194,8 +194,8 @@ void answer_error(struct request *r);
 
 /* Is there, or will there be, a record of it? */
 bool request_is_recorded(const struct request *r);
-enum audit_outcome request_outcome(const struct request *r);
 /* record.c: what the request became, as an audit record. Roles borrow `roles`. */
+enum audit_outcome request_outcome(const struct request *r);
 void request_audit(const struct request *r, struct audit_record *ret,
                    struct bytes roles[AUDIT_ROLES_MAX]);
 

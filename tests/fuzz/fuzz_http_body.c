@@ -40,16 +40,36 @@ feed(struct http_body *b, struct bytes piece, struct buf *out, struct outcome *o
 	o->used += piece.len - reader_left(&in);
 }
 
+/* Whole lines, each of a field that may be passed on. */
+static void
+check_trailers(struct bytes lines)
+{
+	while (lines.len > 0) {
+		struct bytes line = bytes_slice(lines, 0, bytes_find(lines, '\n') + 1);
+		struct http_field f;
+
+		demand(line.len > 2 && line.at[line.len - 1] == '\n' &&
+		       line.at[line.len - 2] == '\r');
+		demand(!failed(http_field_parse(bytes_slice(line, 0, line.len - 2), &f)));
+		demand(http_trailer_is_allowed(f.name));
+		lines = bytes_slice(lines, line.len, lines.len);
+	}
+}
+
 static struct outcome
 run(const struct http_head *head, uint64_t limit, struct bytes in, size_t cut, struct buf *out)
 {
+	CLEANUP(buf_done) struct buf trailers = { 0 };
 	struct outcome o = { 0 };
 	struct http_body b;
 
 	http_body_init(&b, head, limit);
+	b.trailers = &trailers;
 	feed(&b, bytes_slice(in, 0, cut), out, &o);
 	if (!failed(o.e) && !o.done && cut < in.len)
 		feed(&b, bytes_slice(in, cut, in.len), out, &o);
+	if (o.done)
+		check_trailers(buf_bytes(&trailers));
 	demand(b.total <= limit && b.overhead <= HTTP_OVERHEAD_MAX + 1);
 	return o;
 }

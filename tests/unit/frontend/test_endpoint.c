@@ -11,7 +11,9 @@ static struct seen {
 	const char *allow;
 } find(const struct endpoint *table, enum http_method method, const char *path)
 {
-	struct request r = { .stage = STAGE_IDENTIFY };
+	static const struct settings settings;
+	static struct gate gate = { .settings = &settings };
+	struct request r = { .gate = &gate, .stage = STAGE_IDENTIFY };
 	struct seen a = { .error = OK };
 
 	r.head.method = method;

@@ -111,6 +111,47 @@ test_chunks_are_joined(void)
 	check_chunked("0\r\n\r", "...");
 }
 
+/* Byte by byte, so that every cut is seen. */
+static void
+keep_trailers(const char *tape, struct buf *trailers)
+{
+	CLEANUP(buf_done) struct buf out = { 0 };
+	struct http_body b;
+	bool ended = false;
+	size_t used = 0;
+
+	http_body_init(&b, &CHUNKED, 1000);
+	b.trailers = trailers;
+	for (size_t at = 0; tape[at] != '\0' && !ended; at++)
+		(void)feed_piece(&b, (struct bytes){ (const uint8_t *)tape + at, 1 }, &out, &used,
+		                 &ended);
+	CHECK_ROW(ended, tape);
+}
+
+static void
+test_trailers_are_kept_where_they_may_be_passed_on(void)
+{
+	static const struct {
+		const char *tape, *kept;
+	} rows[] = {
+		{ "0\r\n\r\n", "" },
+		{ "1\r\na\r\n0\r\nX-Sum: 1\r\nEmpty:\r\nY:\t2 \r\n\r\n",
+		  "X-Sum: 1\r\nEmpty:\r\nY:\t2 \r\n" },
+		{ "0\r\nContent-Length: 5\r\nX: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		  "X: 1\r\n" },
+		{ "0\r\nAUTHORIZATION: x\r\nHost: y\r\nset-cookie: z\r\nContent-Type: a\r\n\r\n",
+		  "" },
+		{ "0\r\nHosts: y\r\n\r\n", "Hosts: y\r\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CLEANUP(buf_done) struct buf trailers = { 0 };
+
+		keep_trailers(rows[i].tape, &trailers);
+		CHECK_ROW(bytes_is(buf_bytes(&trailers), rows[i].kept), rows[i].tape);
+	}
+}
+
 static void
 test_case_34_malformed_chunks_are_refused(void)
 {
@@ -243,6 +284,7 @@ test_case_52_a_compressed_body_is_passed_as_it_is(void)
 }
 
 TESTS(TEST(test_bodies_of_known_length), TEST(test_chunks_are_joined),
+      TEST(test_trailers_are_kept_where_they_may_be_passed_on),
       TEST(test_case_34_malformed_chunks_are_refused),
       TEST(test_case_37_chunk_sizes_cannot_overflow_the_limit),
       TEST(test_extensions_and_trailers_are_bounded), TEST(test_small_chunks_are_no_attack),
