@@ -3,7 +3,6 @@ import ast
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -72,7 +71,7 @@ def test_ruff_finds_nothing():
 @test
 def test_pip_installs_it_with_its_types():
     with tempfile.TemporaryDirectory() as folder:
-        done = run("pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, copy_of_package(folder))
+        done = run("pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, ".")
         equal(done.returncode, 0, done.stdout + done.stderr)
         wheel, = pathlib.Path(folder).glob("gatewarden_fastapi-*-py3-none-any.whl")
         names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name}
@@ -91,11 +90,6 @@ def test_pip_installs_it_with_its_types():
                               env=dict(ENVIRONMENT, MYPYPATH=str(pathlib.Path(folder) / "installed")))
         assert 'got "str", expected "int"' in done.stdout, done.stdout + done.stderr
         equal(done.stdout.count("error:"), 1, done.stdout)
-
-
-def copy_of_package(folder):
-    """Building leaves folders behind: not in the source."""
-    return shutil.copytree(PACKAGE, pathlib.Path(folder) / "source", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 @test
