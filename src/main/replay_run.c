@@ -13,12 +13,14 @@
 #include "main/table.h"
 
 /* What a new policy may change besides, and no log can say. */
-static const char *const limits_told[] = {
-	"roles are those that callers held then: a change of granted_by is not seen",
+static const char roles_are_old[] =
+	"roles are those that callers held then: a change of granted_by is not seen";
+static const char rows_are_open[] =
 	"columns, row conditions and claims are not in the log: a request that is allowed may get "
-	"other rows or columns",
-	"the host is not in the log: that of the route counts where the policy still has it",
-};
+	"other rows or columns";
+static const char hosts_are_open[] =
+	"the host is not in the log: that of the route counts where the policy still has it";
+static const char *const limits_told[] = { roles_are_old, rows_are_open, hosts_are_open };
 
 /* Times are kept to the millisecond; seconds are enough to find a record. */
 static void
