@@ -89,7 +89,7 @@ def s_client(g, *words, text=b""):
 # Versions, protocols
 
 @test
-def test_old_versions_are_refused_and_new_ones_spoken():
+def test_60_old_versions_are_refused_and_new_ones_spoken():
     g = gateway()
     weak = ("-cipher", "ALL:@SECLEVEL=0")
     for flag, is_spoken in (("-tls1", False), ("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)):
@@ -112,7 +112,7 @@ def test_only_tls_1_3_where_the_configuration_says_so():
 
 
 @test
-def test_a_renegotiation_is_not_made():
+def test_60_a_renegotiation_is_not_made():
     g = gateway()
     p = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{g.http_port}", "-tls1_2", "-CAfile", AUTHORITY.file],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -176,7 +176,7 @@ def test_the_name_asked_for_chooses_the_certificate():
 
 
 @test
-def test_a_request_for_another_name_is_misdirected():
+def test_60_a_request_for_another_name_is_misdirected():
     g = gateway()
     for name, host, status in (("a.example", "a.example", 401), ("a.example", "also-a.example", 401),
                                ("a.example", "localhost", 421), ("a.example", "x.wild.example", 421),

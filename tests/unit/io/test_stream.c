@@ -435,7 +435,7 @@ test_it_may_be_closed_from_any_callback(void)
 /* TLS only */
 
 static void
-test_tls_begins_before_the_first_byte_or_not_at_all(void)
+test_61_tls_begins_before_the_first_byte_or_not_at_all(void)
 {
 	struct pair p;
 
@@ -452,7 +452,7 @@ test_tls_begins_before_the_first_byte_or_not_at_all(void)
 
 /* Case 61: what came in the clear before the handshake is no part of what TLS protects. */
 static void
-test_clear_bytes_are_never_taken_for_protected_ones(void)
+test_61_clear_bytes_are_never_taken_for_protected_ones(void)
 {
 	static const struct bytes sent[] = {
 		{ (const uint8_t *)"GET /admin HTTP/1.1\r\nHost: a\r\n\r\n", 32 },
@@ -623,8 +623,8 @@ main(void)
 		TEST(test_an_end_waits_for_what_was_sent),
 		TEST(test_a_close_is_an_end_for_the_other_side),
 		TEST(test_it_may_be_closed_from_any_callback),
-		TEST(test_tls_begins_before_the_first_byte_or_not_at_all),
-		TEST(test_clear_bytes_are_never_taken_for_protected_ones),
+		TEST(test_61_tls_begins_before_the_first_byte_or_not_at_all),
+		TEST(test_61_clear_bytes_are_never_taken_for_protected_ones),
 		TEST(test_another_name_breaks_it_on_both_sides),
 		TEST(test_a_cut_is_no_end),
 		TEST(test_a_peer_that_goes_during_the_handshake_breaks_it),

@@ -290,7 +290,7 @@ test_the_name_asked_for_chooses_the_certificate(void)
 }
 
 static void
-test_a_request_is_served_under_the_names_of_the_certificate(void)
+test_60_a_request_is_served_under_the_names_of_the_certificate(void)
 {
 	static const struct {
 		const char *asked, *authority;
@@ -316,7 +316,7 @@ test_a_request_is_served_under_the_names_of_the_certificate(void)
 }
 
 static void
-test_a_nul_in_a_name_is_refused(void)
+test_60_a_nul_in_a_name_is_refused(void)
 {
 	struct tls_certificate c = files(&nul);
 	struct tls_options o = server_options(&c, 1);
@@ -330,7 +330,7 @@ test_a_nul_in_a_name_is_refused(void)
 
 /* What a service shows us: the bytes before the NUL are not its name. */
 static void
-test_a_name_with_a_nul_is_not_the_name_before_it(void)
+test_60_a_name_with_a_nul_is_not_the_name_before_it(void)
 {
 	struct tls_names *n = NULL;
 	CHECK(failed(tls_names_read(nul.x, &n)));
@@ -522,7 +522,7 @@ bare_shake(struct bare *b, struct tls *t)
 }
 
 static void
-test_old_versions_and_ciphers_are_refused(void)
+test_60_old_versions_and_ciphers_are_refused(void)
 {
 	struct tls_certificate c = files(&rsa);
 	struct tls_options o = server_options(&c, 1);
@@ -746,7 +746,7 @@ test_a_forged_record_ends_the_connection(void)
 /* Bytes in the clear behind a whole ClientHello are part of the handshake, and break it (case 61).
  */
 static void
-test_clear_bytes_in_the_handshake_break_it(void)
+test_61_clear_bytes_in_the_handshake_break_it(void)
 {
 	struct tls_certificate c = files(&server);
 	struct tls_options s = server_options(&c, 1), o = { .ca_file = authority.certificate };
@@ -851,17 +851,17 @@ main(void)
 		TEST(test_a_service_is_who_it_should_be_or_nobody),
 		TEST(test_a_client_must_know_whom_it_expects),
 		TEST(test_the_name_asked_for_chooses_the_certificate),
-		TEST(test_a_request_is_served_under_the_names_of_the_certificate),
-		TEST(test_a_nul_in_a_name_is_refused),
-		TEST(test_a_name_with_a_nul_is_not_the_name_before_it),
+		TEST(test_60_a_request_is_served_under_the_names_of_the_certificate),
+		TEST(test_60_a_nul_in_a_name_is_refused),
+		TEST(test_60_a_name_with_a_nul_is_not_the_name_before_it),
 		TEST(test_callers_show_certificates_where_they_are_asked),
 		TEST(test_files_that_do_not_fit_are_named),
-		TEST(test_old_versions_and_ciphers_are_refused),
+		TEST(test_60_old_versions_and_ciphers_are_refused),
 		TEST(test_a_ticket_is_good_at_any_worker_with_the_same_secret),
 		TEST(test_ticket_keys_last_two_hours),
 		TEST(test_garbage_is_answered_with_an_alert),
 		TEST(test_a_forged_record_ends_the_connection),
-		TEST(test_clear_bytes_in_the_handshake_break_it),
+		TEST(test_61_clear_bytes_in_the_handshake_break_it),
 		TEST(test_no_protocol_in_common_is_no_connection),
 		TEST(test_what_is_kept_is_read_later),
 	};
