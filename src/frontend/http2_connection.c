@@ -10,7 +10,7 @@
 
 enum {
 	SEND_PART = 65536,
-	DRAIN_GRACE_US = 2000000, /* for a peer that does not say it has heard */
+	DRAIN_GRACE_US = 1000000, /* until it is told of the end in the middle of its requests */
 };
 
 /* From the engine */
@@ -33,6 +33,7 @@ on_request(void *of, int32_t id, struct http_head *head, struct buf *text, bool 
 {
 	struct http2_connection *c = of;
 
+	c->was_used = c->has_served = true;
 	if (orphan_count(c) + http2_streams(c->http2) > HTTP2_STREAMS_MAX)
 		return;
 	http2_carrier_begin(c, id, head, text, is_last, ret_stream);
@@ -124,13 +125,22 @@ send_some(struct http2_connection *c)
 	return OK;
 }
 
-/* On which list its deadline is says what the connection does. */
+static bool
+is_active(const struct http2_connection *c)
+{
+	return http2_streams(c->http2) > 0 || c->place.stream->unsent > 0 || c->drain_us != 0 ||
+	       http2_is_in_head(c->http2);
+}
+
+/* On which list its deadline is says what the connection does. Those that are active are looked at
+ * each second, however much comes. */
 static void
 settle(struct http2_connection *c, uint64_t now)
 {
 	struct server *server = c->place.server;
-	bool is_active = http2_streams(c->http2) > 0 || c->place.stream->unsent > 0 ||
-	                 c->drain_us != 0 || http2_is_in_head(c->http2);
+	struct deadline_list *list = is_active(c)    ? &server->body
+	                             : c->has_served ? &server->idle
+	                                             : &server->head;
 
 	if (c->place.stream->unsent == 0)
 		c->stuck_us = 0;
@@ -140,10 +150,18 @@ settle(struct http2_connection *c, uint64_t now)
 		c->head_us = 0;
 	else if (c->head_us == 0)
 		c->head_us = now;
-	if (is_active == c->is_active)
-		return;
-	c->is_active = is_active;
-	deadline_start(is_active ? &server->body : &server->idle, c->place.deadline, now);
+	if (list != c->list || (list == &server->idle && c->was_used))
+		deadline_start(list, c->place.deadline, now);
+	c->list = list;
+	c->was_used = false;
+}
+
+/* A client that has nothing under way loses nothing by a GOAWAY that names the last stream. */
+static void
+leave_when_done(struct http2_connection *c)
+{
+	if (c->drain_us != 0 && http2_streams(c->http2) == 0)
+		http2_leave(c->http2);
 }
 
 static void
@@ -154,12 +172,13 @@ on_flush(struct deferred *d)
 	do {
 		run_woken(c);
 		c->is_lost |= failed(send_some(c));
+		leave_when_done(c);
+		c->is_lost |= failed(send_some(c));
 	} while (!list_is_empty(&c->woken) && !c->is_lost);
 
-	bool is_done = http2_is_done(c->http2) || (c->is_over && http2_streams(c->http2) == 0);
 	if (c->is_lost)
 		c->place.broken(c->place.owner);
-	else if (is_done && c->place.stream->unsent == 0)
+	else if (http2_is_done(c->http2) && c->place.stream->unsent == 0)
 		c->place.finish(c->place.owner);
 	else
 		settle(c, clock_monotonic_us());
@@ -196,7 +215,8 @@ http2_connection_tick(struct http2_connection *c, uint64_t now)
 		c->stuck_us != 0 && now - c->stuck_us > (uint64_t)limits->write_timeout_ms * 1000;
 	c->is_lost |=
 		c->head_us != 0 && now - c->head_us > (uint64_t)limits->head_timeout_ms * 1000;
-	c->is_over |= c->drain_us != 0 && now - c->drain_us > DRAIN_GRACE_US;
+	if (c->drain_us != 0 && now - c->drain_us > DRAIN_GRACE_US)
+		http2_drain(c->http2);
 	deadline_start(&c->place.server->body, c->place.deadline, now);
 	http2_connection_flush(c);
 }
@@ -206,7 +226,6 @@ http2_connection_drain(struct http2_connection *c)
 {
 	if (c->drain_us == 0)
 		c->drain_us = clock_monotonic_us();
-	http2_drain(c->http2);
 	http2_connection_flush(c);
 }
 
@@ -221,6 +240,7 @@ http2_connection_new(const struct http2_place *place, struct http2_connection **
 		return fail(ERR_SYSTEM, "out of memory for an HTTP/2 connection");
 	c->place = *place;
 	c->flush.run = on_flush;
+	c->list = &place->server->head;
 	list_init(&c->streams);
 	list_init(&c->woken);
 	list_init(&c->orphans);

@@ -27,15 +27,15 @@ struct http2_connection {
 	struct http2_place place;
 	struct http2 *http2; /* owned */
 	struct deferred flush;
-	struct list streams; /* of struct http2_carrier, by .node */
-	struct list woken;   /* those of them that have something to do, by .woken */
-	struct list orphans; /* requests that go on though their streams were reset */
-	uint64_t head_us;    /* since when a head is not whole; 0: none is */
-	uint64_t stuck_us;   /* since when the socket takes nothing; 0: it does */
-	uint64_t drain_us;   /* since when it ends; 0: it does not */
-	bool is_active;      /* on the list of those that are looked at each second; else idle */
-	bool is_over;        /* ends with its last stream */
-	bool is_lost;        /* out of memory, or the socket broke */
+	struct list streams;        /* of struct http2_carrier, by .node */
+	struct list woken;          /* those of them that have something to do, by .woken */
+	struct list orphans;        /* requests that go on though their streams were reset */
+	uint64_t head_us;           /* since when a head is not whole; 0: none is */
+	uint64_t stuck_us;          /* since when the socket takes nothing; 0: it does */
+	uint64_t drain_us;          /* since when it ends; 0: it does not */
+	struct deadline_list *list; /* that its deadline is on */
+	bool has_served, was_used;  /* ever; since that deadline began */
+	bool is_lost;               /* out of memory, or the socket broke */
 };
 
 struct err http2_connection_new(const struct http2_place *place, struct http2_connection **ret);
@@ -45,7 +45,8 @@ void http2_connection_data(struct http2_connection *c, struct bytes data);
 void http2_connection_drained(struct http2_connection *c);
 /* Each second while it is active: ends what has lasted too long. */
 void http2_connection_tick(struct http2_connection *c, uint64_t now_us);
-/* GOAWAY; what was begun is finished. Then `finish` is called. */
+/* What was begun is finished, then GOAWAY is sent and `finish` called. A client that never pauses
+ * is told after a second: it may know no better than to give up all it has asked for. */
 void http2_connection_drain(struct http2_connection *c);
 
 /* For http2_carrier.c: something is to be sent. */

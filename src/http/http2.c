@@ -136,29 +136,28 @@ http2_free(struct http2 *h)
 
 /* Bytes */
 
+static uint32_t
+code_of(const struct http2 *h, int status)
+{
+	switch (status) {
+	case NGHTTP2_ERR_CALLBACK_FAILURE:
+		return h->fault;
+	case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+		return NGHTTP2_PROTOCOL_ERROR;
+	case NGHTTP2_ERR_NOMEM:
+		return NGHTTP2_INTERNAL_ERROR;
+	default: /* limits of nghttp2's own: too many acknowledgements, settings, resets */
+		return NGHTTP2_ENHANCE_YOUR_CALM;
+	}
+}
+
 static struct err
 break_off(struct http2 *h, int status)
 {
-	const struct {
-		int status;
-		uint32_t code;
-		const char *why;
-	} rows[] = {
-		{ NGHTTP2_ERR_CALLBACK_FAILURE, h->fault, "an HTTP/2 peer makes work without use" },
-		{ NGHTTP2_ERR_FLOODED, NGHTTP2_ENHANCE_YOUR_CALM,
-		  "an HTTP/2 peer makes work without use" },
-		{ NGHTTP2_ERR_BAD_CLIENT_MAGIC, NGHTTP2_PROTOCOL_ERROR, "what came is not HTTP/2" },
-	};
-
 	h->is_over = true;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i].status != status)
-			continue;
-		/* Fails only without memory; then the connection ends without a word. */
-		(void)nghttp2_session_terminate_session(h->session, rows[i].code);
-		return fail(ERR_PEER, rows[i].why);
-	}
-	return fail(ERR_SYSTEM, "out of memory for an HTTP/2 connection");
+	/* Fails without memory only; then the connection ends without a word. */
+	(void)nghttp2_session_terminate_session(h->session, code_of(h, status));
+	return fail(ERR_PEER, "an HTTP/2 connection is broken off");
 }
 
 /* nghttp2 gets what lies between two places where we look ourselves. */
@@ -182,9 +181,11 @@ http2_feed(struct http2 *h, struct bytes in, uint64_t now_us)
 		h->bucket.filled_us = now_us;
 	h->now_us = now_us;
 	while (http2_watch_next(h, &left, &frame)) {
+		if (!http2_watch_cost(h, &frame))
+			return break_off(h, NGHTTP2_ERR_CALLBACK_FAILURE);
 		TRY(feed_engine(h, (struct bytes){ in.at, (size_t)(left.at - in.at) }));
 		in = (struct bytes){ left.at, reader_left(&left) };
-		if (!http2_watch(h, &frame))
+		if (!http2_watch_stream(h, &frame))
 			return break_off(h, NGHTTP2_ERR_CALLBACK_FAILURE);
 	}
 	return feed_engine(h, in);
@@ -213,7 +214,7 @@ http2_pull(struct http2 *h, struct buf *wire, size_t max)
 bool
 http2_is_done(const struct http2 *h)
 {
-	return nghttp2_session_want_read(h->session) == 0 &&
+	return (h->is_over || nghttp2_session_want_read(h->session) == 0) &&
 	       nghttp2_session_want_write(h->session) == 0;
 }
 
@@ -250,7 +251,7 @@ http2_drain(struct http2 *h)
 		return;
 	h->is_draining = true;
 	if (h->is_client) {
-		http2_finish_drain(h);
+		http2_leave(h);
 		return;
 	}
 	/* All fail without memory only: then the caller's own deadline ends the connection. */
@@ -258,10 +259,12 @@ http2_drain(struct http2 *h)
 	(void)nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, mark);
 }
 
-/* The peer has heard: whatever it sends from now on it knows not to be taken. */
 void
-http2_finish_drain(struct http2 *h)
+http2_leave(struct http2 *h)
 {
+	if (h->has_left)
+		return;
+	h->has_left = h->is_draining = true;
 	(void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
 	                            nghttp2_session_get_last_proc_stream_id(h->session),
 	                            NGHTTP2_NO_ERROR, NULL, 0);

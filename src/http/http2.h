@@ -88,6 +88,9 @@ void http2_forget(struct http2 *h, int32_t id);
 /* GOAWAY: no new streams, those there are finish. What a client has sent meanwhile is still taken,
  * until it has heard of it (RFC 9113 section 6.8). */
 void http2_drain(struct http2 *h);
+/* GOAWAY that names the last stream: what comes from now on is not taken, and its sender knows it.
+ */
+void http2_leave(struct http2 *h);
 /* Streams that are open now, and how many more a client may open. */
 size_t http2_streams(const struct http2 *h);
 size_t http2_room(const struct http2 *h);

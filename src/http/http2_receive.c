@@ -118,6 +118,15 @@ on_headers(struct http2 *h, struct http2_stream *s, bool is_last)
 	http2_block_close(&h->block);
 }
 
+/* Padding alone is as empty. */
+static bool
+is_empty_data(const nghttp2_frame *frame)
+{
+	return frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0 &&
+	       frame->hd.length <= frame->data.padlen &&
+	       (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0;
+}
+
 static int
 on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *of)
 {
@@ -126,13 +135,17 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *of)
 	bool is_last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
 	(void)session;
+	if (is_empty_data(frame) && !http2_count(h, 1)) {
+		h->fault = NGHTTP2_ENHANCE_YOUR_CALM;
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	}
 	if (frame->hd.type == NGHTTP2_HEADERS)
 		on_headers(h, s, is_last);
 	else if (frame->hd.type == NGHTTP2_DATA && is_last && s != NULL && s->user != NULL)
 		h->ops->end(h->of, s->user, (struct bytes){ 0 });
 	else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
 	         h->is_draining && !h->is_client)
-		http2_finish_drain(h);
+		http2_leave(h); /* the peer has heard: it sends no more that is not lost */
 	return 0;
 }
 

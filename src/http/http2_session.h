@@ -55,7 +55,8 @@ struct http2 {
 	const struct http2_ops *ops;
 	void *of;
 	bool is_client;
-	bool is_draining; /* the notice is sent, the last stream is not named yet */
+	bool is_draining; /* no new streams are wanted */
+	bool has_left;    /* and the last one that is taken was named */
 	bool is_over;     /* the peer broke the protocol, or wore us out */
 	uint32_t fault;   /* why it is broken off from inside a callback (RFC 9113 section 7) */
 	uint64_t now_us;
@@ -75,14 +76,14 @@ void http2_stream_free(struct http2 *h, struct http2_stream *s);
 struct http2_stream *http2_stream_of(const struct http2 *h, int32_t id);
 /* http2_watch.c. Stops behind the head of the next frame; false: it is not there yet. */
 bool http2_watch_next(struct http2 *h, struct reader *in, struct http2_frame *ret);
-/* false: break off, h->fault says why. */
-bool http2_watch(struct http2 *h, const struct http2_frame *f);
+/* Before and after nghttp2 has read the head of the frame. false: break off, h->fault says why. */
+bool http2_watch_cost(struct http2 *h, const struct http2_frame *f);
+bool http2_watch_stream(struct http2 *h, const struct http2_frame *f);
 /* false: that was one too many. */
 bool http2_count(struct http2 *h, uint32_t cost);
 void http2_credit(struct http2 *h, uint32_t credit);
 /* http2_receive.c, http2_send.c: what nghttp2 calls. */
 void http2_receive_callbacks(nghttp2_session_callbacks *c);
 void http2_send_callbacks(nghttp2_session_callbacks *c);
-void http2_finish_drain(struct http2 *h);
 
 #endif

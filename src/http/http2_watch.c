@@ -70,13 +70,14 @@ http2_credit(struct http2 *h, uint32_t credit)
 
 /* What a frame costs beyond what it carries. WINDOW_UPDATE is paid back by what is then sent. */
 static uint32_t
-cost_of(const struct http2_frame *f)
+cost_of(const struct http2 *h, const struct http2_frame *f)
 {
 	switch (f->type) {
 	case NGHTTP2_HEADERS:
 		return 0;
 	case NGHTTP2_DATA:
-		return f->len == 0 && (f->flags & NGHTTP2_FLAG_END_STREAM) == 0;
+		return (f->len == 0 && (f->flags & NGHTTP2_FLAG_END_STREAM) == 0) ||
+		       http2_stream_of(h, f->id) == NULL;
 	case NGHTTP2_RST_STREAM:
 		return RESET_COST;
 	default:
@@ -154,8 +155,8 @@ is_for_ended(struct http2 *h, const struct http2_frame *f)
 	return h->fault == NGHTTP2_PROTOCOL_ERROR || (seen->ended[word] & bit) != 0;
 }
 
-static bool
-see(struct http2 *h, const struct http2_frame *f)
+bool
+http2_watch_stream(struct http2 *h, const struct http2_frame *f)
 {
 	bool is_message = f->type == NGHTTP2_HEADERS || f->type == NGHTTP2_DATA;
 
@@ -172,10 +173,8 @@ see(struct http2 *h, const struct http2_frame *f)
 }
 
 bool
-http2_watch(struct http2 *h, const struct http2_frame *f)
+http2_watch_cost(struct http2 *h, const struct http2_frame *f)
 {
-	if (!see(h, f))
-		return false;
 	h->fault = NGHTTP2_ENHANCE_YOUR_CALM;
-	return count_block(h, f) && http2_count(h, cost_of(f));
+	return count_block(h, f) && http2_count(h, cost_of(h, f));
 }
