@@ -106,11 +106,13 @@ drop_spans(struct telemetry_export *e, uint64_t count)
 	counter_add(&e->fetcher->start->metrics->spans_dropped, count);
 }
 
+/* Without an answer too; but not when it answers what it must not, such as a redirect. */
 static bool
-may_be_tried_again(const struct http_response *r)
+may_be_tried_again(struct err e, const struct http_response *r)
 {
-	return r == NULL || r->status == 429 || r->status == 502 || r->status == 503 ||
-	       r->status == 504;
+	if (r == NULL)
+		return e.kind != ERR_PEER;
+	return r->status == 429 || r->status == 502 || r->status == 503 || r->status == 504;
 }
 
 static const char *
@@ -118,7 +120,7 @@ why_of(struct err e, const struct http_response *r)
 {
 	if (failed(e))
 		return e.why;
-	if (may_be_tried_again(r))
+	if (may_be_tried_again(e, r))
 		return "it has no time for us";
 	return r->status >= 300 ? "it refuses it" : NULL;
 }
@@ -208,7 +210,7 @@ on_spans_sent(void *of, struct err e, const struct http_response *r)
 	note(w, why);
 	if (failed(e))
 		fetcher_check_files(w->export->fetcher);
-	if (!is_sent && may_be_tried_again(r) && ++w->tries < TRIES_MAX) {
+	if (!is_sent && may_be_tried_again(e, r) && ++w->tries < TRIES_MAX) {
 		uint64_t rest = rest_ms(w, r);
 		w->not_before_us = clock_monotonic_us() + rest * 1000;
 		set_timer(w, on_spans_timer, rest);
