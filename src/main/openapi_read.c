@@ -263,7 +263,7 @@ is_plain_segment(struct bytes segment)
 {
 	for (size_t i = 0; i < segment.len; i++)
 		if (segment.at[i] <= ' ' || segment.at[i] > '~' ||
-		    strchr("\\%?#;*$\"", segment.at[i]) != NULL)
+		    strchr("\\%?#;*${}\"", segment.at[i]) != NULL)
 			return false;
 	return segment.len > 0 && !bytes_is(segment, ".") && !bytes_is(segment, "..");
 }
