@@ -113,10 +113,51 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 	return 1;
 }
 
+static struct bytes
+birth_of(SSL_SESSION *session)
+{
+	void *at = NULL;
+	size_t len = 0;
+
+	if (session == NULL || SSL_SESSION_get0_ticket_appdata(session, &at, &len) != 1)
+		len = 0;
+	return (struct bytes){ at, len };
+}
+
+/* A session that was resumed brings its own. */
+static int
+on_ticket_made(SSL *ssl, void *of)
+{
+	SSL_SESSION *session = SSL_get_session(ssl);
+	uint8_t birth[TICKET_BIRTH_LEN];
+
+	(void)of;
+	if (birth_of(session).len == TICKET_BIRTH_LEN)
+		return 1;
+	ticket_birth_put(birth, clock_wall_us() / 1000000);
+	return SSL_SESSION_set1_ticket_appdata(session, birth, sizeof birth);
+}
+
+static SSL_TICKET_RETURN
+on_ticket_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
+                 SSL_TICKET_STATUS status, void *of)
+{
+	bool is_open = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+
+	(void)name, (void)name_len, (void)of;
+	if (!is_open || !ticket_birth_is_recent(birth_of(session), clock_wall_us() / 1000000))
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	/* In TLS 1.3 clients use a ticket once (RFC 8446 appendix C.4): each brings the next. */
+	return status == SSL_TICKET_SUCCESS && SSL_version(ssl) != TLS1_3_VERSION
+	               ? SSL_TICKET_RETURN_USE
+	               : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 void
 tls_handshake_serve(SSL_CTX *ssl)
 {
 	(void)SSL_CTX_set_tlsext_servername_callback(ssl, on_name);
 	SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
 	(void)SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, on_ticket);
+	(void)SSL_CTX_set_session_ticket_cb(ssl, on_ticket_made, on_ticket_opened, NULL);
 }

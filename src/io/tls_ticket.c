@@ -88,3 +88,21 @@ tickets_wipe(struct tickets *t)
 {
 	OPENSSL_cleanse(t, sizeof *t);
 }
+
+void
+ticket_birth_put(uint8_t ret[TICKET_BIRTH_LEN], int64_t now_s)
+{
+	for (int i = 0; i < TICKET_BIRTH_LEN; i++)
+		ret[i] = (uint8_t)((uint64_t)now_s >> i * 8);
+}
+
+bool
+ticket_birth_is_recent(struct bytes birth, int64_t now_s)
+{
+	struct reader in = reader_of(birth);
+	uint64_t at;
+
+	if (birth.len != TICKET_BIRTH_LEN || failed(read_u64le(&in, &at)))
+		return false;
+	return (uint64_t)now_s >= at && (uint64_t)now_s - at < TICKET_LIFE_S;
+}

@@ -29,4 +29,11 @@ const struct ticket_key *tickets_find(struct tickets *t, int64_t now_s,
                                       const uint8_t name[TICKET_NAME_LEN]);
 void tickets_wipe(struct tickets *t);
 
+/* When the handshake was made that a ticket goes back to, as the ticket tells it. A ticket that is
+ * given for a ticket tells the same, so that nobody resumes for ever what was checked once. */
+enum { TICKET_BIRTH_LEN = 8, TICKET_LIFE_S = 2 * TICKET_HOUR_S };
+void ticket_birth_put(uint8_t ret[TICKET_BIRTH_LEN], int64_t now_s);
+/* false: too long ago, or not told. */
+bool ticket_birth_is_recent(struct bytes birth, int64_t now_s);
+
 #endif

@@ -676,6 +676,37 @@ test_ticket_keys_last_two_hours(void)
 	CHECK(tickets_find(&u, now, name) == NULL);
 }
 
+static void
+test_what_was_checked_once_is_not_resumed_for_ever(void)
+{
+	const int64_t now = 1800000000;
+	uint8_t birth[TICKET_BIRTH_LEN];
+	const struct bytes told = { birth, sizeof birth };
+
+	ticket_birth_put(birth, now);
+	CHECK(ticket_birth_is_recent(told, now));
+	CHECK(ticket_birth_is_recent(told, now + TICKET_LIFE_S - 1));
+	CHECK(!ticket_birth_is_recent(told, now + TICKET_LIFE_S));
+	CHECK(!ticket_birth_is_recent(told, now - 1));
+	CHECK(!ticket_birth_is_recent((struct bytes){ birth, 7 }, now));
+	CHECK(!ticket_birth_is_recent((struct bytes){ 0 }, now));
+}
+
+static void
+test_a_session_is_resumed_again_and_again(void)
+{
+	const uint8_t secret[TLS_TICKET_KEY_LEN] = { 1 };
+	struct tls_context *a = context_with(secret, TLS_ASK_NOTHING, NULL);
+	SSL_SESSION *session = NULL;
+	bool has_certificate;
+
+	CHECK(!is_resumed(a, TLS1_3_VERSION, &session, &has_certificate));
+	for (int i = 0; i < 3; i++)
+		CHECK(is_resumed(a, TLS1_3_VERSION, &session, &has_certificate));
+	SSL_SESSION_free(session);
+	tls_context_free(a);
+}
+
 /* Garbage */
 
 static void
@@ -859,6 +890,8 @@ main(void)
 		TEST(test_60_old_versions_and_ciphers_are_refused),
 		TEST(test_a_ticket_is_good_at_any_worker_with_the_same_secret),
 		TEST(test_ticket_keys_last_two_hours),
+		TEST(test_what_was_checked_once_is_not_resumed_for_ever),
+		TEST(test_a_session_is_resumed_again_and_again),
 		TEST(test_garbage_is_answered_with_an_alert),
 		TEST(test_a_forged_record_ends_the_connection),
 		TEST(test_61_clear_bytes_in_the_handshake_break_it),
