@@ -268,6 +268,29 @@ test_a_connection_that_is_not_made_is_too_late(void)
 }
 
 static void
+test_an_exchange_may_end_while_it_is_connected(void)
+{
+	struct scene s;
+	struct told t;
+	struct exchange_request r = request_get("/");
+	int fds[8];
+
+	scene_init(&s, 1, hello, 1);
+	fill_queue(&s.origins[0], fds);
+	scene_open(&s);
+	tell(&s, &t, &r);
+	for (int i = 0; i < 3; i++)
+		uv_run(&s.loop.uv, UV_RUN_NOWAIT);
+	CHECK(service_stats(s.service).connections == 1);
+	tell_done(&t);
+	CHECK(service_stats(s.service).exchanges == 0);
+	uv_run(&s.loop.uv, UV_RUN_ONCE);
+	scene_stop(&s);
+	for (int i = 0; i < 8; i++)
+		close(fds[i]);
+}
+
+static void
 test_another_is_asked_where_one_does_not_answer_the_call(void)
 {
 	struct scene s;
@@ -587,6 +610,7 @@ TESTS(TEST(test_equals_have_their_turn), TEST(test_the_one_with_least_to_do_is_a
       TEST(test_a_silent_service_is_too_late), TEST(test_a_request_has_a_deadline_of_its_own),
       TEST(test_a_slow_caller_is_not_the_service),
       TEST(test_a_connection_that_is_not_made_is_too_late),
+      TEST(test_an_exchange_may_end_while_it_is_connected),
       TEST(test_another_is_asked_where_one_does_not_answer_the_call),
       TEST(test_a_service_that_is_down_is_503), TEST(test_what_is_safe_to_repeat_is_tried_again),
       TEST(test_it_is_tried_no_more_than_allowed),
