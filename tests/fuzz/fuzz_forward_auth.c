@@ -27,11 +27,10 @@ demand(bool truth)
 }
 
 static bool
-has_field(const struct http_head *h, const char *prefix)
+has_field(const struct http_head *h, const char *name)
 {
 	for (size_t i = 0; i < h->field_count; i++)
-		if (bytes_equal_nocase(bytes_slice(h->fields[i].name, 0, strlen(prefix)),
-		                       bytes_text(prefix)))
+		if (bytes_equal_nocase(h->fields[i].name, bytes_text(name)))
 			return true;
 	return false;
 }
@@ -40,7 +39,7 @@ has_field(const struct http_head *h, const char *prefix)
 static unsigned
 forms_of(const struct http_head *h)
 {
-	return (unsigned)has_field(h, "x-original-ur") +
+	return (unsigned)(has_field(h, "x-original-uri") || has_field(h, "x-original-url")) +
 	       (unsigned)(has_field(h, "x-forwarded-method") || has_field(h, "x-forwarded-uri")) +
 	       (unsigned)bytes_starts(h->path, BYTES("/auth/"));
 }

@@ -232,6 +232,7 @@ test_nobody_is_told_of_nobody(void)
 	begin(&s);
 	(void)start(&s, NULL, &o);
 	CHECK(o.ends == 1 && !failed(o.error) && o.lines.len == 0 && s.asked == 0);
+	buf_done(&o.lines);
 	end(&s);
 }
 
@@ -298,6 +299,7 @@ test_without_keeper_the_young_ones_serve_on(void)
 	(void)start(&s, stranger, &waiting);
 	CHECK(waiting.ends == 1 && waiting.error.kind == ERR_UPSTREAM);
 	buf_done(&o.lines);
+	buf_done(&waiting.lines);
 	principal_release(who);
 	principal_release(stranger);
 	end(&s);
