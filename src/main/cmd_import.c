@@ -120,6 +120,10 @@ download(const char *url, struct buf *to)
 	while (!failed(e) && !d.is_done)
 		loop_run(&d.loop);
 	http_client_free(client);
+	/* What is being closed is closed in another round. */
+	uv_close((uv_handle_t *)&d.loop.prepare, NULL);
+	loop_run(&d.loop);
+	(void)uv_loop_close(&d.loop.uv); /* of a process that ends now */
 	return failed(e) ? e : d.error;
 }
 
