@@ -57,8 +57,9 @@ async def app(scope, receive, send):
 class Program:
     def __init__(self, port, command):
         self.port = port
-        self.process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
-                                        stdout=open(self.folder / "output", "wb"), stderr=subprocess.STDOUT)
+        with open(self.folder / "output", "wb") as output:
+            self.process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output,
+                                            stderr=subprocess.STDOUT)
         end = time.monotonic() + 20
         while True:
             try:
