@@ -3,6 +3,8 @@
 whoever would like to be taken for one of them."""
 import http.client
 import json
+import re
+import subprocess
 import urllib.parse
 
 import jwt
@@ -248,7 +250,6 @@ def login(g, return_to="/account"):
     """As a browser: the cookie of a session."""
     page = g.get("/login?" + urllib.parse.urlencode({"return_to": return_to}), headers={"Accept": "text/html"})
     equal(page.status, 200, page)
-    import re
     fields = dict(re.findall(r'name="([a-z_]+)" value="([^"]*)"', page.body.decode()))
     fields.update(username="ada", password=g.passwords["ada"])
     cookies = "; ".join(c.split(";")[0] for k, c in [("set-cookie", page.headers.get("set-cookie", ""))] if c)
@@ -295,6 +296,20 @@ def test_the_cookie_of_a_session_counts_and_changes_need_our_own_pages():
         equal(ask(g, "POST", "/app/x", own).status, 403)     # a reader
         equal(ask(g, "POST", "/app/x", foreign).status, 401)  # nobody, although the question is a GET
         equal(ask(g, "GET", "/app/x", foreign).status, 200)
+
+
+@test
+def test_a_question_may_come_by_http_2():
+    g, _ = world()
+    for path, fields, status in (("/auth/app/x?y=1", {}, 200), ("/auth/app/../x", {}, 400), ("/auth/nothing", {}, 403),
+                                 ("/auth", {"X-Original-Method": "GET", "X-Original-URI": "/app/x?y=1"}, 200),
+                                 ("/auth", {"X-Original-Method": "DELETE", "X-Original-URI": "/app/x"}, 403),
+                                 ("/auth", {"X-Forwarded-Method": "HEAD", "X-Forwarded-Uri": "/app/x", "X-Forwarded-Host": "x"}, 200)):
+        words = [w for k, v in {**fields, **bearer(g, "ada")}.items() for w in ("-H", f"{k}: {v}")]
+        done = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "--path-as-is", "-D", "-", "-m", "20", *words, g.url + path], capture_output=True,
+                              text=True, check=True)
+        equal(done.stdout.split()[:2], ["HTTP/2", str(status)], (path, fields, done.stdout))
+        equal("\nx-gatewarden-assertion: ey" in done.stdout, status == 200, path)
 
 
 @test
