@@ -139,6 +139,23 @@ check_issuers(struct config_reader *r, struct issuer_settings *issuers, size_t c
 	}
 }
 
+/* A token that must be bound to a certificate is good for nobody where no certificate is seen. */
+static void
+check_bindings(struct config_reader *r, const struct node *root)
+{
+	const struct settings *s = r->settings;
+	const struct node *n = node_member(root, "issuers");
+	bool sees = s->listen.certificate_field != NULL || s->listen.http_tls.client_ca != NULL;
+
+	n = n != NULL ? n->first : NULL;
+	for (size_t i = 0; i < s->issuer_count && n != NULL; i++, n = n->next)
+		if (s->issuers[i].bindings == BINDING_MTLS && !sees)
+			problem_add(&r->problems, node_member(n, "bindings")->key_place,
+			            "bindings ask for a certificate, and none is ever seen; "
+			            "expected client_ca in listen.http.tls, or client_certificate "
+			            "in listen.http");
+}
+
 /* The cookie of a session is safe on https alone; on loopback nobody listens. */
 static void
 check_logins(struct config_reader *r, const struct node *root)
@@ -261,6 +278,7 @@ settings_check(struct config_reader *r, const struct node *root)
 	/* The table made these entries; nothing else can change them. */
 	check_issuers(r, (struct issuer_settings *)(uintptr_t)s->issuers, s->issuer_count);
 	check_certificate_field(r, root);
+	check_bindings(r, root);
 	check_logins(r, root);
 	check_sessions(r, root);
 	check_pages(r);

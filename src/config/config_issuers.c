@@ -40,7 +40,7 @@ static const struct setting issuer_rows[] = {
 	{ .name = "bindings", .kind = SETTING_CHOICES, .offset = offsetof(struct issuer_settings, bindings),
 	  .choices = bindings, .choice_count = ARRAY_LEN(bindings),
 	  .help = "A token must be bound to its holder in one of these ways: `dpop` (RFC 9449), `mtls` (RFC 8705; see "
-	          "`client_certificate`). Without it, only a token that says it is bound must be proven." },
+	          "`client_ca` and `client_certificate` of `listen.http`). Without it, only a token that says it is bound must be proven." },
 };
 
 /* Most kinds */

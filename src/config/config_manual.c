@@ -6,9 +6,9 @@
 static const char preamble[] =
 	"# Configuration\n"
 	"\n"
-	"This page is made from the tables that the loader reads (`src/config/config_tables.c` "
-	"and\n"
-	"`config_issuers.c`); change it there.\n"
+	"This page is made from the tables that the loader reads (`config_tables.c` and its "
+	"neighbours in\n"
+	"`src/config`); change it there.\n"
 	"\n"
 	"One YAML file, `gatewarden.yaml` unless `-c` says otherwise; JSON is accepted too.\n"
 	"`gatewarden check` shows every error at once, each with its place:\n"
@@ -18,7 +18,9 @@ static const char preamble[] =
 	"\n"
 	"- **Units are mandatory.** Durations: `500ms`, `30s`, `15m`, `2h`, `30d`. Sizes: `512B`, "
 	"`100KB`,\n"
-	"  `64KiB`, `1MiB` (`KB` is 1000 bytes, `KiB` 1024).\n"
+	"  `64KiB`, `1MiB` (`KB` is 1000 bytes, `KiB` 1024). Sizes a second: `10MiB/s`. Requests: "
+	"`100/s`,\n"
+	"  `600/min`, `1000/h`. Shares: `10%`, `0.5%`.\n"
 	"- **Unknown keys are errors**, so a misspelt limit is never silently the default.\n"
 	"- **`${env:NAME}`** may stand in any value, whole or in part, so that one file serves "
 	"staging and\n"
@@ -56,6 +58,7 @@ static const char preamble[] =
 	"secrets/corp}}\n"
 	"backends:\n"
 	"  books: {type: sqlite, path: data/books.db}\n"
+	"  app:   {type: http, url: \"http://127.0.0.1:8000\"}\n"
 	"roles:\n"
 	"  reader:      {granted_by: [\"local:reader\", \"lab:Books.Read\"]}\n"
 	"  books-admin: {granted_by: [\"local:books-admin\", \"corp:Books.Admin\"]}\n"
@@ -66,6 +69,9 @@ static const char preamble[] =
 	"    allow:\n"
 	"      reader: {read: {fields: {exclude: [cost]}, where: \"published eq true\"}}\n"
 	"      books-admin: all\n"
+	"routes:\n"
+	"  - {path: /app/health, backend: app, public: [GET]}\n"
+	"  - {path: /app/*, backend: app, allow: {reader: [GET], books-admin: all}, strip: /app}\n"
 	"audit: {path: audit/, when_full: refuse}\n"
 	"state: {path: state/}\n"
 	"```\n";
@@ -195,5 +201,11 @@ config_put_manual(struct buf *out)
 	buf_put_text(
 		out,
 		"\nActions are `read`, `create`, `update`, `delete` and `execute`; `all` stands "
-		"for all five.\n");
+		"for all five.\n"
+		"\nA route cannot take a path whose first segment is that of an endpoint of ours: "
+		"`/token`, `/authorize`,\n"
+		"`/revoke`, `/introspect`, `/userinfo`, `/.well-known`, `/login`, `/logout`, "
+		"`/auth`. It may take `/api`,\n"
+		"`/docs`, `/openapi.json`, `/me` and `/account`, where its first segment says "
+	        "so.\n");
 }

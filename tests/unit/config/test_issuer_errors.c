@@ -294,6 +294,25 @@ test_required_claims_have_values(void)
 }
 
 static void
+test_a_binding_to_a_certificate_needs_one_to_be_seen(void)
+{
+	static const struct mistake rows[] = {
+		{ "issuers: {i: {" OIDC ", bindings: [mtls]}}\n",
+		  G ":1:61: bindings ask for a certificate, and none is ever seen; expected "
+		    "client_ca in listen.http.tls, or client_certificate in listen.http\n" },
+		{ "issuers: {i: {" OIDC ", bindings: [mtls, dpop]}}\n", "" },
+		{ "listen: {http: {address: 1, tls: {certificate: c, key: k, client_ca: a}}}\n"
+		  "issuers: {i: {" OIDC ", bindings: [mtls]}}\n",
+		  "" },
+		{ "listen: {http: {address: 1, proxies: 127.0.0.1, client_certificate: C}}\n"
+		  "issuers: {i: {" OIDC ", bindings: [mtls]}}\n",
+		  "" },
+	};
+
+	check_mistakes(rows, ARRAY_LEN(rows));
+}
+
+static void
 test_bounds_of_issuers(void)
 {
 	static const struct mistake rows[] = {
@@ -468,6 +487,7 @@ TESTS(TEST(test_each_kind_has_its_own_keys),
       TEST(test_urls_of_providers_are_https_and_nothing_strange),
       TEST(test_a_secret_is_a_reference_and_never_the_secret), TEST(test_keys_come_from_one_place),
       TEST(test_required_claims_have_values), TEST(test_bounds_of_issuers),
+      TEST(test_a_binding_to_a_certificate_needs_one_to_be_seen),
       TEST(test_a_login_needs_https_or_loopback), TEST(test_sessions_name_an_issuer_with_login),
       TEST(test_no_two_issuers_take_the_same_token), TEST(test_proxies_and_hosts),
       TEST(test_issuers_of_one_name_are_apart_by_their_tenants))
