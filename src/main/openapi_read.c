@@ -7,7 +7,7 @@
 #include "base/macros.h"
 #include "config/route_path.h"
 
-enum { REFERENCES_MAX = 8, SCOPES_MAX = 32, GET_AND_HEAD = 3 };
+enum { REFERENCES_MAX = 8, SCOPES_MAX = 32, PATH_BYTES_MAX = 1024, GET_AND_HEAD = 3 };
 
 static const size_t ARENA_MAX = (size_t)64 << 20;
 
@@ -290,7 +290,7 @@ put_path(struct openapi *o, struct bytes from, struct buf *out)
 		buf_put_u8(out, '/');
 		buf_put(out, is_variable ? BYTES("*") : segment);
 	}
-	return true;
+	return out->len <= PATH_BYTES_MAX;
 }
 
 static struct err
