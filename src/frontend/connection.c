@@ -89,6 +89,7 @@ refuse(struct connection *c, struct err e)
 	CLEANUP(buf_done) struct buf out = { 0 };
 
 	answer_put_refusal(c->carrier.server->gate, &out, e);
+	telemetry_refused(c->carrier.server, c->carrier.address, e.code, e.why);
 	counter_add(&c->carrier.server->gate->counters->requests[e.code / 100 % 6], 1);
 	if (c->carrier.request != NULL) {
 		request_free(c->carrier.request);

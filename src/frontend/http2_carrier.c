@@ -114,6 +114,7 @@ http2_carrier_begin(struct http2_connection *c, int32_t id, struct http_head *he
 	*text = (struct buf){ 0 };
 	*ret = s;
 	got_on(s);
+	counter_add(&r->gate->counters->http2_streams, 1);
 	request_begin(r);
 	if (request_run(r) == STEP_DONE)
 		on_finished(&s->carrier);

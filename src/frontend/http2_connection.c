@@ -50,6 +50,7 @@ on_refused(void *of, int32_t id, struct err e)
 	http_reply_field(&lines, "Date", gate_date(gate));
 	http_reply_length(&lines, body.len);
 	counter_add(&gate->counters->requests[status / 100 % 6], 1);
+	telemetry_refused(c->place.server, c->place.address, status, e.why);
 	c->is_lost |=
 		failed(http2_refuse(c->http2, id, status, buf_bytes(&lines), buf_bytes(&body)));
 }
@@ -191,7 +192,8 @@ http2_connection_data(struct http2_connection *c, struct bytes data)
 {
 	counter_add(&c->place.server->gate->counters->bytes_in, data.len);
 	/* A fault is in the GOAWAY that is now to be sent; on_flush() ends the connection. */
-	(void)http2_feed(c->http2, data, clock_monotonic_us());
+	if (failed(http2_feed(c->http2, data, clock_monotonic_us())))
+		counter_add(&c->place.server->gate->counters->http2_faults, 1);
 	http2_connection_flush(c);
 }
 

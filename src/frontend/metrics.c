@@ -359,9 +359,9 @@ static const struct {
 	  OF(tls_failures) },
 	{ { "http2_streams", METRICS_COUNTER, "Requests that came over HTTP/2." },
 	  OF(http2_streams) },
-	{ { "http2_glitches", METRICS_COUNTER,
-	    "Frames of HTTP/2 that no honest peer sends often." },
-	  OF(http2_glitches) },
+	{ { "http2_faults", METRICS_COUNTER,
+	    "Times that an HTTP/2 peer broke the protocol or wore us out." },
+	  OF(http2_faults) },
 };
 
 static void

@@ -88,7 +88,7 @@ struct metrics_worker {
 	counter limits_skipped; /* no slot was left: let through */
 	counter spans_dropped, access_lines_dropped;
 	counter tls_handshakes, tls_resumptions, tls_failures;
-	counter http2_streams, http2_glitches; /* what a peer does that no honest one does often */
+	counter http2_streams, http2_faults;
 	struct metrics_service services[METRICS_SERVICES_MAX]; /* by index in the backends */
 	counter routes[ROUTES_MAX][METRICS_CLASSES];           /* by index in the routes */
 };

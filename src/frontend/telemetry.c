@@ -9,7 +9,8 @@
 #include "format/json.h"
 #include "format/moment.h"
 #include "frontend/access_log.h"
-#include "frontend/request.h"
+#include "frontend/endpoint.h"
+#include "frontend/server.h"
 
 enum {
 	FLUSH_MS = 1000,
@@ -23,6 +24,7 @@ enum {
 struct telemetry {
 	struct gate *gate;
 	struct access_lines log;
+	struct buf line;  /* owned: the one that is being put */
 	struct buf spans; /* owned: FETCH_SPANS */
 	uv_timer_t timer;
 	bool is_waiting; /* for the timer */
@@ -150,22 +152,29 @@ count(counter *c, uint64_t dropped)
 		counter_add(c, dropped);
 }
 
+/* The line that was put. true: enough has gathered. */
+static bool
+log_line(struct telemetry *t)
+{
+	uint64_t dropped = 0;
+	bool is_full = access_log_put(&t->log, buf_bytes(&t->line), &dropped);
+
+	count(&t->gate->counters->access_lines_dropped, dropped);
+	return is_full;
+}
+
 static bool
 log_request(struct telemetry *t, const struct request *r, struct account *a)
 {
-	CLEANUP(buf_done) struct buf line = { 0 };
-	uint64_t dropped = 0;
-
-	put_line(&line, r, a);
-	if (line.len > ACCESS_LINE_MAX) { /* a line that others cannot write into */
+	buf_clear(&t->line);
+	put_line(&t->line, r, a);
+	if (t->line.len > ACCESS_LINE_MAX) { /* a line that others cannot write into */
 		a->path = bytes_slice(a->path, 0, SHORT_MAX);
 		a->agent = audit_text_cut(a->agent, SHORT_MAX);
-		buf_clear(&line);
-		put_line(&line, r, a);
+		buf_clear(&t->line);
+		put_line(&t->line, r, a);
 	}
-	bool is_full = access_log_put(&t->log, buf_bytes(&line), &dropped);
-	count(&t->gate->counters->access_lines_dropped, dropped);
-	return is_full;
+	return log_line(t);
 }
 
 /* Spans */
@@ -306,6 +315,27 @@ telemetry_ended(struct request *r)
 		wait_for_more(t);
 }
 
+void
+telemetry_refused(struct server *server, const char *client, unsigned status, const char *why)
+{
+	struct telemetry *t = server->gate->telemetry;
+
+	if (t == NULL || t->log.fd < 0 || server->endpoints == admin_endpoints)
+		return;
+	buf_clear(&t->line);
+	buf_put_text(&t->line, "{\"time\":\"");
+	moment_put_timestamp(&t->line, clock_wall_us());
+	buf_put_u8(&t->line, '"');
+	json_put_text(&t->line, "client", bytes_text(client));
+	put_number(&t->line, "status", status);
+	json_put_text(&t->line, "refused", bytes_text(why));
+	buf_put_text(&t->line, "}\n");
+	if (log_line(t))
+		flush(t);
+	else
+		wait_for_more(t);
+}
+
 struct err
 telemetry_new(struct gate *g, struct telemetry **ret)
 {
@@ -340,6 +370,7 @@ telemetry_free(struct telemetry *t)
 		return;
 	flush(t);
 	access_log_close(&t->log);
+	buf_done(&t->line);
 	buf_done(&t->spans);
 	uv_close((uv_handle_t *)&t->timer, on_timer_closed);
 }

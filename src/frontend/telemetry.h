@@ -7,6 +7,7 @@
 #include "frontend/gate.h"
 
 struct request;
+struct server;
 struct telemetry;
 
 enum { TRACE_ID_LEN = 16, SPAN_ID_LEN = 8, TRACE_HEX_LEN = 32 };
@@ -50,5 +51,7 @@ void timing_put(const struct request *r, struct buf *lines);
 
 /* The request has ended: its span and its line. */
 void telemetry_ended(struct request *r);
+/* What was no request, and was answered with `status`: its line. `why` is a literal. */
+void telemetry_refused(struct server *server, const char *client, unsigned status, const char *why);
 
 #endif

@@ -6,15 +6,19 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
+import subprocess
+import tempfile
 import threading
 import time
 
 import harness
 from harness import Gateway, equal, main, test, wait_until
 
+from front import Authority  # noqa: E402 - tests/peers
 from collector import Collector, attributes_of  # noqa: E402 - tests/peers
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -393,6 +397,40 @@ def test_each_request_is_one_line_without_secrets():
         equal([x["status"] for x in lines_of(path) if x.get("route") == "/api"], [401])
         equal([x["path"] for x in lines_of(path) if x["path"].startswith("/%")], ["/%22%0d"])
         equal(stat.S_IMODE(path.stat().st_mode), 0o640)
+
+
+@test
+def test_the_kind_of_connection_is_told():
+    if not shutil.which("curl"):
+        raise harness.Skip("no curl")
+    with tempfile.TemporaryDirectory() as folder:
+        authority = Authority(folder)
+        certificate, key = authority.certificate("local")
+
+        def change(c):
+            c["listen"]["http"] = {"address": c["listen"]["http"], "tls": {"certificate": str(certificate), "key": str(key)}}
+        with world(access_log="access.log", change=change) as (g, _):
+            for flag in ("--http1.1", "--http2"):
+                for tls in ("1.2", "1.3"):
+                    subprocess.run(["curl", "-sS", "-o", os.devnull, flag, "--tls-max", tls, "--cacert", authority.file,
+                                    f"https://localhost:{g.http_port}/app/{flag}{tls}"], check=True, timeout=30)
+            wait_until(lambda: len(lines_of(g.folder / "access.log")) == 4, what="four lines")
+            equal({x["path"]: (x["http"], x["tls"]) for x in lines_of(g.folder / "access.log")},
+                  {"/app/--http1.11.2": ("1.1", "1.2"), "/app/--http1.11.3": ("1.1", "1.3"),
+                   "/app/--http21.2": ("2", "1.2"), "/app/--http21.3": ("2", "1.3")})
+            equal(metric(g, "gatewarden_http2_streams_total"), 2.0)
+            equal(metric(g, "gatewarden_tls_handshakes_total"), 4.0)
+
+
+@test
+def test_what_is_no_request_has_a_line_too():
+    with world(access_log="access.log") as (g, _):
+        for bad in (b"GET / HTTP/1.1\r\n" + CANARY.encode() + b"\r\n\r\n", b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n"):
+            g.raw(bad)
+        wait_until(lambda: len(lines_of(g.folder / "access.log")) == 2, what="two lines")
+        equal([(x["status"], x["client"]) for x in lines_of(g.folder / "access.log")], [(400, "127.0.0.1"), (414, "127.0.0.1")])
+        assert all(x["refused"] for x in lines_of(g.folder / "access.log"))
+        assert CANARY not in (g.folder / "access.log").read_text()
 
 
 @test
