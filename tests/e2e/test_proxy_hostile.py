@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Cases 33 to 52 of the security page through a route: what reaches the service is exactly one well-formed request
 that was decided, or nothing."""
+import contextlib
 import os
 import socket
 import time
@@ -31,7 +32,13 @@ def fresh(answer=ok):
 def send(data, seconds=0.4):
     """-> (statuses, closed, heads that the service got)"""
     service.forget()
-    answers, closed, raw = gateway.raw(data, seconds)
+    answers, closed = [], False
+    with gateway.connect() as s:
+        s.sendall(data)
+        s.settimeout(10)
+        with contextlib.suppress(ConnectionError):
+            s.recv(1, socket.MSG_PEEK)  # however slow the machine is, an answer comes
+            answers, closed, _ = read_answers(s, seconds)
     equal(service.problems, [], data)
     return [a.status for a in answers], closed, service.requests
 
@@ -39,7 +46,7 @@ def send(data, seconds=0.4):
 def refused(data, *statuses):
     got, closed, requests = send(data, 5)
     assert got and got[0] in statuses and len(got) == 1, (got, data)
-    equal((closed, len(requests)), (True, 0), data)
+    equal((closed, [r.head for r in requests]), (True, []), data)
 
 
 def request(line=b"GET /open/x HTTP/1.1", *fields, body=b"", host=True):
@@ -74,6 +81,7 @@ def test_34_chunks_that_readers_disagree_on():
         wait_until(lambda: all(c.is_closed or not c.received for c in service.connections), 5, "the exchange to end")
         assert not service.raw().endswith(b"0\r\n\r\n"), body
         equal([r.body for r in service.requests], [None] * len(service.requests), body)
+    time.sleep(0.5)  # whatever was begun has come, also on a slow machine
 
 
 @test
@@ -104,7 +112,7 @@ def test_38_and_39_every_spelling_of_who_somebody_is_is_taken_away():
         if user:
             fields.append(f"Authorization: Bearer {gateway.token(user)}".encode())
         statuses, _, requests = send(request(b"GET /open/x HTTP/1.1", *fields))
-        equal((statuses, len(requests)), ([200], 1))
+        equal((statuses, [r.method for r in requests]), ([200], ["GET"]), service.raw())
         assert b"forged" not in service.raw(), service.raw()
         equal("x-gatewarden-assertion" in requests[0].names(), user is not None)
     for name in ("X_Forwarded_User", "X-Forwarded_User", "X_MS_API_ROLE", "X_Gatewarden_Assertion"):
@@ -123,7 +131,7 @@ def test_41_and_43_what_is_matched_is_what_is_forwarded():
     for path in (b"/open/../private/x", b"/open/%2e%2e/private/x", b"/open/.%2e/private", b"/open/%2e/x", b"/open/./x", b"/open%2fx", b"/open/..%2fprivate", b"/open/..%5cprivate", b"/open\\..\\private",
                  b"//open/x", b"/open//x", b"/open/x;y=/../../private", b"/open/;/x", b"/open/%252e%252e/private", b"/open/%00", b"/open/%c0%ae%c0%ae/private", b"/open/%e0%80%af", b"/open/%", b"/open/%2", b"/open/%zz",
                  b"/open/%0d%0aX:%201", b"/open/\xc3\xa4", b"/open/%ff"):
-        statuses, _, requests = send(request(b"GET " + path + b" HTTP/1.1"), 5 if False else 0.4)
+        statuses, _, requests = send(request(b"GET " + path + b" HTTP/1.1"))
         equal((statuses, requests), ([400], []), path)
     for path in (b"/private/x?/open/x", b"/private/x?a=/open/", b"/private/open/x", b"/PRIVATE/x", b"/xopen/x", b"/openx", b"/?/open/x"):
         statuses, _, requests = send(request(b"GET " + path + b" HTTP/1.1"))

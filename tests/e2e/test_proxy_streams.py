@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from harness import Gateway, equal, main, read_answers, test, wait_until
+from harness import PLAIN, Gateway, equal, main, read_answers, test, wait_until
 from recorder import Recorder, ok
 
 service = Recorder()
@@ -23,6 +23,14 @@ def routes(config):
 
 
 gateway = Gateway(change=routes)
+_plain = []
+
+
+def plain():
+    """Without a sanitizer, which keeps what was freed."""
+    if not _plain:
+        _plain.append(Gateway(change=routes, binary=PLAIN))
+    return _plain[0]
 
 
 def fresh(answer=ok, keeps=True):
@@ -59,7 +67,7 @@ def until(sock, mark, seconds=10):
 
 
 def memory_high():
-    (worker,) = gateway.children("worker")
+    (worker,) = plain().children("worker")
     status = pathlib.Path(f"/proc/{worker}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
@@ -411,7 +419,7 @@ def test_a_large_answer_needs_no_memory():
             connection.send(part)
     fresh(large)
     before, got = memory_high(), 0
-    with gateway.connect() as s:
+    with plain().connect() as s:
         s.sendall(get(b"Connection: close\r\n"))
         while part := s.recv(MIB):
             got += len(part)
@@ -430,7 +438,7 @@ def test_a_large_body_needs_no_memory():
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n%d" % got)
     fresh(count)
     before = memory_high()
-    with gateway.connect() as s:
+    with plain().connect() as s:
         s.sendall(post(b"Content-Length: %d\r\n" % size))
         part = bytes(MIB)
         for _ in range(size // MIB):
@@ -455,7 +463,7 @@ def test_a_caller_that_does_not_read_stops_the_service():
             sent.append(-1)
     fresh(endless)
     before = memory_high()
-    with gateway.connect() as s:
+    with plain().connect() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         s.sendall(get())
         wait_until(lambda: sent and sent[-1] == -1, 20, "the service to be stopped")
@@ -473,7 +481,7 @@ def test_a_service_that_does_not_read_stops_the_caller():
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     fresh(lazy)
     before = memory_high()
-    with gateway.connect() as s:
+    with plain().connect() as s:
         s.sendall(post(b"Transfer-Encoding: chunked\r\n"))
         s.settimeout(1)
         count, part = 0, chunks(bytes(65536))
