@@ -32,6 +32,24 @@ CHECK_SAME(fetched_state, fetched_state)
 CHECK_SAME(fetch_ask, fetch_ask)
 CHECK_SAME(fetch_answer, fetch_answer)
 
+/* Several in one message. */
+static void
+check_spans(struct bytes body)
+{
+	struct reader r = reader_of(body);
+	struct fetch_span span;
+
+	while (reader_left(&r) > 0) {
+		const uint8_t *from = r.at;
+		struct buf again = { 0 };
+
+		if (failed(fetch_span_read(&r, &span)))
+			return;
+		fetch_span_put(&again, &span);
+		expect_same((struct bytes){ from, (size_t)(r.at - from) }, &again);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -48,6 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_fetched_state(body);
 	check_fetch_ask(body);
 	check_fetch_answer(body);
+	check_spans(body);
 	if (!failed(shared_keys_read(body, &keys))) {
 		shared_keys_put(&again, &keys);
 		expect_same(body, &again);
