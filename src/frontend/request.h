@@ -59,9 +59,9 @@ struct endpoint {
 	                      enum step *step); /* again in SEND, while reply.is_partial */
 	struct err (*commit)(struct request *r, enum step *step);
 	void (*done)(struct request *r); /* frees what the others made */
-	/* After carrier_stream(), perhaps from inside it: the next bytes of the body; with `is_last`
-	 * it is complete (and r->trailers filled). `e`: no more will come, the body is malformed or
-	 * too slow. It resumes nothing before it returns. */
+	/* After carrier_stream(), perhaps from inside it: the next bytes of the body; with
+	 * `is_last` it is complete (and r->trailers filled). `e`: no more will come, the body is
+	 * malformed or too slow. It resumes nothing before it returns. */
 	void (*body)(struct request *r, struct bytes part, bool is_last, struct err e);
 	void (*put_error)(struct request *r, struct buf *body); /* its own form of errors (OAuth) */
 };
@@ -136,7 +136,7 @@ struct request {
 	struct timing timing;
 	struct bytes origin; /* address of the service that was asked; in the arena, or as long */
 	uint64_t received;   /* bytes of a streamed body */
-	bool is_observed; /* the route only observes, and `refusal` is why it would be refused */
+	bool is_observed;    /* the route only observes, and `refusal` is why it would be refused */
 	struct err refusal;
 	bool records_end; /* the first record is of what is about to be done: what became of it
 	                     gets a second one */
@@ -191,7 +191,6 @@ const char *request_refusal(const struct request *r);
 
 /* answer.c: what the outcome says, as the answer (answer.h). */
 void answer_error(struct request *r);
-
 /* Is there, or will there be, a record of it? */
 bool request_is_recorded(const struct request *r);
 /* record.c: what the request became, as an audit record. Roles borrow `roles`. */

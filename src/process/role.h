@@ -56,7 +56,7 @@ enum { SLOT_KEEPER = METRICS_WORKERS_MAX };
 struct start {
 	enum role role;
 	unsigned slot, generation;
-	const char *version; /* of the program */
+	const char *version;     /* of the program */
 	const char *config_file; /* for messages and relative paths */
 	struct arena arena;      /* owns settings */
 	const struct settings *settings;
