@@ -77,7 +77,7 @@ deliver(struct stream *s)
 	struct tls *t = s->tls->tls;
 	size_t len = 1;
 
-	while (s->is_reading && len > 0) {
+	while (s->is_reading && len > 0 && tls_has_more(t)) {
 		struct err e = tls_read(t, s->loop->plain, LOOP_PLAIN, &s->loop->wire, &len);
 		/* Updates of keys are answered: a peer could ask for them and never read. */
 		if (!failed(e) && s->loop->wire.len > 0 && s->unsent > UNREAD_MAX)
