@@ -160,10 +160,14 @@ break_off(struct http2 *h, int status)
 	return fail(ERR_PEER, "an HTTP/2 connection is broken off");
 }
 
-/* nghttp2 gets what lies between two places where we look ourselves. */
+/* nghttp2 gets what lies between two places where we look ourselves. It counts even an empty piece
+ * where a CONTINUATION is due. */
 static struct err
 feed_engine(struct http2 *h, struct bytes in)
 {
+	if (in.len == 0)
+		return OK;
+
 	ssize_t len = nghttp2_session_mem_recv(h->session, in.at, in.len);
 
 	return len < 0 ? break_off(h, (int)len) : OK;
@@ -173,6 +177,7 @@ struct err
 http2_feed(struct http2 *h, struct bytes in, uint64_t now_us)
 {
 	struct reader left = reader_of(in);
+	size_t held = h->watched.head_len;
 	struct http2_frame frame;
 
 	if (h->is_over)
@@ -181,14 +186,21 @@ http2_feed(struct http2 *h, struct bytes in, uint64_t now_us)
 		h->bucket.filled_us = now_us;
 	h->now_us = now_us;
 	while (http2_watch_next(h, &left, &frame)) {
+		struct bytes part = { in.at, (size_t)(left.at - in.at) };
+
 		if (!http2_watch_cost(h, &frame))
 			return break_off(h, NGHTTP2_ERR_CALLBACK_FAILURE);
-		TRY(feed_engine(h, (struct bytes){ in.at, (size_t)(left.at - in.at) }));
+		if (held > 0)
+			part = (struct bytes){ h->watched.head, sizeof h->watched.head };
+		held = 0;
+		TRY(feed_engine(h, part));
 		in = (struct bytes){ left.at, reader_left(&left) };
 		if (!http2_watch_stream(h, &frame))
 			return break_off(h, NGHTTP2_ERR_CALLBACK_FAILURE);
 	}
-	return feed_engine(h, in);
+	/* The head of a frame is held until it is whole, for the same reason. */
+	size_t tail = h->watched.head_len < in.len ? h->watched.head_len : in.len;
+	return feed_engine(h, bytes_slice(in, 0, in.len - tail));
 }
 
 struct err

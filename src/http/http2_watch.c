@@ -115,7 +115,7 @@ see_opened(struct http2_seen *seen, int32_t id)
 {
 	size_t word;
 
-	if ((id - seen->last) / 2 >= HTTP2_SEEN)
+	if (((uint32_t)id - (uint32_t)seen->last) / 2 >= HTTP2_SEEN) /* unsigned: it may be far */
 		*seen = (struct http2_seen){ 0 };
 	else
 		for (int32_t between = seen->last + 2; between < id; between += 2) {
