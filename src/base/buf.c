@@ -181,11 +181,15 @@ void
 buf_put_hex(struct buf *b, struct bytes bytes)
 {
 	static const char digits[] = "0123456789abcdef";
+	uint8_t *to = buf_reserve(b, bytes.len * 2);
 
+	if (to == NULL)
+		return;
 	for (size_t i = 0; i < bytes.len; i++) {
-		buf_put_u8(b, (uint8_t)digits[bytes.at[i] >> 4]);
-		buf_put_u8(b, (uint8_t)digits[bytes.at[i] & 15]);
+		to[2 * i] = (uint8_t)digits[bytes.at[i] >> 4];
+		to[2 * i + 1] = (uint8_t)digits[bytes.at[i] & 15];
 	}
+	buf_commit(b, bytes.len * 2);
 }
 
 void

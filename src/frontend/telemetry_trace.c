@@ -96,6 +96,7 @@ trace_begin(struct request *r)
 {
 	struct trace *t = &r->trace;
 	struct bytes parent = { 0 };
+	uint8_t spans[2 * SPAN_ID_LEN];
 	struct buf hex = { .at = t->hex, .room = sizeof t->hex, .limit = sizeof t->hex };
 
 	/* One that stands twice is none (section 4.3). */
@@ -104,8 +105,9 @@ trace_begin(struct request *r)
 		gate_random(r->gate, t->id, sizeof t->id);
 		t->is_sampled = is_drawn(t, &r->gate->settings->telemetry);
 	}
-	gate_random(r->gate, t->span, sizeof t->span);
-	gate_random(r->gate, t->service_span, sizeof t->service_span);
+	gate_random(r->gate, spans, sizeof spans);
+	memcpy(t->span, spans, SPAN_ID_LEN);
+	memcpy(t->service_span, spans + SPAN_ID_LEN, SPAN_ID_LEN);
 	buf_put_hex(&hex, (struct bytes){ t->id, sizeof t->id });
 	note_connection(t, r->carrier);
 }
