@@ -230,7 +230,7 @@ static const struct route_settings *
 find_covering(const struct settings *s, size_t route)
 {
 	for (size_t i = 0; i < route; i++)
-		if (s->routes[i].path[0] != 0 && route_covers(&s->routes[i], &s->routes[route]))
+		if (s->routes[i].path != NULL && route_covers(&s->routes[i], &s->routes[route]))
 			return &s->routes[i];
 	return NULL;
 }
@@ -242,8 +242,10 @@ check_routes(struct config_reader *r)
 
 	for (size_t i = 0; i < s->route_count && i < ROUTES_MAX; i++) {
 		const struct route_settings *route = &s->routes[i];
+		if (route->path == NULL)
+			continue; /* it is wrong or missing, which was said */
 		const struct route_settings *first = find_covering(s, i);
-		if (route->path[0] != 0 && first != NULL)
+		if (first != NULL)
 			problem_add(&r->problems, route->place,
 			            "%s is never reached, as %s on line %u fits all of it; "
 			            "expected it above that one",

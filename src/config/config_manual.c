@@ -207,5 +207,5 @@ config_put_manual(struct buf *out)
 		"`/revoke`, `/introspect`, `/userinfo`, `/.well-known`, `/login`, `/logout`, "
 		"`/auth`. It may take `/api`,\n"
 		"`/docs`, `/openapi.json`, `/me` and `/account`, where its first segment says "
-	        "so.\n");
+		"so.\n");
 }

@@ -171,8 +171,6 @@ route_finish(struct config_reader *r, const struct node *n, void *at)
 
 	lower_hosts(r, route);
 	check_backend(r, node_member(n, "backend"), route);
-	if (route->path == NULL)
-		route->path = ""; /* it is wrong or missing, which was said */
-	else
+	if (route->path != NULL)
 		check_path(r, n, route);
 }
