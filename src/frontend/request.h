@@ -101,8 +101,7 @@ struct request {
 	const struct endpoint *endpoint;
 	enum endpoint_auth auth; /* the endpoint's, unless its route says otherwise */
 	bool is_page;            /* likewise */
-	bool is_head; /* the answer goes without its body. `head` may be another's: forward_auth.h
-	               */
+	bool is_head; /* no body goes with the answer; at /auth `head` is another request's */
 	size_t segment_count;
 	struct buf body;       /* owned: the decoded body; wiped */
 	bool has_body;         /* complete */

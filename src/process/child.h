@@ -25,6 +25,7 @@ struct child {
 	struct channel *control; /* NULL: it closed its end */
 	unsigned index; /* worker: which one of its generation, and so its listening socket */
 	unsigned local_issuer; /* see CONTROL_WORKER */
+	bool has_services;     /* likewise */
 	uint64_t started_us;
 	unsigned failures;     /* in a row, each within a second of the start */
 	unsigned silent_ticks; /* of the watchdog, since it last answered */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "issuer/assertion_signer.h"
 
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 2000 };
 
@@ -70,6 +71,7 @@ send_ends(struct child *asker, struct child *answerer, enum control_message to_a
 	int pair[2];
 
 	buf_put_u32le(&body, asker->local_issuer);
+	buf_put_u8(&body, asker->has_services);
 	TRY(buf_check(&body));
 	TRY(channel_pair(pair));
 	struct err e = channel_send_fd(answerer->control, CONTROL_WORKER,
@@ -217,7 +219,8 @@ add_child(struct supervisor *s, enum role role, const struct generation *g, unsi
 		             .slot = slot,
 		             .generation = g->number,
 		             .index = index,
-		             .local_issuer = role_local_issuer(g->settings) };
+		             .local_issuer = role_local_issuer(g->settings),
+		             .has_services = assertion_signer_is_needed(g->settings) };
 	int status = uv_timer_init(&s->loop.uv, &c->timer);
 	if (status != 0) {
 		free(c);

@@ -145,32 +145,6 @@ on_question(void *of, struct channel *c, const struct message *m)
 	OPENSSL_cleanse((uint8_t *)(uintptr_t)m->body.at, m->body.len);
 }
 
-static struct err
-add_asker(struct keeper *k, const struct message *m)
-{
-	struct reader r = reader_of(m->body);
-	uint32_t issuer;
-
-	TRY(read_u32le(&r, &issuer));
-	struct asker *a = calloc(1, sizeof *a);
-	if (a == NULL)
-		return fail(ERR_SYSTEM, "out of memory");
-	a->keeper = k;
-	a->issuer = issuer;
-	struct err e =
-		channel_open(k->start->loop, m->fd, on_question, on_asker_closed, a, &a->channel);
-	if (failed(e)) {
-		close(m->fd);
-		free(a);
-		return e;
-	}
-	channel_wipe_sent(a->channel);
-	channel_read_behind(a->channel, UNREAD_MAX);
-	list_append(&k->askers, &a->node);
-	a->is_new = true;
-	return tell_revoked(k, a);
-}
-
 /* Settings */
 
 static struct err
@@ -183,13 +157,49 @@ open_issuer(struct keeper *k, const struct settings *settings, struct issuer **r
 	                            : issuer_open(settings, index, k->store, keeper_now_s(), ret);
 }
 
+/* Also for workers that begin with the next configuration, or end with the one before. */
 static struct err
 open_assertions(struct keeper *k, const struct settings *settings, struct assertion_signer **ret)
 {
+	bool is_needed = assertion_signer_is_needed(settings);
+
+	for (struct list *node = k->askers.next; node != &k->askers; node = node->next)
+		is_needed |= container_of(node, struct asker, node)->has_services;
 	*ret = NULL;
-	return assertion_signer_is_needed(settings)
-	               ? assertion_signer_open(settings, k->store, keeper_now_s(), ret)
-	               : OK;
+	return is_needed ? assertion_signer_open(settings, k->store, keeper_now_s(), ret) : OK;
+}
+
+/* What the supervisor says */
+
+static struct err
+add_asker(struct keeper *k, const struct message *m)
+{
+	struct reader r = reader_of(m->body);
+	uint32_t issuer;
+	uint8_t has_services;
+
+	TRY(read_u32le(&r, &issuer));
+	TRY(read_u8(&r, &has_services));
+	struct asker *a = calloc(1, sizeof *a);
+	if (a == NULL)
+		return fail(ERR_SYSTEM, "out of memory");
+	a->keeper = k;
+	a->issuer = issuer;
+	a->has_services = has_services != 0;
+	struct err e =
+		channel_open(k->start->loop, m->fd, on_question, on_asker_closed, a, &a->channel);
+	if (failed(e)) {
+		close(m->fd);
+		free(a);
+		return e;
+	}
+	channel_wipe_sent(a->channel);
+	channel_read_behind(a->channel, UNREAD_MAX);
+	list_append(&k->askers, &a->node);
+	a->is_new = true;
+	if (k->assertions == NULL)
+		TRY(open_assertions(k, k->start->settings, &k->assertions));
+	return tell_revoked(k, a);
 }
 
 /* A reload: the new settings are in use from here on, for logins under way too. */

@@ -15,10 +15,11 @@ struct asker {
 	struct list node;
 	struct keeper *keeper;
 	struct channel *channel;
-	unsigned issuer; /* index of the local issuer in the configuration of its generation */
-	bool is_new;     /* it has no keys yet: what is revoked first */
-	bool is_behind;  /* more was revoked than it has read: the rest follows */
-	int64_t told;    /* the last revocation it was told, while it is behind */
+	unsigned issuer;   /* index of the local issuer in the configuration of its generation */
+	bool has_services; /* in that configuration: it needs assertions */
+	bool is_new;       /* it has no keys yet: what is revoked first */
+	bool is_behind;    /* more was revoked than it has read: the rest follows */
+	int64_t told;      /* the last revocation it was told, while it is behind */
 };
 
 /* The ledger, as keeper sees it: one batch of events at a time. */

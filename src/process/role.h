@@ -29,7 +29,8 @@ enum control_message {
 	CONTROL_FETCHER,    /* to a worker: fd of its channel to fetcher */
 	CONTROL_WORKER,     /* to keeper, ledger or fetcher: fd of a channel to worker `id` (to the
 	                     * ledger also SLOT_KEEPER); body: u32le, where its configuration has the
-	                     * local issuer (ISSUER_NONE: it has none) */
+	                     * local issuer (ISSUER_NONE: it has none); u8, has it services to be
+	                     * told of callers */
 	CONTROL_CONFIG,     /* to keeper and fetcher: fd of a new configuration */
 	CONTROL_ACCEPT,     /* to a worker: begin to accept connections */
 	CONTROL_DRAIN, /* to a worker: accept no more, finish, end. id 1: a new generation is there,

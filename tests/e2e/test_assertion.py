@@ -323,6 +323,16 @@ def test_where_there_are_no_services_there_are_no_keys_for_them():
     equal(len(kids(g)), 1)
     with contextlib.closing(sqlite3.connect(g.folder / "state/state.db", timeout=10)) as db:
         equal(db.execute("SELECT count(*) FROM signing_key WHERE issuer = '@assertion'").fetchone(), (0,))
+    # With the first service they are made, and every worker has them.
+    service = Recorder()
+    g.config["backends"]["app"] = {"type": "http", "url": service.url}
+    g.config["routes"] = [{"path": "/app/*", "backend": "app", "allow": {"reader": ["GET"]}}]
+    g.write_config()
+    g.signal(signal.SIGHUP)
+    wait_until(lambda: g.get("/app/x", "ada").status == 200, 20, "the new route")
+    app = App(g, service)
+    app.read(app.assertion())
+    equal(len(kids(g)), 2)
     g.check_end()
 
 

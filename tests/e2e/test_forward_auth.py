@@ -23,6 +23,7 @@ FORGED = {"X-Gatewarden-Assertion": "forged", "X-Pomerium-Jwt-Assertion": "forge
           "X-Forwarded-User": "forged", "X-Forwarded-Groups": "forged", "X-Forwarded-Email": "forged",
           "X-Forwarded-Preferred-Username": "forged", "X-MS-CLIENT-PRINCIPAL": "forged", "X-MS-CLIENT-PRINCIPAL-ID": "forged",
           "X-MS-CLIENT-PRINCIPAL-NAME": "forged", "X-MS-CLIENT-PRINCIPAL-IDP": "forged", "Remote-User": "forged",
+          "Client-Cert": ":forged:",
           "X-Original-URI": "/open/forged", "X-Original-Method": "GET", "X-Original-URL": "http://forged/open/x",
           "X-Forwarded-Uri": "/open/forged", "X-Forwarded-Method": "GET", "X-Forwarded-Host": "forged",
           "X-HTTP-Method-Override": "forged"}
@@ -425,7 +426,7 @@ def check_bodies(f):
         body = bytes(i % 251 for i in range(size))
         got = []
 
-        def answer(connection, request):
+        def answer(connection, request, got=got):
             got.append(connection.body(request))
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
         f.service.answer = answer
