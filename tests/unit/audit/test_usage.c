@@ -14,12 +14,19 @@ static const struct resource_settings resources[] = {
 	{ .name = "books", .allow = allow, .allow_count = ARRAY_LEN(allow) },
 	{ .name = "authors.all", .allow = allow, .allow_count = 1 },
 };
+static const struct route_rule methods[] = { { .role = 0, .methods = 3 },
+	                                     { .role = 1, .methods = 4 } };
+static const struct route_settings routes[] = {
+	{ .path = "/app/x", .allow = methods, .allow_count = ARRAY_LEN(methods) },
+};
 static const struct settings settings = { .issuers = issuers,
 	                                  .issuer_count = ARRAY_LEN(issuers),
 	                                  .roles = roles,
 	                                  .role_count = ARRAY_LEN(roles),
 	                                  .resources = resources,
-	                                  .resource_count = ARRAY_LEN(resources) };
+	                                  .resource_count = ARRAY_LEN(resources),
+	                                  .routes = routes,
+	                                  .route_count = ARRAY_LEN(routes) };
 
 enum { FROM_MS = 1000000 };
 
@@ -214,7 +221,28 @@ test_what_does_not_fit_is_counted_and_accounts_keep_their_place(void)
 	usage_free(u);
 }
 
-TESTS(TEST(test_a_principal_is_known_by_issuer_and_subject_with_its_roles),
+static void
+test_rules_of_routes_are_used_by_method(void)
+{
+	struct usage *u = usage_open();
+	struct audit_record r = record_of("ada", "reader");
+
+	r.class = AUDIT_API;
+	r.resource = BYTES("/app/x");
+	r.rule = BYTES("routes./app/x.allow.reader.GET");
+	take(u, &r, FROM_MS + 5);
+	r.rule = BYTES("routes./app/x.public");
+	take(u, &r, FROM_MS + 6);
+	r.rule = BYTES("routes./app/y.allow.reader.GET");
+	take(u, &r, FROM_MS + 7);
+	CHECK(usage_route_rule_ms(u, 0, 0, 0) == FROM_MS + 5);
+	CHECK(usage_route_rule_ms(u, 0, 0, 1) == 0 && usage_route_rule_ms(u, 0, 1, 2) == 0);
+	CHECK(usage_rule_ms(u, 0, 0) == 0);
+	usage_free(u);
+}
+
+TESTS(TEST(test_rules_of_routes_are_used_by_method),
+      TEST(test_a_principal_is_known_by_issuer_and_subject_with_its_roles),
       TEST(test_who_did_not_prove_to_be_somebody_was_not_there),
       TEST(test_rules_that_let_somebody_through_are_used), TEST(test_an_agent_was_there_too),
       TEST(test_what_does_not_fit_is_counted_and_accounts_keep_their_place))

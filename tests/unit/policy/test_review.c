@@ -137,5 +137,44 @@ test_a_rule_emptied_of_its_columns_gives_nothing(void)
 	CHECK(r.actions == 0);
 }
 
-TESTS(TEST(test_a_review_says_what_policy_decides_for_every_set_of_roles),
+/* Against policy itself: each role and method of a route, for every set of roles. */
+static void
+test_a_route_is_reached_by_the_methods_that_policy_allows(void)
+{
+	static const struct route_rule allow[] = { { .role = READER, .methods = 3 },
+		                                   { .role = ADMIN, .methods = ROUTE_METHODS_ALL },
+		                                   { .role = INTERN, .methods = 5 } };
+	static const struct route_rule deny[] = { { .role = INTERN, .methods = 1 << 5 } };
+	static const struct route_settings routes[] = {
+		{ .path = "/a", .allow = allow, .allow_count = 3, .deny = deny, .deny_count = 1 },
+	};
+	struct settings s = test_settings;
+	struct rules r;
+
+	s.resource_count = 0;
+	s.routes = routes;
+	s.route_count = 1;
+	CHECK(!failed(rules_compile(&r, &s)));
+	for (uint64_t roles = 0; roles < 1u << ROLE_COUNT; roles++) {
+		struct reached reached = { 0 };
+		const struct principal *who = who_is(roles, "{}");
+		unsigned allowed = 0;
+
+		policy_review(&s, roles, take, &reached);
+		for (unsigned m = 0; m < ROUTE_METHOD_COUNT; m++) {
+			struct arena arena = { 0 };
+			const struct grant *grant = NULL;
+			struct decision d;
+			if (!failed(policy_decide_route(r.policy, who, 0, m, &arena, &grant, &d)))
+				allowed |= 1u << m;
+			arena_done(&arena);
+		}
+		CHECK(reached.actions == allowed && (reached.through & ~roles) == 0);
+		principal_release(who);
+	}
+	rules_close(&r);
+}
+
+TESTS(TEST(test_a_route_is_reached_by_the_methods_that_policy_allows),
+      TEST(test_a_review_says_what_policy_decides_for_every_set_of_roles),
       TEST(test_limits_are_marked), TEST(test_a_rule_emptied_of_its_columns_gives_nothing))
