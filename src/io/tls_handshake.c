@@ -3,10 +3,10 @@
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "io/tls_context.h"
 #include "io/tls_names.h"
 
@@ -107,10 +107,8 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 	if (k == NULL)
 		return 0;
 	memcpy(name, k->name, TICKET_NAME_LEN);
-	if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
-	    !use_key(k, iv, cipher, mac, 1))
-		return -1;
-	return 1;
+	random_fill(iv, (size_t)EVP_CIPHER_get_iv_length(EVP_aes_256_cbc()));
+	return use_key(k, iv, cipher, mac, 1) ? 1 : -1;
 }
 
 static struct bytes
