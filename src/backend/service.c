@@ -157,13 +157,21 @@ expire(struct service *s, struct exchange *x)
 		exchange_fail(x, upstream_error(503, "no connection to the service became free"));
 		return;
 	}
+	if (exchange_waits_to_continue(x)) {
+		exchange_continue(x);
+		return;
+	}
 	struct err e = upstream_error(504, "the service did not answer in time");
 	struct service_connection *c = x->connection;
+	/* HTTP/2: is it this stream alone, or did the peer vanish? */
+	bool is_dead = c->http2 != NULL && c->heard_us < x->began_us;
 
 	origin_failed(x->origin, e.why);
 	c->ops->leave(c, x);
 	exchange_detach(x);
 	exchange_fail(x, e);
+	if (is_dead)
+		connection_lost(c, upstream_error(502, e.why));
 }
 
 static void

@@ -5,7 +5,12 @@
  * answers again; among the others the one with the fewest exchanges is taken. Names are looked up
  * again in the background; the last good addresses stay.
  *
- * Bodies are never gathered: what one side does not read, the other does not send. */
+ * Bodies are never gathered: what one side does not read, the other does not send.
+ *
+ * What counts against an origin is a connection that cannot be made, breaks, or brings what is not
+ * HTTP, and silence until the response's deadline; never a status, which is the application's.
+ * After a failure others are asked first for a second; after `breaker.failures` in a row nobody is,
+ * but one that tries when `breaker.open` has passed. */
 #ifndef BACKEND_SERVICE_H
 #define BACKEND_SERVICE_H
 
@@ -35,7 +40,8 @@ struct service_stats service_stats(const struct service *s);
 /* Callbacks come from the loop only, never from inside a call of this header; any of them may call
  * exchange_end(). */
 struct exchange_ops {
-	/* 1xx but 101. May be NULL. */
+	/* 1xx but 101; 100 only where expects_continue, once, and after a second also where the
+	 * service has not said it: not all know of it. May be NULL. */
 	void (*interim)(struct exchange *x, const struct http_response *head);
 	/* The head of the response; borrowed for the call. 101: what follows is raw, both ways. */
 	void (*head)(struct exchange *x, const struct http_response *head);
@@ -51,20 +57,22 @@ struct exchange_ops {
 
 struct exchange_request {
 	enum http_method method;
-	struct bytes target;    /* path and query, as the service is to read them */
-	struct bytes authority; /* what the caller sent as Host; used with SERVICE_HOST_KEEP */
-	struct bytes lines; /* "Name: value\r\n", all fields but Host, those of the connection and
-	                     * of the framing */
+	struct bytes target;       /* path and query, as the service is to read them */
+	struct bytes authority;    /* what the caller sent as Host; used with SERVICE_HOST_KEEP */
+	struct bytes lines;        /* "Name: value\r\n", all fields but Host, Expect, those of the
+	                            * connection and of the framing */
 	enum http_framing framing; /* of the body: NONE, LENGTH, CHUNKED */
 	uint64_t length;
 	struct bytes upgrade;         /* "websocket": ask to change the protocol; empty: no */
 	bool expects_continue;        /* the body is given only after interim 100, or head */
-	unsigned response_timeout_ms; /* until the head; 0: the service's */
+	unsigned response_timeout_ms; /* until the head, from the last byte of the request on that
+	                               * we had to give; 0: the service's */
 };
 
 /* Begins. All in `r` is copied. A request without body that is idempotent is tried again on another
  * connection where this one was lost before a byte of the response (RFC 9110 section 9.2.2); any
- * request is, where it could not be begun at all. ERR_LIMIT: no room in the queue (503). */
+ * request is, where it could not be begun at all. Who waits for a connection to be free does so for
+ * connect_timeout. ERR_LIMIT: no room in the queue (503). ERR_UPSTREAM: an upgrade of HTTP/2. */
 struct err exchange_start(struct service *s, const struct exchange_request *r,
                           const struct exchange_ops *ops, void *of, struct exchange **ret);
 void *exchange_of(const struct exchange *x);
@@ -74,7 +82,8 @@ struct err exchange_send(struct exchange *x, struct bytes part);
 /* The body is complete. `trailers` (lines) only with CHUNKED. In a tunnel: we send no more. */
 struct err exchange_send_end(struct exchange *x, struct bytes trailers);
 size_t exchange_unsent(const struct exchange *x);
-/* Back-pressure on the response body. On at first. */
+/* Back-pressure on the response body. On at first. What was read before it went off still comes: at
+ * most a read (64 KiB), of HTTP/2 a window (256 KiB). */
 void exchange_read(struct exchange *x, bool on);
 /* It is freed. Where both sides were complete its connection serves again; otherwise it is closed
  * (HTTP/2: the stream is reset). */

@@ -6,7 +6,7 @@
 
 #include "base/macros.h"
 
-enum { REFUSALS_MAX = 3 };
+enum { REFUSALS_MAX = 3, CONTINUE = 100, CONTINUE_MS = 1000 };
 
 /* ---- life ---- */
 
@@ -261,9 +261,9 @@ exchange_origin(const struct exchange *x)
 void
 exchange_progress(struct exchange *x)
 {
-	if (!x->is_begun || x->has_head)
+	if (!x->is_begun || x->has_head || exchange_waits_to_continue(x))
 		return;
-	if (x->is_given || exchange_unsent(x) > 0)
+	if (x->is_given || x->framing == HTTP_BODY_NONE || exchange_unsent(x) > 0)
 		start_clock(x, x->timeout_ms);
 	else
 		list_remove(&x->timed);
@@ -273,12 +273,40 @@ void
 exchange_began(struct exchange *x)
 {
 	x->is_begun = true;
-	start_clock(x, x->timeout_ms);
+	x->began_us = clock_monotonic_us();
+	start_clock(x, exchange_waits_to_continue(x) ? CONTINUE_MS : x->timeout_ms);
+}
+
+bool
+exchange_waits_to_continue(const struct exchange *x)
+{
+	return x->expects_continue && !x->was_continued && x->given == 0 && !x->has_head;
+}
+
+/* Not all services know of Expect; who asked is not kept waiting for ever (RFC 9110
+ * section 10.1.1). From now on it is the caller's turn. */
+void
+exchange_continue(struct exchange *x)
+{
+	struct http_response *head = &x->service->head;
+
+	memset(head, 0, offsetof(struct http_response, fields));
+	head->status = CONTINUE;
+	head->minor = 1;
+	x->was_continued = true;
+	list_remove(&x->timed);
+	if (!x->is_ended && x->ops->interim != NULL)
+		x->ops->interim(x, head);
 }
 
 void
 exchange_interim(struct exchange *x, const struct http_response *head)
 {
+	if (head->status == CONTINUE) {
+		if (exchange_waits_to_continue(x))
+			exchange_continue(x);
+		return;
+	}
 	if (!x->is_ended && x->ops->interim != NULL)
 		x->ops->interim(x, head);
 }
@@ -342,7 +370,7 @@ is_idempotent(enum http_method m)
 static bool
 may_repeat(const struct exchange *x)
 {
-	return !x->has_head && is_idempotent(x->method) && x->framing == HTTP_BODY_NONE &&
+	return !x->has_answer && is_idempotent(x->method) && x->framing == HTTP_BODY_NONE &&
 	       x->upgrade.len == 0 && x->retries < x->service->settings->retries;
 }
 

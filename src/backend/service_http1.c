@@ -8,8 +8,6 @@
 
 #include "base/macros.h"
 
-enum { IN_MAX = HTTP_HEAD_MAX + LOOP_SCRATCH, CHUNK_ROOM = 32 };
-
 /* ---- the request ---- */
 
 static void
@@ -189,14 +187,14 @@ on_lost(struct service_connection *c, struct err e)
 	struct origin *o = c->origin;
 	/* It was used before, and closed while nothing had been answered: as services do with
 	 * connections that were idle for long. No sign that something is wrong. */
-	bool is_stale =
-		x != NULL && c->served > 1 && !x->has_head && c->in.len == 0 && e.code == 502;
+	bool is_stale = x != NULL && c->served > 1 && !x->has_answer;
 
 	connection_end(c);
 	if (x == NULL)
 		return;
 	c->exchange = NULL;
-	if (!is_stale)
+	/* How a tunnel ends is the affair of its ends. */
+	if (!is_stale && !x->is_tunnel)
 		origin_failed(o, e.why);
 	exchange_detach(x);
 	exchange_lost(x, o, is_stale ? LOSS_STALE : LOSS_BROKEN, e);
@@ -355,8 +353,8 @@ on_data(struct service_connection *c, struct bytes data)
 		connection_lost(c, upstream_error(502, "the service answered before it was asked"));
 		return;
 	}
+	x->has_answer = true;
 	if (c->in.len > 0) {
-		c->in.limit = IN_MAX;
 		buf_put(&c->in, data);
 		rest = buf_bytes(&c->in);
 	}
@@ -371,6 +369,8 @@ on_data(struct service_connection *c, struct bytes data)
 	} else {
 		buf_put(&c->in, rest);
 	}
+	if (c->in.overflow)
+		connection_lost(c, upstream_error(502, "out of memory"));
 }
 
 /* The service sends no more. */

@@ -182,6 +182,7 @@ on_response(void *of, void *stream, struct http_response *head, bool is_last)
 	struct service_connection *c = of;
 	struct exchange *x = stream;
 
+	x->has_answer = true;
 	if (head->status < 200) {
 		if (++x->interims > SERVICE_INTERIM_MAX)
 			http2_reset(c->http2, x->stream, RST_CANCEL);
@@ -291,7 +292,8 @@ on_lost(struct service_connection *c, struct err e)
 static void
 on_data(struct service_connection *c, struct bytes data)
 {
-	struct err e = http2_feed(c->http2, data, clock_monotonic_us());
+	c->heard_us = clock_monotonic_us();
+	struct err e = http2_feed(c->http2, data, c->heard_us);
 
 	if (c->is_closed)
 		return;

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 
-enum { SHUN_US = 1000000 };
+enum { SHUN_US = 1000000, LOG_US = 1000000 };
 
 /* ---- addresses ---- */
 
@@ -231,10 +231,12 @@ origin_failed(struct origin *o, const char *why)
 	bool was_open = breaker_is_open(o);
 
 	o->service->stats.failed++;
-	if (o->why == NULL || strcmp(o->why, why) != 0)
+	if ((o->why == NULL || strcmp(o->why, why) != 0) && now - o->logged_us > LOG_US) {
+		o->logged_us = now;
 		LOG(LOG_WARN, "an origin of a service failed",
 		    { "backend", bytes_text(o->service->name) }, { "origin", bytes_text(o->name) },
 		    { "why", bytes_text(why) });
+	}
 	o->why = why;
 	o->failures++;
 	o->shun_until_us = now + SHUN_US;

@@ -85,6 +85,7 @@ struct origin {
 	uint64_t shun_until_us; /* after a failure others are asked first, for a moment */
 	bool is_tried;          /* one exchange finds out whether it is well again */
 	const char *why;        /* literal: its last failure; NULL: it is well */
+	uint64_t logged_us;     /* when that was last logged: not at each request */
 };
 
 struct err origin_add(struct service *s, const struct origin_settings *own,
@@ -123,7 +124,7 @@ struct exchange {
 	void *of;
 	struct list node;  /* of started, waiting, ended or spare */
 	struct list timed; /* of service->timed */
-	uint64_t deadline_us;
+	uint64_t deadline_us, began_us;
 	struct origin *pinned;                 /* a probe: of this one; NULL: of any */
 	struct service_connection *connection; /* NULL: it waits, or is over */
 	struct origin *origin;                 /* of the connection */
@@ -146,7 +147,9 @@ struct exchange {
 	bool is_begun;      /* a byte of it may have left */
 	bool is_given;      /* all of the request was given */
 	bool is_sent;       /* and taken by the connection */
+	bool has_answer;    /* a byte of the response came */
 	bool has_head;      /* of the response */
+	bool was_continued; /* 100 was told */
 	bool has_end;       /* HTTP/2: the response is complete */
 	bool has_left;      /* HTTP/2: some of the body was taken */
 	bool is_paused;     /* exchange_read() is off */
@@ -177,6 +180,9 @@ void exchange_detach(struct exchange *x);
 void exchange_began(struct exchange *x);
 /* Body bytes left: as exchange_began(), or, where the caller's turn is, no time runs. */
 void exchange_progress(struct exchange *x);
+/* Nothing of its body is given before 100 is told, which this does. */
+bool exchange_waits_to_continue(const struct exchange *x);
+void exchange_continue(struct exchange *x);
 /* The callbacks. `x` may be ended, its connection another's, when they return. */
 void exchange_interim(struct exchange *x, const struct http_response *head);
 void exchange_head(struct exchange *x, const struct http_response *head);
@@ -235,6 +241,7 @@ struct service_connection {
 	/* HTTP/2 */
 	struct http2 *http2;   /* owned; NULL: HTTP/1.1 */
 	struct list exchanges; /* by their `node` */
+	uint64_t heard_us;     /* when the peer last said anything */
 };
 
 extern const struct connection_ops http1_connection, http2_connection;

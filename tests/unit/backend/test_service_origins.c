@@ -388,6 +388,64 @@ test_it_is_tried_no_more_than_allowed(void)
 	scene_stop(&s);
 }
 
+/* Also where it was not yet a head. */
+static void
+test_after_half_a_head_nothing_is_repeated(void)
+{
+	static const struct act acts[] = { { .say = "HTTP/1.1 200 OK\r\nConte", .close = true },
+		                           { .say = HELLO } };
+	struct scene s;
+
+	scene_init(&s, 1, acts, 2);
+	scene_open(&s);
+	TOLD(&s, request_get("/"), "failed 502");
+	CHECK(s.fakes[0].requests == 1);
+	scene_stop(&s);
+}
+
+static void
+test_an_upgrade_has_a_deadline(void)
+{
+	struct scene s;
+	struct exchange_request r = request_get("/");
+
+	scene_init(&s, 1, silent, 1);
+	scene_open(&s);
+	r.upgrade = BYTES("websocket");
+	r.response_timeout_ms = 200;
+	TOLD(&s, r, "failed 504");
+	scene_stop(&s);
+}
+
+/* A service that does not know Expect waits for the body, and the caller for it. */
+static void
+test_who_waits_to_continue_does_not_wait_for_ever(void)
+{
+	struct scene s;
+	struct told t;
+	struct exchange_request r = request_get("/");
+
+	scene_init(&s, 1, silent, 1);
+	scene_open(&s);
+	r.method = HTTP_PUT;
+	r.framing = HTTP_BODY_LENGTH;
+	r.length = 4;
+	r.expects_continue = true;
+	tell(&s, &t, &r);
+	WAIT(&s, t.text.len > 0);
+	CHECK(told_is(&t, "interim 100"));
+	CHECK(!failed(exchange_send(t.x, BYTES("body"))));
+	CHECK(!failed(exchange_send_end(t.x, (struct bytes){ 0 })));
+	WAIT(&s, exchange_unsent(t.x) == 0);
+	/* One that comes late is not told again. */
+	fake_put(s.fakes[0].peers[0], "HTTP/1.1 100 Continue\r\n\r\n" HELLO,
+	         strlen("HTTP/1.1 100 Continue\r\n\r\n" HELLO));
+	WAIT(&s, t.is_over);
+	CHECK(told_is(&t, "interim 100; head 200; data; end"));
+	tell_done(&t);
+	scene_stop(&s);
+}
+
 /* Each byte of a response is a sign that the request was begun. */
 static void
 test_after_a_byte_of_the_answer_nothing_is_repeated(void)
@@ -613,7 +671,8 @@ TESTS(TEST(test_equals_have_their_turn), TEST(test_the_one_with_least_to_do_is_a
       TEST(test_an_exchange_may_end_while_it_is_connected),
       TEST(test_another_is_asked_where_one_does_not_answer_the_call),
       TEST(test_a_service_that_is_down_is_503), TEST(test_what_is_safe_to_repeat_is_tried_again),
-      TEST(test_it_is_tried_no_more_than_allowed),
+      TEST(test_it_is_tried_no_more_than_allowed), TEST(test_after_half_a_head_nothing_is_repeated),
+      TEST(test_an_upgrade_has_a_deadline), TEST(test_who_waits_to_continue_does_not_wait_for_ever),
       TEST(test_after_a_byte_of_the_answer_nothing_is_repeated),
       TEST(test_one_that_dies_and_comes_back_fails_nobody), TEST(test_the_breaker_opens_and_closes),
       TEST(test_a_trial_that_is_given_up_leaves_it_open),
