@@ -141,7 +141,8 @@ on_connected(uv_connect_t *request, int status)
 		return;
 	}
 	stream_poll(s, s->is_reading);
-	s->ops->ready(s);
+	if (s->ops->ready != NULL)
+		s->ops->ready(s);
 }
 
 struct err

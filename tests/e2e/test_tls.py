@@ -213,6 +213,13 @@ def test_a_token_bound_to_a_certificate_needs_it_in_the_handshake():
     text = mine[0].read_text().replace("\n", "%0A").replace(" ", "%20")
     equal(ask(g, client(certificate=other), headers=f"{bearer}Client-Cert: {text}\r\n").status, 401)
     equal(ask(g, client(), headers=f"{bearer}Client-Cert: {text}\r\n").status, 401)
+    if shutil.which("curl"):  # HTTP/2: one connection, many requests, the same certificate
+        url = f"https://localhost:{g.http_port}/me"
+        for certificate, status in ((mine, "200 200"), (other, "401 401")):
+            done = subprocess.run(["curl", "-sS", "--http2", "--cacert", AUTHORITY.file, "--cert", certificate[0], "--key", certificate[1],
+                                   "-H", bearer.strip(), "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_code} ", url, url],
+                                  capture_output=True, text=True, timeout=30, check=False)
+            equal(done.stdout.strip(), status, done.stderr)
     # On a resumed connection it is the same as when the handshake was made.
     context = client(ssl.TLSVersion.TLSv1_2, certificate=mine)
     with connect(g, context) as s:
@@ -391,6 +398,36 @@ def test_a_hangup_reads_certificates_at_once():
         idle.settimeout(20)
         equal(idle.recv(1), b"")
     g.check_end()
+
+
+@test
+def test_tls_can_be_turned_on_and_off_by_a_reload():
+    g = Gateway()
+    plain = http.client.HTTPConnection("127.0.0.1", g.http_port, timeout=20)
+    plain.request("GET", "/me")
+    equal(plain.getresponse().read() != b"", True)
+    was = g.config["listen"]["http"]
+    secure(g.config)
+    reloaded(g)
+    # A connection in the clear that went on to the new workers is told; it is never taken for TLS.
+    plain.request("GET", "/me")
+    answer = plain.getresponse()
+    equal((answer.status, b"TLS is spoken here" in answer.read()), (400, True))
+    equal(ask(g, client()).status, 401)
+    with connect(g, client()) as s:
+        g.config["listen"]["http"] = was
+        reloaded(g)
+        s.settimeout(20)
+        equal(s.recv(1), b"", "the old connection ends")
+    equal(g.get("/me").status, 401)
+    g.check_end()
+
+
+def reloaded(g):
+    g.write_config()
+    said = sum("configuration is in use" in x for x in g.log)
+    g.signal(signal.SIGHUP)
+    wait_until(lambda: sum("configuration is in use" in x for x in g.log) > said, 15, "the reload")
 
 
 # The operator
