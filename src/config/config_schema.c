@@ -252,67 +252,97 @@ put_choices(struct buf *out, const struct setting *s)
 	buf_put_text(out, "}]");
 }
 
+/* Kinds whose rows all have the same schema. */
+static const char *const fixed[] = {
+	[SETTING_PATH] = "\"type\":\"string\",\"minLength\":1",
+	[SETTING_ENTRY] = "\"type\":\"string\",\"minLength\":1",
+	[SETTING_ADDRESS] = "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},"
+			    "{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}]",
+	[SETTING_BOOL] = "\"anyOf\":[{\"type\":\"boolean\"},{\"$ref\":\"#/$defs/env\"}]",
+	[SETTING_GRANTS] = "\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\","
+			   "\"pattern\":\"^[^:]+:.+$\"}",
+};
+
+static void
+put_scalar(struct buf *out, const struct setting *s)
+{
+	if (s->kind == SETTING_TEXT)
+		put_text(out, s, s->min, s->max);
+	else if (s->kind == SETTING_TEXTS)
+		put_texts(out, s);
+	else if (s->kind == SETTING_NUMBER)
+		put_number(out, s);
+	else if (s->kind == SETTING_SHARE)
+		put_patterned(out, "[0-9]+([.][0-9]+)?%");
+	else if (s->kind == SETTING_FREQUENCY)
+		put_patterned(out, "[0-9]+/(s|min|h)");
+	else
+		put_quantity(out, s);
+}
+
+static void
+put_choice(struct buf *out, const struct setting *s)
+{
+	buf_put_text(out, "\"anyOf\":[");
+	put_names(out, s->choices, s->choice_count);
+	buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]");
+}
+
+static void
+put_methods(struct buf *out, const struct setting *s)
+{
+	buf_put_text(out, "\"type\":[\"object\",\"null\"],\"additionalProperties\":{");
+	put_choices(out, s);
+	buf_put_u8(out, '}');
+}
+
+static void
+put_list(struct buf *out, const struct setting *s)
+{
+	buf_printf(out, "\"type\":[\"array\",\"null\"],\"maxItems\":%ju,\"items\":{",
+	           (uintmax_t)s->max);
+	put_section(out, s->section, NULL);
+	buf_put_u8(out, '}');
+}
+
 static void
 put_type(struct buf *out, const struct setting *s)
 {
 	switch (s->kind) {
-	case SETTING_TEXT:
-		put_text(out, s, s->min, s->max);
-		return;
-	case SETTING_TEXTS:
-		put_texts(out, s);
-		return;
 	case SETTING_PATH:
 	case SETTING_ENTRY:
-		buf_put_text(out, "\"type\":\"string\",\"minLength\":1");
-		return;
-	case SETTING_CLAIMS:
-		put_claims(out, s);
-		return;
 	case SETTING_ADDRESS:
-		buf_put_text(out, "\"anyOf\":[{\"type\":\"string\",\"minLength\":1},"
-		                  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}]");
-		return;
-	case SETTING_NUMBER:
-		put_number(out, s);
-		return;
 	case SETTING_BOOL:
-		buf_put_text(out, "\"anyOf\":[{\"type\":\"boolean\"},{\"$ref\":\"#/$defs/env\"}]");
+	case SETTING_GRANTS:
+		buf_put_text(out, fixed[s->kind]);
 		return;
+	case SETTING_TEXT:
+	case SETTING_TEXTS:
+	case SETTING_NUMBER:
+	case SETTING_SHARE:
+	case SETTING_FREQUENCY:
 	case SETTING_SECONDS:
 	case SETTING_MILLISECONDS:
 	case SETTING_SIZE:
 	case SETTING_RATE:
 	case SETTING_SPEED:
-		put_quantity(out, s);
-		return;
-	case SETTING_SHARE:
-		put_patterned(out, "[0-9]+([.][0-9]+)?%");
-		return;
-	case SETTING_FREQUENCY:
-		put_patterned(out, "[0-9]+/(s|min|h)");
+		put_scalar(out, s);
 		return;
 	case SETTING_FLAG:
 	case SETTING_CHOICE:
-		buf_put_text(out, "\"anyOf\":[");
-		put_names(out, s->choices, s->choice_count);
-		buf_put_text(out, ",{\"$ref\":\"#/$defs/env\"}]");
+		put_choice(out, s);
 		return;
 	case SETTING_CHOICES:
 		put_choices(out, s);
 		return;
-	case SETTING_METHODS:
-		buf_put_text(out, "\"type\":[\"object\",\"null\"],\"additionalProperties\":{");
-		put_choices(out, s);
-		buf_put_u8(out, '}');
-		return;
-	case SETTING_GRANTS:
-		buf_put_text(out,
-		             "\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\","
-		             "\"pattern\":\"^[^:]+:.+$\"}");
+	case SETTING_CLAIMS:
+		put_claims(out, s);
 		return;
 	case SETTING_RULES:
 		put_rules(out, s->section);
+		return;
+	case SETTING_METHODS:
+		put_methods(out, s);
 		return;
 	case SETTING_SECTION:
 		put_section(out, s->section, NULL);
@@ -321,10 +351,7 @@ put_type(struct buf *out, const struct setting *s)
 		put_map(out, s);
 		return;
 	case SETTING_LIST:
-		buf_printf(out, "\"type\":[\"array\",\"null\"],\"maxItems\":%ju,\"items\":{",
-		           (uintmax_t)s->max);
-		put_section(out, s->section, NULL);
-		buf_put_u8(out, '}');
+		put_list(out, s);
 		return;
 	}
 }

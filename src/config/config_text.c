@@ -165,6 +165,37 @@ static const char an_address[] = "an address such as 127.0.0.1:8080, [::1]:8080,
 static const char some_rules[] = "a mapping from roles to `all`, a list of actions, or a mapping "
 				 "from actions to `all` or ";
 
+static void
+put_collection(struct buf *out, const struct setting *s)
+{
+	if (s->kind == SETTING_ENTRY)
+		buf_printf(out, "a name in %s", s->of);
+	else if (s->kind == SETTING_CLAIMS)
+		buf_printf(out,
+		           "a mapping from %ju to %ju claims to a value each, or a list of values",
+		           (uintmax_t)s->min, (uintmax_t)s->max);
+	else if (s->kind == SETTING_RULES)
+		buf_printf(out, "%s%s", some_rules, s->section->title);
+	else if (s->kind == SETTING_SECTION)
+		put_section(out, s);
+	else if (s->kind == SETTING_MAP)
+		buf_printf(out, "a mapping from names to %s each, at most %ju", s->section->title,
+		           (uintmax_t)s->max);
+	else
+		buf_printf(out, "a list of at most %ju, each %s", (uintmax_t)s->max,
+		           s->section->title);
+}
+
+/* Kinds whose rows all expect the same. */
+static const char *const fixed[] = {
+	[SETTING_PATH] = "a path",
+	[SETTING_ADDRESS] = an_address,
+	[SETTING_BOOL] = "true or false",
+	[SETTING_SHARE] = "a share from 0% to 100%, such as 10%",
+	[SETTING_FREQUENCY] = "a number for each s, min or h, such as 100/s, 600/min or 1000/h",
+	[SETTING_GRANTS] = "a list of ISSUER:VALUE",
+};
+
 void
 setting_put_expected(struct buf *out, const struct setting *s)
 {
@@ -176,16 +207,15 @@ setting_put_expected(struct buf *out, const struct setting *s)
 		put_texts(out, s);
 		return;
 	case SETTING_PATH:
-		buf_put_text(out, "a path");
-		return;
 	case SETTING_ADDRESS:
-		buf_put_text(out, an_address);
+	case SETTING_BOOL:
+	case SETTING_SHARE:
+	case SETTING_FREQUENCY:
+	case SETTING_GRANTS:
+		buf_put_text(out, fixed[s->kind]);
 		return;
 	case SETTING_NUMBER:
 		put_number(out, s);
-		return;
-	case SETTING_BOOL:
-		buf_put_text(out, "true or false");
 		return;
 	case SETTING_SECONDS:
 	case SETTING_MILLISECONDS:
@@ -194,51 +224,24 @@ setting_put_expected(struct buf *out, const struct setting *s)
 	case SETTING_SPEED:
 		put_quantity(out, s);
 		return;
-	case SETTING_SHARE:
-		buf_put_text(out, "a share from 0% to 100%, such as 10%");
-		return;
-	case SETTING_FREQUENCY:
-		buf_put_text(out,
-		             "a number for each s, min or h, such as 100/s, 600/min or 1000/h");
-		return;
 	case SETTING_FLAG:
 	case SETTING_CHOICE:
 		buf_put_text(out, s->choice_count > 1 ? "one of " : "");
 		put_choices(out, s);
 		return;
 	case SETTING_CHOICES:
+	case SETTING_METHODS:
+		buf_put_text(out, s->kind == SETTING_METHODS ? "a mapping from roles to " : "");
 		buf_put_text(out, "a list of any of ");
 		put_choices(out, s);
 		return;
 	case SETTING_ENTRY:
-		buf_printf(out, "a name in %s", s->of);
-		return;
 	case SETTING_CLAIMS:
-		buf_printf(out,
-		           "a mapping from %ju to %ju claims to a value each, or a list of values",
-		           (uintmax_t)s->min, (uintmax_t)s->max);
-		return;
-	case SETTING_GRANTS:
-		buf_put_text(out, "a list of ISSUER:VALUE");
-		return;
 	case SETTING_RULES:
-		buf_put_text(out, some_rules);
-		buf_put_text(out, s->section->title);
-		return;
-	case SETTING_METHODS:
-		buf_put_text(out, "a mapping from roles to a list of any of ");
-		put_choices(out, s);
-		return;
-	case SETTING_LIST:
-		buf_printf(out, "a list of at most %ju, each %s", (uintmax_t)s->max,
-		           s->section->title);
-		return;
 	case SETTING_SECTION:
-		put_section(out, s);
-		return;
 	case SETTING_MAP:
-		buf_printf(out, "a mapping from names to %s each, at most %ju", s->section->title,
-		           (uintmax_t)s->max);
+	case SETTING_LIST:
+		put_collection(out, s);
 		return;
 	}
 }
