@@ -162,6 +162,7 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *at, 
 		return 0;
 	}
 	s->held += len;
+	http2_credit(h, (uint32_t)(len / HTTP2_DATA_OF_USE));
 	if (s->user == NULL)
 		http2_consume(h, id, len);
 	else

@@ -6,7 +6,7 @@
 
 #include "base/macros.h"
 
-enum { FIELDS = HTTP_FIELDS_MAX + 28, DATA_OF_USE = 1024, CREDIT_DATA = 2, RESET_COST = 1 };
+enum { FIELDS = HTTP_FIELDS_MAX + 28, CREDIT_END = 2, RESET_COST = 1 };
 
 /* The fields of one head. */
 struct head {
@@ -265,8 +265,10 @@ on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *of)
 	bool is_fine = true;
 
 	(void)session;
-	if (frame->hd.type == NGHTTP2_DATA && (is_last || frame->hd.length >= DATA_OF_USE))
-		http2_credit(h, CREDIT_DATA);
+	/* Many clients open their windows again for every few KiB they have read. */
+	if (frame->hd.type == NGHTTP2_DATA)
+		http2_credit(h, (uint32_t)(frame->hd.length / HTTP2_DATA_OF_USE) +
+		                        CREDIT_END * is_last);
 	/* A reset of ours was made necessary by the peer (CVE-2025-8671). */
 	if (frame->hd.type == NGHTTP2_RST_STREAM && !h->is_client &&
 	    frame->rst_stream.error_code != NGHTTP2_NO_ERROR)

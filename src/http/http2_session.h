@@ -9,6 +9,9 @@
 #include "http/http2.h"
 #include "http/http2_block.h"
 
+/* So many bytes of a body make up for a frame without use. */
+enum { HTTP2_DATA_OF_USE = 1024 };
+
 /* What is counted against the peer: it may take so many, and gets some back as time passes and as
  * work is done that was of use. */
 struct http2_bucket {
