@@ -262,6 +262,8 @@ send_spans(struct way *w)
 		note(w, failure.why);
 		drop_spans(e, w->body_count);
 		end_message(w);
+		if (e->queued > 0)
+			set_timer(w, on_spans_timer, batch_ms(e));
 	}
 }
 

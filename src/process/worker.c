@@ -393,6 +393,7 @@ worker_main(struct start *s)
 	}
 	loop_run(s->loop);
 	telemetry_free(w->gate.telemetry);
+	(void)uv_run(&s->loop->uv, UV_RUN_NOWAIT); /* its last spans leave with one more turn */
 	/* The process ends: its memory and descriptors go with it, but what it wrote to sockets is
 	 * with the kernel. */
 	return s->control == NULL ? 1 : 0;

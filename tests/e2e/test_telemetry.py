@@ -317,6 +317,30 @@ def read_one(s):
 
 
 @test
+def test_a_reload_begins_and_ends_telling_and_nothing_is_lost():
+    collector = Collector()
+    with world() as (g, _):
+        equal(g.children("@fetcher"), [])
+        told = {"traces": collector.url + "/v1/traces", "interval": "1h", "sample": "100%"}
+
+        def reload(settings):
+            g.config["telemetry"] = settings
+            g.write_config()
+            workers = g.children("@worker")
+            g.signal(signal.SIGHUP)
+            wait_until(lambda: not set(workers) & set(g.children("@worker")), 30, "the next generation")
+        reload(told)
+        g.get("/app/begun")
+        reload({**told, "service_name": "other"})  # what the workers before had gathered left when they ended
+        wait_until(lambda: collector.span(url__path="/app/begun"), 20, "the span of the generation that ended")
+        reload({})
+        g.get("/app/untold")
+        time.sleep(1.5)
+        equal(collector.span(url__path="/app/untold"), [])
+        equal(collector.wrong, [])
+
+
+@test
 def test_the_collectors_key_goes_to_the_collector_alone():
     collector = Collector()
 

@@ -199,6 +199,45 @@ test_a_form_is_posted_with_its_credential(void)
 	CHECK(has(&o, "|Authorization: Basic eDp5|") && has(&o, "|Content-Length: 7|"));
 }
 
+static struct outcome
+fetch_with(struct bytes fields)
+{
+	char url[64];
+
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/echo", port);
+	return fetch(&(struct http_request){ .url = bytes_text(url),
+	                                     .body = BYTES("{}"),
+	                                     .content_type = "application/json",
+	                                     .fields = fields });
+}
+
+static void
+test_further_fields_go_along(void)
+{
+	struct outcome CLEANUP(outcome_done) o =
+		fetch_with(BYTES("X-Key: a b\r\n\nX-Tenant: shop\n"));
+	CHECK(!failed(o.e) && has(&o, "|X-Key: a b|") && has(&o, "|X-Tenant: shop|"));
+	CHECK(has(&o, "|Content-Type: application/json|"));
+}
+
+/* libcurl reads "Name:" as "without it", and "@file" as a file to read. */
+static void
+test_what_is_no_field_line_is_not_sent(void)
+{
+	static const char *const bad[] = { "X-Key",       "X-Key:",      "X-Key: ", ": a",
+		                           "X Key: a",    "@/etc/hosts", "X-Key:a", "X-Key: \x80",
+		                           "X-Key: a\rb", "Good: a\nbad" };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct http_exchange *x = NULL;
+		const struct http_request r = { .url = BYTES("http://127.0.0.1:1/"),
+			                        .body = BYTES("{}"),
+			                        .content_type = "application/json",
+			                        .fields = bytes_text(bad[i]) };
+		CHECK_ROW(http_start(client, &r, NULL, NULL, &x).kind == ERR_CONFIG, bad[i]);
+	}
+}
+
 /* A proxy of the environment would see every request, and .netrc would add a credential. */
 #define KEY_LOG "fetch-keys.log"
 
@@ -482,6 +521,8 @@ main(void)
 		TEST(test_localhost_is_asked_without_a_resolver),
 		TEST(test_only_what_is_needed_is_sent),
 		TEST(test_a_form_is_posted_with_its_credential),
+		TEST(test_further_fields_go_along),
+		TEST(test_what_is_no_field_line_is_not_sent),
 		TEST(test_the_environment_changes_nothing),
 		TEST(test_statuses_are_handed_on),
 		TEST(test_another_type_is_not_json),
