@@ -1,5 +1,5 @@
 /* service.c - see service.h: the service, its turn and its clock. */
-#include "backend/service_parts.h"
+#include "backend/service_connection.h"
 
 #include <stdlib.h>
 

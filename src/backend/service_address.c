@@ -1,6 +1,6 @@
 /* service_address.c - the addresses of a service: each URL names one or, by a name, several. Names
  * are looked up before the sandbox closes, then again and again; the last good addresses stay. */
-#include "backend/service_parts.h"
+#include "backend/service_origin.h"
 
 #include <arpa/inet.h>
 #include <resolv.h>
@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "io/resolve.h"
+#include "io/resolve.h"
 
 enum {
 	LOOKUP_US = 30000000,

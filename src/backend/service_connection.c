@@ -1,6 +1,6 @@
 /* service_connection.c - a connection to an origin: made, kept for the next exchange, closed. What
  * is spoken on it is service_http1.c's. */
-#include "backend/service_parts.h"
+#include "backend/service_connection.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* service_exchange.c - one exchange: what is to be sent, what was told of the answer, and whether
  * it may be tried again. Knows no protocol. */
-#include "backend/service_parts.h"
+#include "backend/service_connection.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  * flight. A connection serves again only after a message that ended where its framing says and a
  * request that was taken whole; in any doubt it is closed, so that no answer can meet the request
  * of somebody else. */
-#include "backend/service_parts.h"
+#include "backend/service_connection.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* service_http2.c - HTTP/2 with an origin (RFC 9113): as many exchanges at once as it allows. The
  * engine is src/http/http2.h; here its streams are tied to exchanges. */
-#include "backend/service_parts.h"
+#include "backend/service_connection.h"
 
 #include <stdlib.h>
 

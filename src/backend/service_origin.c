@@ -1,5 +1,5 @@
 /* service_origin.c - one address of a service: whether it may be asked, and what it met. */
-#include "backend/service_parts.h"
+#include "backend/service_connection.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* service_probe.c - the health of an origin, as its own path tells: so many answers in a row that
  * say otherwise change what is believed of it. */
-#include "backend/service_parts.h"
+#include "backend/service_exchange.h"
+#include "backend/service_origin.h"
 
 #include "base/log.h"
 #include "base/macros.h"
