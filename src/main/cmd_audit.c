@@ -304,6 +304,17 @@ put_principal(struct buf *row, const struct json *record)
 	put_cell(row, buf_bytes(&text), 20);
 }
 
+/* What a route that only observes denied was let through. */
+static struct bytes
+outcome_of(const struct json *record)
+{
+	struct bytes outcome = audit_field(record, "unmapped", "outcome");
+	bool observed = false;
+
+	(void)json_bool(json_member(json_member(record, "unmapped"), "observed"), &observed);
+	return observed && bytes_is(outcome, "denied") ? BYTES("observed") : outcome;
+}
+
 static void
 put_row(void *of, struct bytes line, const struct json *record)
 {
@@ -315,7 +326,7 @@ put_row(void *of, struct bytes line, const struct json *record)
 	buf_put_decimal(&number, sequence);
 	put_cell(&row, buf_bytes(&number), 8);
 	put_time(&row, record);
-	put_cell(&row, audit_field(record, "unmapped", "outcome"), 7);
+	put_cell(&row, outcome_of(record), 8);
 	put_cell(&row, audit_field(record, NULL, "status_code"), 6);
 	put_principal(&row, record);
 	put_cell(&row, audit_field(record, "unmapped", "action"), 8);
@@ -330,7 +341,7 @@ static int
 run_query(const struct query_filter *filter, const char *directory, bool json)
 {
 	if (!json)
-		(void)printf("%-8s %-27s %-7s %-6s %-20s %-8s %-16s %-36s %s\n", "SEQ", "TIME",
+		(void)printf("%-8s %-27s %-8s %-6s %-20s %-8s %-16s %-36s %s\n", "SEQ", "TIME",
 		             "OUTCOME", "STATUS", "PRINCIPAL", "ACTION", "RESOURCE", "RULE",
 		             "DECISION");
 

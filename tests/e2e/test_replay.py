@@ -141,6 +141,14 @@ def test_people_read_a_table_and_what_it_cannot_tell():
 
 
 @test
+def test_a_query_shows_what_was_only_observed():
+    done = world().cli("audit", "query", "--resource", "/seen/*")
+    rows = done.stdout.splitlines()
+    equal(len(rows), 2, done.stdout)
+    assert " observed 200 " in rows[1], rows
+
+
+@test
 def test_wrong_use_is_status_2():
     g = world()
     equal(g.cli("audit", "replay").returncode, 2)
