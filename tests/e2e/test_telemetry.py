@@ -458,6 +458,17 @@ def test_what_is_no_request_has_a_line_too():
 
 
 @test
+def test_a_long_request_has_a_line_that_is_not():
+    with world(access_log="access.log") as (g, _):
+        path, agent = "/app/" + "<" * 3000, '"' * 5000
+        answers, _, _ = g.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n".encode())
+        equal([a.status for a in answers], [200])
+        line = wait_until(lambda: lines_of(g.folder / "access.log"), what="the line")[0]
+        assert path.startswith(line["path"]) and len(line["path"]) >= 64 and agent.startswith(line["user_agent"]), line
+        assert len((g.folder / "access.log").read_bytes()) <= 4096
+
+
+@test
 def test_bytes_of_both_bodies_are_counted():
     with world(access_log="access.log") as (g, _):
         book = {"id": 900001, "title": "T" * 5000, "author_id": 1, "published": True}
