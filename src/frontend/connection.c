@@ -1,7 +1,5 @@
-/* connection.c - see connection.h.
- *
- * A connection is on exactly one deadline list, and that list is what it is doing: reading a head,
- * idle, reading a body, working, writing, lingering before close. */
+/* connection.c - see connection.h: heads, answers, and the life of a connection. Its bodies are in
+ * connection_body.c, its deadlines in connection_time.c. */
 #include "frontend/connection_parts.h"
 
 #include <stdlib.h>
@@ -67,6 +65,19 @@ on_closed(struct stream *s)
 	free(c);
 }
 
+/* Where the close is the end of the answer, one that was cut must not look whole. To dissolve the
+ * association (connect(2)) resets it; the option for that is not a worker's (seccomp.c). */
+static void
+reset(struct connection *c)
+{
+	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	uv_os_fd_t fd;
+
+	if (uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) == 0) /* else it is closed already */
+		(void)connect(fd, &nobody, sizeof nobody);
+	http1_close(c);
+}
+
 /* Closing at once would reset the connection and take the answer with it when the peer is still
  * sending: say that we are done, and read what comes until it is too (RFC 9112 section 9.6). */
 static void
@@ -74,6 +85,10 @@ linger(struct connection *c)
 {
 	c->is_lingering = true;
 	buf_wipe(&c->in); /* may hold a password */
+	if (c->is_cut) {
+		reset(c);
+		return;
+	}
 	if (c->peer_ended) {
 		http1_close(c);
 		return;
@@ -83,8 +98,8 @@ linger(struct connection *c)
 	stream_read(&c->stream, true);
 }
 
-static void
-refuse(struct connection *c, struct err e)
+void
+http1_refuse(struct connection *c, struct err e)
 {
 	CLEANUP(buf_done) struct buf out = { 0 };
 
@@ -112,27 +127,6 @@ void
 http1_read_on(struct connection *c)
 {
 	stream_read(&c->stream, c->in.len <= BUFFERED_MAX && !c->peer_ended && !c->is_held);
-}
-
-/* What is waited for decides how long it may last. While a service is awaited its own limits
- * hold. */
-void
-http1_watch(struct connection *c)
-{
-	struct server *s = c->carrier.server;
-	const struct request *r = c->carrier.request;
-	bool is_proxied = r->endpoint != NULL && r->endpoint->streams;
-
-	if (c->stream.unsent > 0)
-		deadline_start(&s->write, &c->deadline, clock_monotonic_us());
-	else if (request_wants_body(r) || (c->is_streaming && !r->reply.is_tunnel))
-		deadline_start(&s->body, &c->deadline, clock_monotonic_us());
-	else if (!is_proxied)
-		deadline_start(&s->work, &c->deadline, clock_monotonic_us());
-	else if (r->stage == STAGE_SEND)
-		deadline_start(&s->stream, &c->deadline, clock_monotonic_us());
-	else
-		deadline_stop(&c->deadline);
 }
 
 /* Heads */
@@ -181,7 +175,7 @@ next_head(struct connection *c)
 	struct err e = http_head_parse(buf_bytes(&c->in), &c->scanned, &c->carrier.request->head,
 	                               &len, &step);
 	if (failed(e)) {
-		refuse(c, e);
+		http1_refuse(c, e);
 		return false;
 	}
 	if (step == STEP_MORE) {
@@ -365,8 +359,8 @@ on_end(struct stream *s)
 		http1_close(c);
 }
 
-static bool
-in_handshake(const struct connection *c)
+bool
+http1_in_handshake(const struct connection *c)
 {
 	return c->carrier.server->tls != NULL && c->carrier.secure == NULL;
 }
@@ -376,12 +370,12 @@ on_broken(struct stream *s)
 {
 	struct connection *c = container_of(s, struct connection, stream);
 
-	if (in_handshake(c))
+	if (http1_in_handshake(c))
 		counter_add(&c->carrier.server->gate->counters->tls_failures, 1);
 	if (stream_unsecure(s))
-		refuse(c, (struct err){ .kind = ERR_PEER,
-		                        .code = 400,
-		                        .why = "TLS is spoken here: ask with https" });
+		http1_refuse(c, (struct err){ .kind = ERR_PEER,
+		                              .code = 400,
+		                              .why = "TLS is spoken here: ask with https" });
 	else
 		http1_close(c);
 }
@@ -415,6 +409,13 @@ on_drained(struct stream *s)
 	}
 }
 
+/* HTTP/1.0 knows no chunks. */
+static bool
+ends_by_close(const struct reply *reply, const struct http_head *h)
+{
+	return reply->is_streamed && !reply->has_length && h->minor == 0;
+}
+
 static bool
 closes_after(const struct connection *c)
 {
@@ -423,11 +424,9 @@ closes_after(const struct connection *c)
 	bool body_left = (r->head.has_length ? r->head.content_length > 0 : r->head.is_chunked) &&
 	                 !r->has_body;
 	bool is_cut = r->reply.is_streamed && failed(r->outcome);
-	/* HTTP/1.0 knows no chunks. */
-	bool is_closed_by_end = r->reply.is_streamed && !r->reply.has_length && r->head.minor == 0;
 
-	return !r->head.keep_alive || r->must_close || body_left || is_cut || is_closed_by_end ||
-	       c->carrier.server->is_draining;
+	return !r->head.keep_alive || r->must_close || body_left || is_cut ||
+	       ends_by_close(&r->reply, &r->head) || c->carrier.server->is_draining;
 }
 
 /* Puts bytes on the wire until all are given, they must be waited for, or the socket is full. */
@@ -459,6 +458,8 @@ on_answer(struct carrier *carrier, enum step *step)
 	struct err e = answer(c, step);
 	/* What follows a broken answer would be taken for the rest of it. */
 	c->close_after |= failed(e);
+	c->is_cut |=
+		failed(e) && ends_by_close(&c->carrier.request->reply, &c->carrier.request->head);
 	return e;
 }
 
@@ -476,59 +477,6 @@ static const struct carrier_ops carrier_ops = {
 	.answer = on_answer,
 	.finished = on_finished,
 };
-
-/* Deadlines */
-
-static struct connection *
-ended(struct deadline_list *l, uint64_t now)
-{
-	struct deadline *d = deadline_next(l, now);
-
-	return d == NULL ? NULL : container_of(d, struct connection, deadline);
-}
-
-static void
-head_is_late(struct connection *c)
-{
-	if (in_handshake(c))
-		counter_add(&c->carrier.server->gate->counters->tls_failures, 1);
-	if (c->http2 != NULL || in_handshake(c))
-		http1_close(c);
-	else
-		refuse(c, (struct err){ .kind = ERR_PEER,
-		                        .code = 408,
-		                        .why = "the request head came too slowly" });
-}
-
-/* A peer of HTTP/2 is told, and given a moment to hear it. */
-static void
-idle_is_over(struct connection *c)
-{
-	if (c->http2 == NULL) {
-		http1_close(c);
-		return;
-	}
-	http2_connection_drain(c->http2);
-}
-
-void
-connections_tick(struct server *s, uint64_t now)
-{
-	struct connection *c;
-
-	while ((c = ended(&s->head, now)) != NULL)
-		head_is_late(c);
-	while ((c = ended(&s->body, now)) != NULL)
-		if (c->http2 != NULL)
-			http2_connection_tick(c->http2, now);
-		else
-			http1_check_body(c, now);
-	while ((c = ended(&s->idle, now)) != NULL)
-		idle_is_over(c);
-	while ((c = ended(&s->write, now)) != NULL || (c = ended(&s->linger, now)) != NULL ||
-	       (c = ended(&s->work, now)) != NULL || (c = ended(&s->stream, now)) != NULL)
-		http1_close(c);
-}
 
 /* Life */
 

@@ -22,6 +22,7 @@ struct connection {
 	bool is_fresh;     /* no request has come yet */
 	bool is_advancing; /* connection_advance() is on the stack */
 	bool peer_ended, is_lingering, close_after;
+	bool is_cut;          /* an answer that only the close would end broke off */
 	bool is_streaming;    /* what comes goes to the endpoint */
 	bool is_held;         /* and must wait */
 	bool awaits_continue; /* its caller sends nothing before it is told to */
@@ -31,6 +32,12 @@ struct connection {
 /* connection.c */
 void http1_close(struct connection *c);
 void http1_read_on(struct connection *c);
+/* Answers what is no request, and closes behind it. */
+void http1_refuse(struct connection *c, struct err e);
+/* Of TLS: it has to be done before anything else. */
+bool http1_in_handshake(const struct connection *c);
+
+/* connection_time.c */
 /* Puts it on the list of what its request waits for. */
 void http1_watch(struct connection *c);
 
