@@ -2,19 +2,24 @@
 """HTTP/2 without TLS, met by curl, httpx and a client that sends frames nobody should."""
 import contextlib
 import json
+import pathlib
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
 import httpx
 
 from harness import equal, main, shared, test, wait_until
+from front import Authority
 from h2peer import END_HEADERS, END_STREAM, FLOW_CONTROL_ERROR, HEADERS, NO_ERROR, Peer, frame
 from recorder import Recorder, ok
 
+FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="gatewarden-http2-"))
 service, slow = Recorder(), Recorder()
 slow.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # of what it accepts
 
@@ -385,6 +390,47 @@ def test_an_idle_connection_needs_little_memory():
         p.close()
     if "asan" not in str(gateway().binary):
         assert each < 30 << 10, each
+
+
+# TLS
+
+def secure(config):
+    change(config)
+    certificate, key = Authority(FOLDER).certificate("local")
+    config["listen"]["http"] = {"address": config["listen"]["http"], "tls": {"certificate": str(certificate), "key": str(key)}}
+
+
+def context(*protocols):
+    of = ssl._create_unverified_context()
+    if protocols:
+        of.set_alpn_protocols(list(protocols))
+    return of
+
+
+@test
+def test_with_tls_the_handshake_says_which_http_it_is():
+    g = shared(change=secure, before=before)
+    token = g.token("ada")
+    for words, version in (([], "2"), (["--http2"], "2"), (["--http1.1"], "1.1"), (["--no-alpn"], "1.1")):
+        done = subprocess.run(["curl", "-sSk", *words, "-m", "20", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", "-H",
+                               f"Authorization: Bearer {token}", g.url + "/me"], capture_output=True, text=True, check=False, timeout=60)
+        equal(done.stdout, f"{version} 200", (words, done.stderr))
+    with Peer(g.http_port, context=context("h2"), window=1 << 24) as p:
+        p.update(0, 1 << 24)
+        equal(p.ask("GET", "/me", token=token, scheme="https").status, 200)
+        equal(len(json.loads(p.ask("GET", "/api/big?$first=2000", token=token).body)["value"]), 2000)
+    with Peer(g.http_port, context=context("http/1.1")) as p:  # agreed on something else
+        p.fate()
+        equal((p.frames, p.goaway), ([], None))
+
+
+@test
+def test_with_tls_a_reload_says_goodbye():
+    g = shared(change=secure, before=before)
+    with Peer(g.http_port, context=context("h2")) as p:
+        equal(p.ask("GET", "/openapi.json").status, 200)
+        g.signal(signal.SIGHUP)
+        equal(p.fate(), NO_ERROR)
 
 
 # Reload and end
