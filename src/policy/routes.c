@@ -115,11 +115,12 @@ tree_build(const struct settings *s, struct arena *arena, struct compiled_route 
 
 static struct err
 put_name(struct arena *arena, struct bytes *ret, const char *path, const char *effect,
-         const char *role_and_method)
+         const char *role)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 
-	buf_printf(&text, "routes.%s.%s%s", path, effect, role_and_method);
+	buf_printf(&text, "routes.%s.%s%s%s%s", path, effect, role[0] == 0 ? "" : ".", role,
+	           role[0] == 0 ? "" : ".");
 	TRY(buf_check(&text));
 	*ret = arena_copy(arena, buf_bytes(&text));
 	return ret->len == 0 ? no_memory : OK;
@@ -129,23 +130,12 @@ static struct err
 compile_rule(const struct settings *s, const char *path, const char *effect,
              const struct route_rule *from, struct arena *arena, struct method_rule *ret)
 {
-	CLEANUP(buf_done) struct buf end = { 0 };
-
 	if (from->role >= s->role_count || from->role >= ROLES_MAX)
 		return fail(ERR_CONFIG, "a route names a role that does not exist");
 	ret->role = UINT64_C(1) << from->role;
 	ret->methods = from->methods;
 	ret->place = from->place;
-	for (size_t m = 0; m < ROUTE_METHOD_COUNT; m++) {
-		if ((from->methods >> m & 1) == 0)
-			continue;
-		buf_clear(&end);
-		buf_printf(&end, ".%s.%s", s->roles[from->role].name, route_methods[m]);
-		buf_put_u8(&end, 0);
-		TRY(buf_check(&end));
-		TRY(put_name(arena, &ret->names[m], path, effect, (const char *)end.at));
-	}
-	return OK;
+	return put_name(arena, &ret->name, path, effect, s->roles[from->role].name);
 }
 
 static struct err
@@ -252,23 +242,35 @@ find_rule(const struct method_rule *rules, size_t count, uint64_t roles, unsigne
 	return NULL;
 }
 
+/* The name is put together here: those of all methods of all rules would take many times the
+ * memory. Where there is none left, it ends without the method. */
 static struct decision
-decision_by(const struct method_rule *rule, unsigned method, const char *why)
+decision_by(const struct method_rule *rule, unsigned method, const char *why, struct arena *arena)
 {
-	return (struct decision){ .rule = rule->names[method], .why = why, .place = rule->place };
+	size_t len = strlen(route_methods[method]);
+	uint8_t *name = arena_alloc(arena, rule->name.len + len);
+	struct decision d = { .rule = rule->name, .why = why, .place = rule->place };
+
+	if (name != NULL) {
+		memcpy(name, rule->name.at, rule->name.len);
+		memcpy(name + rule->name.len, route_methods[method], len);
+		d.rule = (struct bytes){ name, rule->name.len + len };
+	}
+	return d;
 }
 
 /* What was found in *ret_decision; true: allowed. */
 static bool
 is_allowed(const struct compiled_route *route, const struct principal *who, unsigned method,
-           struct decision *ret)
+           struct arena *arena, struct decision *ret)
 {
 	const struct route_settings *s = route->settings;
 	uint64_t roles = who != NULL ? principal_roles(who) : 0;
 	const struct method_rule *rule = find_rule(route->deny, s->deny_count, roles, method);
 
 	if (rule != NULL) {
-		*ret = decision_by(rule, method, "a role of the caller is denied the method");
+		*ret = decision_by(rule, method, "a role of the caller is denied the method",
+		                   arena);
 		return false;
 	}
 	if ((s->public >> method & 1) != 0) {
@@ -277,7 +279,7 @@ is_allowed(const struct compiled_route *route, const struct principal *who, unsi
 	}
 	rule = find_rule(route->allow, s->allow_count, roles, method);
 	if (rule != NULL)
-		*ret = decision_by(rule, method, "a role of the caller allows the method");
+		*ret = decision_by(rule, method, "a role of the caller allows the method", arena);
 	return rule != NULL;
 }
 
@@ -294,7 +296,7 @@ policy_decide_route(const struct policy *policy, const struct principal *who, in
 		                                        : "no route fits" };
 	if (who != NULL && is_narrowed_away(who, (struct bytes){ 0 }, ret_decision))
 		return fail(ERR_DENIED, "not allowed");
-	if (!known || !is_allowed(&policy->routes.routes[route], who, method, ret_decision))
+	if (!known || !is_allowed(&policy->routes.routes[route], who, method, arena, ret_decision))
 		return who == NULL ? fail(ERR_IDENTITY, "nobody was identified")
 		                   : fail(ERR_DENIED, "not allowed");
 

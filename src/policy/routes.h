@@ -9,7 +9,7 @@ struct method_rule {
 	uint64_t role;    /* one bit */
 	unsigned methods; /* bit = enum http_method */
 	struct place place;
-	struct bytes names[ROUTE_METHOD_COUNT]; /* "routes./app.allow.reader.GET"; of its methods */
+	struct bytes name; /* "routes./app.allow.reader."; the method follows */
 };
 struct compiled_route {
 	const struct route_settings *settings;

@@ -261,6 +261,34 @@ test_a_thousand_routes_below_one_segment_are_found(void)
 	arena_done(&arena);
 }
 
+/* More rules than a configuration of the largest size has. */
+static void
+test_the_most_rules_there_may_be_fit_into_memory(void)
+{
+	enum { ROUTES = 800 };
+	static struct role_settings roles[ROLES_MAX];
+	static struct route_rule allow[ROLES_MAX];
+	static struct route_settings many[ROUTES];
+	struct settings s = test_settings;
+	struct rules r;
+
+	for (unsigned i = 0; i < ROLES_MAX; i++) {
+		roles[i] = (struct role_settings){ .name = "a-role-with-a-name" };
+		allow[i] = (struct route_rule){ .role = i, .methods = ROUTE_METHODS_ALL };
+	}
+	for (size_t i = 0; i < ROUTES; i++)
+		many[i] = (struct route_settings){ .path = "/a/path/of/some/length",
+			                           .allow = allow,
+			                           .allow_count = ROLES_MAX };
+	s.roles = roles;
+	s.role_count = ROLES_MAX;
+	s.resource_count = 0;
+	s.routes = many;
+	s.route_count = ROUTES;
+	CHECK(!failed(rules_compile(&r, &s)));
+	rules_close(&r);
+}
+
 /* Deciding */
 
 struct row {
@@ -409,6 +437,7 @@ test_a_token_narrowed_to_a_resource_is_good_for_no_route(void)
 TESTS(TEST(test_the_first_route_that_fits_host_and_path_counts),
       TEST(test_random_routes_are_found_as_the_reference_finds_them),
       TEST(test_a_thousand_routes_below_one_segment_are_found),
+      TEST(test_the_most_rules_there_may_be_fit_into_memory),
       TEST(test_a_route_is_decided_by_its_rules),
       TEST(test_random_rules_decide_as_the_reference_does),
       TEST(test_a_token_narrowed_to_a_resource_is_good_for_no_route))
