@@ -84,6 +84,8 @@ test_another_method_is_told_which_are_allowed(void)
 	for (const struct endpoint *e = data_endpoints; e->path != NULL; e++) {
 		struct seen a = find(data_endpoints, HTTP_OPTIONS, e->path);
 
+		if ((e->methods >> HTTP_OPTIONS & 1) != 0)
+			continue; /* /auth takes all */
 		CHECK_ROW(a.error.code == 405 && a.allow != NULL &&
 		                  strcmp(a.allow, "Allow:\r\n") != 0,
 		          e->path);

@@ -162,9 +162,9 @@ frame(uint16_t type, uint64_t id, struct bytes body)
 static inline int
 join(struct process *p)
 {
-	static const uint8_t issuer[4] = { 0 };
+	static const uint8_t about[5] = { 0 }; /* the first issuer is local, and no services */
 	CLEANUP(buf_done)
-	struct buf packet = frame(CONTROL_WORKER, 1, (struct bytes){ issuer, sizeof issuer });
+	struct buf packet = frame(CONTROL_WORKER, 1, (struct bytes){ about, sizeof about });
 	int pair[2];
 
 	CHECK(!failed(channel_pair(pair)));
