@@ -29,6 +29,10 @@ loop_init(struct loop *l)
 		status = uv_prepare_init(&l->uv, &l->prepare);
 	if (status == 0)
 		status = uv_prepare_start(&l->prepare, on_prepare);
+	/* With its first stream libuv opens /dev/null, once; inside a sandbox it could not, and
+	 * would try again for each connection: 2 % of the CPU of a new one. */
+	if (status == 0)
+		status = uv_tcp_init(&l->uv, &l->first_stream);
 	if (status != 0)
 		return loop_err(status, "the event loop cannot start");
 	/* It alone is no reason to go on. */

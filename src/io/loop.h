@@ -22,6 +22,7 @@ struct loop {
 	uv_prepare_t prepare;
 	struct list deferred;
 	uv_work_t first_job;
+	uv_tcp_t first_stream;         /* never opened */
 	uint8_t scratch[LOOP_SCRATCH]; /* every read lands here; its content ends with the callback
 	                                */
 	/* TLS, likewise: what was decrypted, and what was encrypted and is about to be sent. */
