@@ -11,30 +11,31 @@ static const struct err no_memory = { .kind = ERR_LIMIT,
 /* The tree */
 
 /* Who sends requests does not choose what is in the table, so the key need not be secret. */
-static size_t
-edge_slot(const struct route_tree *t, unsigned parent, struct bytes segment)
+static struct route_edge *
+edge_find(const struct route_tree *t, unsigned from, struct bytes text)
 {
 	static const uint8_t key[16] = { 0 };
+	size_t i = (bytes_hash(text, key) + from * UINT64_C(0x9e3779b97f4a7c15)) & t->edge_mask;
 
-	return (bytes_hash(segment, key) + parent * UINT64_C(0x9e3779b97f4a7c15)) & t->edge_mask;
-}
-
-static struct route_edge *
-edge_find(const struct route_tree *t, unsigned parent, struct bytes segment)
-{
-	size_t i = edge_slot(t, parent, segment);
-
-	while (t->edges[i].child != NODE_NONE &&
-	       (t->edges[i].parent != parent || !bytes_equal(t->edges[i].segment, segment)))
+	while (t->edges[i].text.at != NULL &&
+	       (t->edges[i].from != from || !bytes_equal(t->edges[i].text, text)))
 		i = (i + 1) & t->edge_mask;
 	return &t->edges[i];
+}
+
+/* No node has so high a number. */
+static unsigned
+end_key(unsigned node, bool is_tail)
+{
+	return 1u << 31 | node << 1 | is_tail;
 }
 
 static unsigned
 node_add(struct route_tree *t)
 {
-	t->nodes[t->node_count] =
-		(struct route_node){ NODE_NONE, ROUTE_NONE, ROUTE_NONE, ROUTE_NONE };
+	static const struct route_end none = { .any = ROUTE_NONE };
+
+	t->nodes[t->node_count] = (struct route_node){ NODE_NONE, none, none, ROUTE_NONE };
 	return (unsigned)t->node_count++;
 }
 
@@ -47,67 +48,71 @@ child_of(struct route_tree *t, unsigned parent, struct bytes segment)
 		return t->nodes[parent].star;
 	}
 	struct route_edge *e = edge_find(t, parent, segment);
-	if (e->child == NODE_NONE)
+	if (e->text.at == NULL)
 		*e = (struct route_edge){ segment, parent, node_add(t) };
-	return e->child;
+	return e->to;
+}
+
+/* The first to come to an end has it: a later one for the same host is never reached. */
+static void
+end_add(struct route_tree *t, unsigned node, bool is_tail, unsigned index)
+{
+	const struct route_settings *route = t->routes[index].settings;
+	struct route_end *end = is_tail ? &t->nodes[node].tail : &t->nodes[node].exact;
+
+	if (route->host_count == 0 && end->any == ROUTE_NONE)
+		end->any = index;
+	for (size_t i = 0; i < route->host_count; i++) {
+		struct bytes host = bytes_text(route->hosts[i]);
+		struct route_edge *e = edge_find(t, end_key(node, is_tail), host);
+		if (e->text.at == NULL)
+			*e = (struct route_edge){ host, end_key(node, is_tail), index };
+		end->has_hosts = true;
+	}
 }
 
 /* Routes are added in their order: the first to come to a node is its least. */
 static void
-tree_add(struct route_tree *t, struct compiled_route *routes, unsigned index)
+tree_add(struct route_tree *t, unsigned index)
 {
-	struct bytes rest = bytes_text(routes[index].settings->path), segment;
-	unsigned at = NODE_ROOT, *end = NULL;
+	struct bytes rest = bytes_text(t->routes[index].settings->path), segment;
+	unsigned at = NODE_ROOT;
+	bool is_tail = false;
 
 	for (;;) {
 		struct route_node *n = &t->nodes[at];
-		if (n->least == ROUTE_NONE)
-			n->least = index;
-		if (!route_path_next(&rest, &segment)) {
-			end = &n->exact;
+		n->least = n->least == ROUTE_NONE ? index : n->least;
+		if (!route_path_next(&rest, &segment))
 			break;
-		}
-		if (route_path_is_star(segment) && rest.len == 0) {
-			end = &n->tail;
+		is_tail = route_path_is_star(segment) && rest.len == 0;
+		if (is_tail)
 			break;
-		}
 		at = child_of(t, at, segment);
 	}
-	while (*end != ROUTE_NONE)
-		end = &routes[*end].next;
-	*end = index;
+	end_add(t, at, is_tail, index);
 }
 
-static size_t
-count_segments(const struct settings *s)
+static struct err
+tree_build(const struct settings *s, struct arena *arena, struct route_tree *t)
 {
-	size_t count = 0;
+	size_t segments = 0, hosts = 0, slots = 2;
 
 	for (size_t i = 0; i < s->route_count; i++) {
 		struct bytes rest = bytes_text(s->routes[i].path), segment;
 		while (route_path_next(&rest, &segment))
-			count++;
+			segments++;
+		hosts += s->routes[i].host_count;
 	}
-	return count;
-}
-
-static struct err
-tree_build(const struct settings *s, struct arena *arena, struct compiled_route *routes,
-           struct route_tree *t)
-{
-	size_t segments = count_segments(s), slots = 2;
-
-	while (slots < 2 * segments + 2) /* at least every second slot is free */
+	while (slots < 2 * (segments + hosts + 1)) /* at least every second slot is free */
 		slots *= 2;
 	t->nodes = arena_array(arena, segments + 1, sizeof *t->nodes);
 	t->edges = arena_array(arena, slots, sizeof *t->edges);
 	if (t->nodes == NULL || t->edges == NULL)
 		return no_memory;
 	t->edge_mask = slots - 1;
-	t->routes = routes;
 	(void)node_add(t); /* the root */
 	for (unsigned i = 0; i < s->route_count; i++)
-		tree_add(t, routes, i);
+		tree_add(t, i);
 	return OK;
 }
 
@@ -165,32 +170,30 @@ routes_compile(const struct settings *s, struct arena *arena, struct route_tree 
 	for (size_t i = 0; i < s->route_count; i++) {
 		struct compiled_route *route = &routes[i];
 		route->settings = &s->routes[i];
-		route->next = ROUTE_NONE;
 		TRY(compile_rules(s, route->settings, true, arena, &route->allow));
 		TRY(compile_rules(s, route->settings, false, arena, &route->deny));
 		TRY(put_name(arena, &route->public_name, route->settings->path, "public", ""));
 	}
-	return tree_build(s, arena, routes, ret);
+	ret->routes = routes;
+	return tree_build(s, arena, ret);
 }
 
 /* Matching */
 
-static bool
-fits_host(const struct route_settings *route, struct bytes host)
-{
-	for (size_t i = 0; i < route->host_count; i++)
-		if (bytes_is(host, route->hosts[i]))
-			return true;
-	return route->host_count == 0;
-}
-
-/* The first route of a list that fits the host and stands before `best`; else `best`. */
+/* The first route that ends here and fits the host, where it stands before `best`; else `best`. */
 static unsigned
-first_fitting(const struct route_tree *t, unsigned route, struct bytes host, unsigned best)
+first_fitting(const struct route_tree *t, unsigned node, bool is_tail, struct bytes host,
+              unsigned best)
 {
-	for (; route < best; route = t->routes[route].next)
-		if (fits_host(t->routes[route].settings, host))
-			return route;
+	const struct route_end *end = is_tail ? &t->nodes[node].tail : &t->nodes[node].exact;
+
+	if (end->any < best)
+		best = end->any;
+	if (end->has_hosts) {
+		const struct route_edge *e = edge_find(t, end_key(node, is_tail), host);
+		if (e->text.at != NULL && e->to < best)
+			best = e->to;
+	}
 	return best;
 }
 
@@ -213,20 +216,20 @@ policy_route(const struct policy *policy, struct bytes host, const struct bytes 
 	while (open > 0) {
 		open--;
 		size_t depth = stack[open].depth;
-		const struct route_node *n = &t->nodes[stack[open].node];
+		unsigned at = stack[open].node;
 
-		if (n->least >= best)
+		if (t->nodes[at].least >= best)
 			continue;
-		best = first_fitting(t, n->tail, host, best);
+		best = first_fitting(t, at, true, host, best);
 		if (depth == segment_count) {
-			best = first_fitting(t, n->exact, host, best);
+			best = first_fitting(t, at, false, host, best);
 			continue;
 		}
-		unsigned literal = edge_find(t, (unsigned)(n - t->nodes), segments[depth])->child;
-		if (n->star != NODE_NONE)
-			stack[open].node = n->star, stack[open++].depth = depth + 1;
-		if (literal != NODE_NONE)
-			stack[open].node = literal, stack[open++].depth = depth + 1;
+		const struct route_edge *literal = edge_find(t, at, segments[depth]);
+		if (t->nodes[at].star != NODE_NONE)
+			stack[open].node = t->nodes[at].star, stack[open++].depth = depth + 1;
+		if (literal->text.at != NULL)
+			stack[open].node = literal->to, stack[open++].depth = depth + 1;
 	}
 	return best == ROUTE_NONE ? -1 : (int)best;
 }

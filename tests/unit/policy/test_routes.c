@@ -261,6 +261,40 @@ test_a_thousand_routes_below_one_segment_are_found(void)
 	arena_done(&arena);
 }
 
+static void
+test_a_thousand_hosts_with_the_same_path_are_found(void)
+{
+	enum { LOOKUPS = 20000 };
+	static struct route_settings many[1000];
+	static const char *hosts[1000];
+	struct arena arena = { 0 };
+	struct rules r;
+	char host[64];
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+		(void)snprintf(host, sizeof host, "tenant%03zu.example.com", i);
+		hosts[i] = arena_text(&arena, bytes_text(host));
+		many[i] = (struct route_settings){ .path = "/" STAR,
+			                           .hosts = &hosts[i],
+			                           .host_count = 1 };
+	}
+	const struct settings s = with_routes(many, ARRAY_LEN(many));
+	const struct bytes path[] = { BYTES("api"), BYTES("v1") };
+	open_routes(&r, &s);
+	uint64_t start_us = clock_monotonic_us();
+	for (size_t i = 0; i < LOOKUPS; i++) {
+		size_t at = i % ARRAY_LEN(many);
+		wrong += policy_route(r.policy, bytes_text(hosts[at]), path, 2) != (int)at;
+	}
+	printf("# %.3f us a look-up by host\n",
+	       (double)(clock_monotonic_us() - start_us) / LOOKUPS);
+	CHECK(wrong == 0);
+	CHECK(policy_route(r.policy, BYTES("tenant.example.com"), path, 2) == -1);
+	rules_close(&r);
+	arena_done(&arena);
+}
+
 /* More rules than a configuration of the largest size has. */
 static void
 test_the_most_rules_there_may_be_fit_into_memory(void)
@@ -437,6 +471,7 @@ test_a_token_narrowed_to_a_resource_is_good_for_no_route(void)
 TESTS(TEST(test_the_first_route_that_fits_host_and_path_counts),
       TEST(test_random_routes_are_found_as_the_reference_finds_them),
       TEST(test_a_thousand_routes_below_one_segment_are_found),
+      TEST(test_a_thousand_hosts_with_the_same_path_are_found),
       TEST(test_the_most_rules_there_may_be_fit_into_memory),
       TEST(test_a_route_is_decided_by_its_rules),
       TEST(test_random_rules_decide_as_the_reference_does),
