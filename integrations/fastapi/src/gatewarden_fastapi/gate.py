@@ -7,7 +7,7 @@ annotations`, and `Optional` for Python 3.9.
 import os
 import re
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import Annotated, Any, Callable, Optional, Union
+from typing import Annotated, Callable, Optional, Union
 
 from fastapi import Depends, HTTPException, Security, WebSocketException
 from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
@@ -108,12 +108,13 @@ class Gate(SecurityBase):
 
         async def required(
             connection: HTTPConnection,
-            who: Annotated[Principal, Security(self.principal, scopes=scopes)],
-            _: Annotated[Any, Security(self, scopes=shown)],
+            needed: SecurityScopes,
+            who: Annotated[Optional[Principal], Security(self, scopes=[*shown, *scopes])],
         ) -> Principal:
-            if (any_of and who.roles.isdisjoint(any_of)) or not who.roles >= every:
+            known = self._somebody(connection, who, [*needed.scopes, *scopes])
+            if (any_of and known.roles.isdisjoint(any_of)) or not known.roles >= every:
                 raise _refusal(connection, 403, "insufficient_scope", "a role is missing")
-            return who
+            return known
 
         return required
 
@@ -124,13 +125,17 @@ class Gate(SecurityBase):
             who: Annotated[Optional[Principal], Depends(self)],
         ) -> Principal:
             """The caller; 401 without one. With Security(principal, scopes=[...]) it has every scope."""
-            if who is None:
-                raise _refusal(connection, 401, scope=needed.scope_str)
-            if not all(self.has_scope(who, scope) for scope in needed.scopes):
-                raise _refusal(connection, 403, "insufficient_scope", "a scope is missing", needed.scope_str)
-            return who
+            return self._somebody(connection, who, needed.scopes)
 
         return principal
+
+    def _somebody(self, connection: HTTPConnection, who: Optional[Principal], scopes: list[str]) -> Principal:
+        asked = " ".join(scopes)
+        if who is None:
+            raise _refusal(connection, 401, scope=asked)
+        if not all(self.has_scope(who, scope) for scope in scopes):
+            raise _refusal(connection, 403, "insufficient_scope", "a scope is missing", asked)
+        return who
 
 
 def _setting(name: str) -> str:
