@@ -1,7 +1,6 @@
 /* connection_time.c - how long a connection may do what it is doing. It is on exactly one deadline
  * list, and that list is what it is doing: reading a head, idle, reading a body, working, waiting
- * for a service, writing, lingering before close. While a service has not begun to answer it is on
- * none: the service's own limits hold. */
+ * for a service, writing, lingering before close. */
 #include "base/macros.h"
 #include "frontend/connection_parts.h"
 #include "frontend/http2_connection.h"
@@ -20,10 +19,8 @@ http1_watch(struct connection *c)
 		deadline_start(&s->body, &c->deadline, clock_monotonic_us());
 	else if (!is_proxied)
 		deadline_start(&s->work, &c->deadline, clock_monotonic_us());
-	else if (r->stage == STAGE_SEND)
-		deadline_start(&s->stream, &c->deadline, clock_monotonic_us());
 	else
-		deadline_stop(&c->deadline);
+		deadline_start(&s->stream, &c->deadline, clock_monotonic_us());
 }
 
 static struct connection *
@@ -58,6 +55,18 @@ idle_is_over(struct connection *c)
 	http2_connection_drain(c->http2);
 }
 
+/* Nothing has come from the service for too long. Until it begins to answer its own limits hold. */
+static void
+stream_is_idle(struct connection *c, uint64_t now)
+{
+	const struct request *r = c->carrier.request;
+
+	if (r->stage < STAGE_SEND && r->timing.answered_us == 0)
+		deadline_start(&c->carrier.server->stream, &c->deadline, now);
+	else
+		http1_close(c);
+}
+
 void
 connections_tick(struct server *s, uint64_t now)
 {
@@ -72,7 +81,9 @@ connections_tick(struct server *s, uint64_t now)
 			http1_check_body(c, now);
 	while ((c = ended(&s->idle, now)) != NULL)
 		idle_is_over(c);
+	while ((c = ended(&s->stream, now)) != NULL)
+		stream_is_idle(c, now);
 	while ((c = ended(&s->write, now)) != NULL || (c = ended(&s->linger, now)) != NULL ||
-	       (c = ended(&s->work, now)) != NULL || (c = ended(&s->stream, now)) != NULL)
+	       (c = ended(&s->work, now)) != NULL)
 		http1_close(c);
 }

@@ -481,7 +481,16 @@ allowed_us(const struct http2_carrier *s)
 		return server->write.duration_us;
 	if (r->endpoint == NULL || !r->endpoint->streams)
 		return server->work.duration_us;
-	return r->stage == STAGE_SEND ? stream_idle_us(s) : 0;
+	return r->stage < STAGE_SEND && r->timing.answered_us == 0 ? 0 : stream_idle_us(s);
+}
+
+/* When something last moved; its service's beginning to answer counts. */
+static uint64_t
+moved_us(const struct http2_carrier *s)
+{
+	uint64_t answered_us = s->carrier.request->timing.answered_us;
+
+	return answered_us > s->moved_us ? answered_us : s->moved_us;
 }
 
 void
@@ -502,7 +511,7 @@ http2_carrier_tick(struct http2_carrier *s, uint64_t now)
 		return;
 	}
 	allowed = allowed_us(s);
-	if (allowed == 0 || now - s->moved_us <= allowed)
+	if (allowed == 0 || now - moved_us(s) <= allowed)
 		return;
 	http2_reset(s->connection->http2, s->id, CANCEL);
 	abandon_request(s);

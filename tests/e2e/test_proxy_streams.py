@@ -385,6 +385,17 @@ def test_a_tunnel_in_which_nothing_passes_is_ended():
 
 
 @test
+def test_a_short_answer_that_never_ends_is_given_up_and_a_slow_one_is_not():
+    fresh(lambda c, r: (c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), c.more()))
+    with gateway.connect() as s:
+        s.sendall(get())
+        _, closed, _ = read_answers(s, 20)
+    equal(closed, True)
+    fresh(lambda c, r: (time.sleep(4), ok(c, r)))
+    equal(gateway.get("/s/slow").status, 200, "the time of the service counts until it answers")
+
+
+@test
 def test_a_refused_upgrade_is_answered_as_it_is():
     fresh(lambda c, r: c.send(b"HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nContent-Length: 2\r\n\r\nno"))
     with gateway.connect() as s:
