@@ -40,6 +40,19 @@ local function strip(r)
 	for _, name in ipairs(names) do r.headers_in[name] = nil end
 end
 
+-- What the caller shows Gatewarden stays with it: whoever has its token, or the cookie of its
+-- session, is the caller.
+local function keep_back(r)
+	r.headers_in["Authorization"] = nil
+	r.headers_in["DPoP"] = nil
+	local cookies = {}
+	for pair in (r.headers_in["Cookie"] or ""):gmatch("[^;]+") do
+		local name = pair:match("^%s*([^=]*)"):gsub("^__Host%-", "")
+		if name ~= "gatewarden" then cookies[#cookies + 1] = pair:match("^%s*(.*)$") end
+	end
+	r.headers_in["Cookie"] = #cookies > 0 and table.concat(cookies, "; ") or nil
+end
+
 local function question(r)
 	local lines = {
 		"GET /auth HTTP/1.1",
@@ -80,6 +93,7 @@ function check(r)
 		for name, value in pairs(fields) do
 			if identity[name] then r.headers_in[name] = value end
 		end
+		keep_back(r)
 		return apache2.OK
 	end
 	if status ~= 401 and status ~= 403 and status ~= 429 then return 503 end

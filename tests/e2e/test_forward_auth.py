@@ -443,8 +443,16 @@ def check_pages(f):
     equal(urllib.parse.unquote(answer.headers["location"]), f.gateway.url + "/login?return_to=" + uri, f.name)
     f.refuses(401, "GET", uri, headers=NAVIGATION)  # of another origin
     f.refuses(401, "GET", uri, headers={"Accept": "application/json", **own})
-    head = f.passes("GET", uri, headers={**NAVIGATION, "Cookie": login(f.gateway)})
-    equal(len(head.all("X-Gatewarden-Assertion")), 1)
+    # The application has the caller's other cookies, and neither its session nor its token.
+    session = login(f.gateway)
+    for sent, left in ((session, []), (f"a=b; {session}", ["a=b"]), (f"{session}; xgatewarden=1; c=d", ["xgatewarden=1", "c=d"])):
+        head = f.passes("GET", uri, headers={**NAVIGATION, "Cookie": sent})
+        equal(len(head.all("X-Gatewarden-Assertion")), 1)
+        got = [c.strip() for v in head.all("Cookie") for c in v.split(";") if c.strip()]
+        equal(got, left, (f.name, sent))
+    for name in ("Authorization", "DPoP"):
+        equal(f.passes("GET", "/app/x", "ada").all(name), [], f.name)
+    f.passes("GET", "/open/x", headers={"Cookie": "a=b"})
 
 
 def check_outage(f):
