@@ -266,8 +266,8 @@ is_quiet(struct service_connection *c)
 	if (uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0)
 		return false;
 	ssize_t len = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	/* A session ticket, say, or a PING. */
-	return len < 0 ? errno == EAGAIN : len > 0 && (c->stream.tls != NULL || c->http2 != NULL);
+	/* Of HTTP/2 it may be a PING. */
+	return len < 0 ? errno == EAGAIN : len > 0 && c->http2 != NULL;
 }
 
 void

@@ -42,6 +42,7 @@ struct service_connection {
 	/* HTTP/1.1 */
 	enum { READ_HEAD, READ_BODY, READ_CLOSE, READ_TUNNEL } reading;
 	bool keep_alive;
+	bool is_deaf;   /* it takes no more; what it said before may be there to be read */
 	struct buf in;  /* owned: of a head that is not whole */
 	struct buf out; /* owned: written in this turn */
 	size_t scanned;

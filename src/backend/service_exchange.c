@@ -390,7 +390,8 @@ exchange_lost(struct exchange *x, struct origin *o, enum loss loss, struct err e
 		return;
 	}
 	bool is_untouched = loss == LOSS_REFUSED && !x->has_left && x->taken == 0;
-	x->refusals += loss == LOSS_REFUSED;
+	/* Also one that speaks before it is asked, each time. */
+	x->refusals += loss == LOSS_REFUSED || !x->is_begun;
 	if ((x->is_begun && !is_untouched && !may_repeat(x)) || x->refusals > REFUSALS_MAX) {
 		exchange_fail(x, e);
 		return;

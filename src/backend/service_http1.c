@@ -77,18 +77,24 @@ put_body(struct service_connection *c, struct exchange *x)
 {
 	if (x->is_sent || (x->upgrade.len > 0 && !x->is_tunnel && x->framing == HTTP_BODY_NONE))
 		return;
-	if (x->body.len > 0) {
-		if (x->framing == HTTP_BODY_CHUNKED && !x->is_tunnel)
+	bool is_chunked = x->framing == HTTP_BODY_CHUNKED && !x->is_tunnel;
+	if (x->body.len > 0 && c->out.len == 0 && !is_chunked) {
+		struct buf empty = c->out;
+
+		c->out = x->body; /* large bodies are not copied */
+		x->body = empty;
+	} else if (x->body.len > 0) {
+		if (is_chunked)
 			buf_printf(&c->out, "%zx\r\n", x->body.len);
 		buf_put(&c->out, buf_bytes(&x->body));
-		if (x->framing == HTTP_BODY_CHUNKED && !x->is_tunnel)
+		if (is_chunked)
 			buf_put(&c->out, BYTES("\r\n"));
 		buf_clear(&x->body);
 	}
 	if (!x->is_given)
 		return;
 	x->is_sent = true;
-	if (x->framing == HTTP_BODY_CHUNKED && !x->is_tunnel) {
+	if (is_chunked) {
 		buf_put(&c->out, BYTES("0\r\n"));
 		buf_put(&c->out, buf_bytes(&x->trailers));
 		buf_put(&c->out, BYTES("\r\n"));
@@ -138,15 +144,12 @@ on_flush(struct service_connection *c)
 		connection_lost(c, upstream_error(502, "out of memory"));
 		return;
 	}
-	if (c->out.len > 0) {
-		if (!x->is_begun)
-			exchange_began(x);
-		if (failed(stream_send(&c->stream, &c->out))) {
-			connection_lost(c,
-			                upstream_error(502, "the connection to the service broke"));
-			return;
-		}
-	}
+	if (c->out.len > 0 && !x->is_begun)
+		exchange_began(x);
+	if (c->out.len > 0 && failed(stream_send(&c->stream, &c->out)))
+		c->is_deaf = true;
+	if (c->is_deaf)
+		buf_clear(&c->out);
 	if (x->is_tunnel && x->is_sent && !had_all)
 		stream_end(&c->stream);
 	tell_drained(c);
@@ -167,7 +170,7 @@ finish(struct service_connection *c, struct bytes trailers, bool is_clean)
 {
 	struct exchange *x = c->exchange;
 
-	is_clean = is_clean && c->keep_alive && x->is_sent && on_unsent(c, x) == 0;
+	is_clean = is_clean && c->keep_alive && !c->is_deaf && x->is_sent && on_unsent(c, x) == 0;
 	c->exchange = NULL;
 	exchange_detach(x);
 	if (is_clean) {
@@ -224,8 +227,9 @@ on_leave(struct service_connection *c, struct exchange *x)
 static void
 on_read(struct service_connection *c, struct exchange *x, bool on)
 {
-	(void)x;
-	stream_read(&c->stream, on);
+	/* A head is always read. */
+	if (on || x->has_head)
+		stream_read(&c->stream, on);
 }
 
 /* ---- the response ---- */
@@ -276,6 +280,8 @@ take_head(struct service_connection *c, struct exchange *x, const struct http_re
 		exchange_interim(x, head);
 	} else {
 		start_body(c, x, head);
+		if (x->is_paused)
+			stream_read(&c->stream, false);
 		exchange_head(x, head);
 	}
 }

@@ -160,8 +160,10 @@ allow_database(struct sandbox *s, const char *path, struct arena *arena)
 static void
 allow_services(struct sandbox *s)
 {
+	if (s->connects)
+		return; /* another service has seen to it */
 	s->connects = true;
-	for (size_t i = 0; s->readable_count == 0 && resolve_files[i] != NULL; i++)
+	for (size_t i = 0; resolve_files[i] != NULL; i++)
 		if (access(resolve_files[i], R_OK) == 0)
 			s->readable[s->readable_count++] = resolve_files[i];
 }

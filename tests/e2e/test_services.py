@@ -282,6 +282,20 @@ def test_another_origin_is_asked_where_one_cannot_be_reached():
 # Names
 
 @test
+def test_a_name_is_looked_up_again_from_inside_the_sandbox():
+    service = Origin()
+    with ended(gateway(f"http://localhost:{service.port}", breaker={"failures": 0}), service) as g:
+        equal(g.get("/app/x").status, 200)
+        workers = g.children("worker")
+        service.die()
+        equal(g.get("/app/x").status, 503)
+        time.sleep(1.5)  # a second later, and then each 30
+        service.revive()
+        wait_until(lambda: g.get("/app/x").status == 200, 10, "it to be asked again")
+        equal((g.children("worker"), said(g, "cannot be looked up")), (workers, []))
+
+
+@test
 def test_a_name_that_nobody_knows_is_503_and_does_not_keep_the_gate_from_starting():
     with ended(gateway("http://no-such-host.invalid:80")) as g:
         equal(g.get("/app/x").status, 503)

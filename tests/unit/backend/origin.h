@@ -287,6 +287,7 @@ scene_stop(struct scene *t)
 	uv_run(&t->loop.uv, UV_RUN_DEFAULT);
 	/* Nothing is left that the loop knows, so nothing that was not freed. */
 	uv_close((uv_handle_t *)&t->loop.prepare, NULL);
+	uv_close((uv_handle_t *)&t->loop.first_stream, NULL);
 	uv_run(&t->loop.uv, UV_RUN_DEFAULT);
 	CHECK(uv_loop_close(&t->loop.uv) == 0);
 	for (size_t i = 0; i < t->fake_count; i++)

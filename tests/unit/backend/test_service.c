@@ -386,6 +386,31 @@ test_a_tunnel_carries_both_ways(void)
 	scene_stop(&s);
 }
 
+/* A service that refuses a large body answers and closes, whatever is still under way. */
+static void
+test_an_answer_before_a_reset_is_told(void)
+{
+	SCENE(s, { .say = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", .close = true });
+	struct exchange_request r = request_get("/");
+	struct told t;
+	static uint8_t part[65536];
+
+	r.method = HTTP_POST;
+	r.framing = HTTP_BODY_LENGTH;
+	r.length = 64 << 20;
+	tell(&s, &t, &r);
+	for (int i = 0; i < 500 && !t.is_over; i++) {
+		if (exchange_unsent(t.x) < 262144)
+			CHECK(!failed(exchange_send(t.x, (struct bytes){ part, sizeof part })));
+		uv_run(&s.loop.uv, UV_RUN_NOWAIT);
+	}
+	WAIT(&s, t.is_over);
+	CHECK(told_is(&t, "head 413; end"));
+	tell_done(&t);
+	CHECK(service_stats(s.service).connections == 0);
+	scene_stop(&s);
+}
+
 /* ---- back-pressure ---- */
 
 static void
@@ -517,7 +542,8 @@ TESTS(TEST(test_a_request_is_answered), TEST(test_a_connection_serves_again),
       TEST(test_bytes_on_an_idle_connection_close_it),
       TEST(test_an_answer_before_the_request_is_nobodys), TEST(test_a_body_is_sent),
       TEST(test_an_empty_post_says_so), TEST(test_the_service_can_have_its_own_host),
-      TEST(test_an_early_answer_is_told), TEST(test_continue_is_waited_for),
-      TEST(test_a_tunnel_carries_both_ways), TEST(test_what_is_not_read_is_not_taken),
+      TEST(test_an_early_answer_is_told), TEST(test_an_answer_before_a_reset_is_told),
+      TEST(test_continue_is_waited_for), TEST(test_a_tunnel_carries_both_ways),
+      TEST(test_what_is_not_read_is_not_taken),
       TEST(test_what_the_service_does_not_take_is_counted),
       TEST(test_an_exchange_may_end_at_any_moment), TEST(test_an_exchange_may_end_in_its_own_head))

@@ -579,6 +579,24 @@ test_a_deadline_resets_the_stream_only(void)
 	stage_stop(&t);
 }
 
+/* No answer, and no other sign of life: the peer is gone, and nobody else is sent there. */
+static void
+test_a_peer_that_vanished_is_given_up(void)
+{
+	static struct stage t;
+	struct exchange_request r = request_get("/never");
+
+	stage_start(&t);
+	TOLD(&t.scene, request_get("/hello"), "head 200; data; end");
+	uv_read_stop((uv_stream_t *)&t.h2.peers[0].tcp);
+	r.response_timeout_ms = 100;
+	TOLD(&t.scene, r, "failed 504");
+	CHECK(service_stats(t.scene.service).connections == 0);
+	TOLD(&t.scene, request_get("/hello"), "head 200; data; end");
+	CHECK(t.h2.connections == 2);
+	stage_stop(&t);
+}
+
 /* Before a turn of the loop, unsent, sent, answered. */
 static void
 test_an_exchange_may_end_at_any_moment(void)
@@ -667,6 +685,6 @@ TESTS(TEST(test_a_request_is_answered), TEST(test_many_share_a_connection),
       TEST(test_what_the_service_does_not_take_is_counted),
       TEST(test_what_was_refused_is_tried_again), TEST(test_a_reset_is_told),
       TEST(test_goaway_moves_on), TEST(test_a_lost_connection_fails_or_repeats_what_it_carried),
-      TEST(test_a_deadline_resets_the_stream_only), TEST(test_an_exchange_may_end_at_any_moment),
-      TEST(test_an_exchange_may_end_in_its_own_head), TEST(test_an_upgrade_is_refused),
-      TEST(test_what_is_not_http2_is_refused))
+      TEST(test_a_deadline_resets_the_stream_only), TEST(test_a_peer_that_vanished_is_given_up),
+      TEST(test_an_exchange_may_end_at_any_moment), TEST(test_an_exchange_may_end_in_its_own_head),
+      TEST(test_an_upgrade_is_refused), TEST(test_what_is_not_http2_is_refused))
