@@ -203,6 +203,19 @@ http2_connection_drained(struct http2_connection *c)
 	http2_connection_flush(c);
 }
 
+/* Refusals that their client does not read have no request, and no deadline, of their own. */
+static bool
+is_all_refused(struct http2_connection *c, uint64_t now)
+{
+	bool is_so = http2_streams(c->http2) > 0 && list_is_empty(&c->streams);
+
+	if (!is_so)
+		c->refused_us = 0;
+	else if (c->refused_us == 0)
+		c->refused_us = now;
+	return is_so && now - c->refused_us > c->place.server->write.duration_us;
+}
+
 void
 http2_connection_tick(struct http2_connection *c, uint64_t now)
 {
@@ -213,6 +226,7 @@ http2_connection_tick(struct http2_connection *c, uint64_t now)
 		next = node->next;
 		http2_carrier_tick(container_of(node, struct http2_carrier, node), now);
 	}
+	c->is_lost |= is_all_refused(c, now);
 	c->is_lost |=
 		c->stuck_us != 0 && now - c->stuck_us > (uint64_t)limits->write_timeout_ms * 1000;
 	c->is_lost |=

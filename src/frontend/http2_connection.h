@@ -27,12 +27,13 @@ struct http2_connection {
 	struct http2_place place;
 	struct http2 *http2; /* owned */
 	struct deferred flush;
-	struct list streams;        /* of struct http2_carrier, by .node */
-	struct list woken;          /* those of them that have something to do, by .woken */
-	struct list orphans;        /* requests that go on though their streams were reset */
-	uint64_t head_us;           /* since when a head is not whole; 0: none is */
-	uint64_t stuck_us;          /* since when the socket takes nothing; 0: it does */
-	uint64_t drain_us;          /* since when it ends; 0: it does not */
+	struct list streams; /* of struct http2_carrier, by .node */
+	struct list woken;   /* those of them that have something to do, by .woken */
+	struct list orphans; /* requests that go on though their streams were reset */
+	uint64_t head_us;    /* since when a head is not whole; 0: none is */
+	uint64_t stuck_us;   /* since when the socket takes nothing; 0: it does */
+	uint64_t refused_us; /* since when all its streams are heads that were refused; 0: not */
+	uint64_t drain_us;   /* since when it ends; 0: it does not */
 	struct deadline_list *list; /* that its deadline is on */
 	bool has_served, was_used;  /* ever; since that deadline began */
 	bool is_lost;               /* out of memory, or the socket broke */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """HTTP/2 without TLS, met by curl, httpx and a client that sends frames nobody should."""
 import contextlib
+import functools
 import json
 import pathlib
 import signal
@@ -14,7 +15,7 @@ import time
 
 import httpx
 
-from harness import equal, main, shared, test, wait_until
+from harness import Gateway, equal, main, shared, test, wait_until
 from front import Authority
 from h2peer import END_HEADERS, END_STREAM, FLOW_CONTROL_ERROR, HEADERS, NO_ERROR, Peer, frame
 from recorder import Recorder, ok
@@ -333,6 +334,15 @@ def test_a_client_that_does_not_read_loses_its_stream_only():
 
 
 @test
+def test_refusals_that_nobody_reads_do_not_hold_a_connection():
+    with peer(window=0) as p:
+        for _ in range(50):
+            p.open("GET", "/openapi.json", fields=[("a_b", "c")])
+        p.until(lambda: len([s for s in p.streams.values() if s.status == 400]) == 50)
+        p.fate(30)
+
+
+@test
 def test_window_updates_that_overflow_are_an_error():
     with peer() as p:
         p.update(0, 0x7fffffff)
@@ -400,6 +410,11 @@ def secure(config):
     config["listen"]["http"] = {"address": config["listen"]["http"], "tls": {"certificate": str(certificate), "key": str(key)}}
 
 
+@functools.cache
+def secured():
+    return Gateway(change=secure, before=before)
+
+
 def context(*protocols):
     of = ssl._create_unverified_context()
     if protocols:
@@ -409,7 +424,7 @@ def context(*protocols):
 
 @test
 def test_with_tls_the_handshake_says_which_http_it_is():
-    g = shared(change=secure, before=before)
+    g = secured()
     token = g.token("ada")
     for words, version in (([], "2"), (["--http2"], "2"), (["--http1.1"], "1.1"), (["--no-alpn"], "1.1")):
         done = subprocess.run(["curl", "-sSk", *words, "-m", "20", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", "-H",
@@ -426,7 +441,7 @@ def test_with_tls_the_handshake_says_which_http_it_is():
 
 @test
 def test_with_tls_a_reload_says_goodbye():
-    g = shared(change=secure, before=before)
+    g = secured()
     with Peer(g.http_port, context=context("h2")) as p:
         equal(p.ask("GET", "/openapi.json").status, 200)
         g.signal(signal.SIGHUP)
