@@ -313,6 +313,13 @@ def in_its_folder(config):
     secure(config, files=("c.pem", "k.pem"))
 
 
+def with_its_own_files():
+    """All of its workers have read them."""
+    g = Gateway(in_its_folder, before=lambda folder: replace(folder, AUTHORITY.certificate("first")))
+    wait_until(lambda: any("supervisor ready" in line for line in g.log), 15, "all workers")
+    return g
+
+
 class Load:
     """Requests without a pause, on connections that stay and on new ones. What failed is kept."""
 
@@ -349,7 +356,7 @@ class Load:
 
 @test
 def test_a_certificate_that_is_renewed_on_the_disk_comes_into_use_and_no_request_fails():
-    g = Gateway(in_its_folder, before=lambda folder: replace(folder, AUTHORITY.certificate("first")))
+    g = with_its_own_files()
     before = served(g)
     load = Load(g)
     try:
@@ -369,7 +376,7 @@ def test_a_certificate_that_is_renewed_on_the_disk_comes_into_use_and_no_request
 
 @test
 def test_a_certificate_that_does_not_fit_changes_nothing_and_is_said_once():
-    g = Gateway(in_its_folder, before=lambda folder: replace(folder, AUTHORITY.certificate("first")))
+    g = with_its_own_files()
     before = served(g)
     good = AUTHORITY.certificate("good-later")
     for wrong in ((good[0], LOCAL[1]), (LOCAL[1], good[1])):
@@ -388,7 +395,7 @@ def test_a_certificate_that_does_not_fit_changes_nothing_and_is_said_once():
 
 @test
 def test_a_hangup_reads_certificates_at_once():
-    g = Gateway(in_its_folder, before=lambda folder: replace(folder, AUTHORITY.certificate("first")))
+    g = with_its_own_files()
     before = served(g)
     with connect(g, client()) as idle:
         replace(g.folder, AUTHORITY.certificate("by-signal"))
