@@ -209,17 +209,20 @@ decide_resource(struct replay *r, struct decided *d)
 	principal_release(who);
 }
 
-/* The host is not in the log: that of the route which was taken, where the new policy has it too;
- * else the answer must be the same for every host there is. */
-static const char *
-likely_host(const struct replay *r, const struct decided *d)
+/* The route that was taken, where the new policy has it too, and once; else NULL. */
+static const struct route_settings *
+taken_route(const struct replay *r, const struct decided *d)
 {
-	for (size_t i = 0; i < r->settings->route_count; i++)
-		if (bytes_is(d->resource, r->settings->routes[i].path))
-			return r->settings->routes[i].host_count > 0
-			               ? r->settings->routes[i].hosts[0]
-			               : "";
-	return NULL;
+	const struct route_settings *found = NULL;
+
+	for (size_t i = 0; i < r->settings->route_count; i++) {
+		if (!bytes_is(d->resource, r->settings->routes[i].path))
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &r->settings->routes[i];
+	}
+	return found;
 }
 
 static void
@@ -235,33 +238,50 @@ decide_route_of(struct replay *r, struct decided *d, const struct principal *who
 	d->is_observed = failed(e) && route >= 0 && r->settings->routes[route].is_observed;
 }
 
+struct asked_path {
+	struct bytes segments[URL_SEGMENTS_MAX];
+	size_t count;
+};
+
 static bool
-hosts_differ(const struct replay *r, const struct bytes *segments, size_t count, int route)
+hosts_differ(const struct replay *r, const struct route_settings *of, const struct asked_path *p,
+             int route)
 {
+	for (size_t h = 0; h < of->host_count; h++)
+		if (policy_route(r->policy, bytes_text(of->hosts[h]), p->segments, p->count) !=
+		    route)
+			return true;
+	return false;
+}
+
+/* The host is not in the log. Of the route that was taken it was one of its hosts; else any. */
+static bool
+hangs_on_host(const struct replay *r, const struct route_settings *taken,
+              const struct asked_path *p, int route)
+{
+	if (taken != NULL && taken->host_count > 0)
+		return hosts_differ(r, taken, p, route);
 	for (size_t i = 0; i < r->settings->route_count; i++)
-		for (size_t h = 0; h < r->settings->routes[i].host_count; h++)
-			if (policy_route(r->policy, bytes_text(r->settings->routes[i].hosts[h]),
-			                 segments, count) != route)
-				return true;
+		if (hosts_differ(r, &r->settings->routes[i], p, route))
+			return true;
 	return false;
 }
 
 static void
 decide_route(struct replay *r, struct decided *d)
 {
-	struct bytes segments[URL_SEGMENTS_MAX];
-	const char *host = likely_host(r, d);
+	const struct route_settings *taken = taken_route(r, d);
+	const char *host = taken != NULL && taken->host_count > 0 ? taken->hosts[0] : "";
 	const struct principal *who = who_of(d);
-	size_t count = 0;
+	struct asked_path p;
 
 	if (d->path.len >= AUDIT_TEXT_MAX - 3 ||
-	    failed(url_path_split(d->path, &r->scratch, segments, &count))) {
+	    failed(url_path_split(d->path, &r->scratch, p.segments, &p.count))) {
 		d->unsure = "the whole path";
 	} else {
-		int route = policy_route(r->policy, bytes_text(host == NULL ? "" : host), segments,
-		                         count);
+		int route = policy_route(r->policy, bytes_text(host), p.segments, p.count);
 		decide_route_of(r, d, who, route);
-		if (host == NULL && hosts_differ(r, segments, count, route))
+		if (hangs_on_host(r, taken, &p, route))
 			d->unsure = "the host";
 		else if (d->allows && d->is_nobody && !d->passed)
 			d->unsure = "whether a token was shown";

@@ -20,7 +20,10 @@ static const char policy_text[] =
 	"  - {path: /app/open, backend: app, public: [GET]}\n"
 	"  - {path: /app/" STAR ", backend: app, allow: {reader: [GET], writer: all}}\n"
 	"  - {path: /new/" STAR ", backend: app, observe: true, allow: {writer: all}}\n"
-	"  - {path: /h/" STAR ", hosts: one.example, backend: app, allow: {reader: all}}\n";
+	"  - {path: /h/" STAR
+	", hosts: [one.example, more.example], backend: app, allow: {reader: all}}\n"
+	"  - {path: /two, hosts: one.example, backend: app, allow: {reader: all}}\n"
+	"  - {path: /two, hosts: two.example, backend: app, allow: {writer: all}}\n";
 
 struct stage {
 	struct arena arena;
@@ -134,6 +137,8 @@ static const struct row rows[] = {
 	  REPLAY_OBSERVED, "default deny" },
 	{ "reader", "/h/" STAR, "GET", "/h/x", ALLOWED, "routes./h/" STAR ".allow.reader.GET",
 	  false, REPLAY_SAME, NULL },
+	{ "reader", "/two", "GET", "/two", ALLOWED, "routes./two.allow.reader.GET", false,
+	  REPLAY_UNSURE, "default deny" },
 	{ "reader", "/old", "GET", "/h/x", ALLOWED, "routes./old.allow.reader.GET", false,
 	  REPLAY_UNSURE, "default deny" },
 };
