@@ -7,8 +7,11 @@ import hashlib
 import http.client
 import http.server
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -240,6 +243,29 @@ def test_bytes_come_as_fast_as_they_may_and_all_of_them():
         took = time.monotonic() - begin
         equal(service.uploads, [hashlib.sha256(body).hexdigest()])
         assert took > 0.8, f"1 MiB went in {took:.2f} s"
+
+
+def h2load(g, path, *words):
+    """-> how many answers were 2xx and 4xx."""
+    if not shutil.which("h2load"):
+        raise harness.Skip("no h2load")
+    done = subprocess.run(["h2load", *words, g.url + path], capture_output=True, text=True, timeout=60, check=True)
+    found = re.search(r"status codes: (\d+) 2xx, \d+ 3xx, (\d+) 4xx", done.stdout)
+    return int(found[1]), int(found[2])
+
+
+@test
+def test_many_streams_of_few_connections_are_limited_alike():
+    routes = [{"path": "/app/*", "limits": {"requests": "50/h"}}, {"path": "/held/*", "limits": {"concurrent": 5}}]
+    with gate(routes, workers=4) as (g, service):
+        equal(h2load(g, "/app/x", "-n", "200", "-c", "4", "-m", "10"), (50, 150))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            load = pool.submit(h2load, g, "/held/wait", "-n", "20", "-c", "2", "-m", "10")
+            wait_until(lambda: service.inside == 5 and metric(g, 'gatewarden_limits_refused_total{scope="route"}') == 165,
+                       what="five at work, and the others refused")
+            service.go.set()
+            equal(load.result(), (5, 15))
+        equal(statuses(many(g, "/held/x", 20, threads=1)), {200: 20}, "afterwards")
 
 
 @test
