@@ -13,12 +13,12 @@ PACKAGE = harness.ROOT / "integrations/fastapi/src"
 
 
 class Application:
-    def __init__(self, gate_url, audience="books", server="uvicorn"):
+    def __init__(self, gate_url, audience="books", server="uvicorn", environment=None):
         self.port = harness.free_port()
         self.server = server
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = dict(os.environ, GATEWARDEN_URL=gate_url, GATEWARDEN_AUDIENCE=audience,
-                                PYTHONPATH=str(PACKAGE), PYTHONDONTWRITEBYTECODE="1")
+                                PYTHONPATH=str(PACKAGE), PYTHONDONTWRITEBYTECODE="1", **(environment or {}))
         self.process = None
         atexit.register(self.stop)
 
@@ -51,10 +51,8 @@ class Application:
                 self.process.wait(10)
 
 
-def gate_before(change=None, start=True, server="uvicorn"):
-    """The application and the gate, both up. `change(text)` edits the configuration's text. -> (gate, application)"""
-    gate = harness.Gateway(start=False)
-    application = Application(gate.url, server=server).start()
+def configure(gate, application, change=None):
+    """The example's configuration on the ports of here. `change(text)` edits it."""
     text = (EXAMPLE / "gatewarden.yaml").read_text()
     for before, after in (("127.0.0.1:8080", f"127.0.0.1:{gate.http_port}"),
                           ("127.0.0.1:9090", f"127.0.0.1:{gate.admin_port}"),
@@ -62,13 +60,19 @@ def gate_before(change=None, start=True, server="uvicorn"):
         harness.equal(text.count(before), 1, before)
         text = text.replace(before, after)
     gate.write_config(change(text) if change else text)
-    if start:
-        try:
-            gate.start()
-            harness.wait_until(lambda: gate.get("/hello").status == 200, 15, "the gate to find the application")
-        except BaseException:
-            application.stop()
-            raise
+
+
+def gate_before(change=None, server="uvicorn"):
+    """The application and the gate, both up. -> (gate, application)"""
+    gate = harness.Gateway(start=False)
+    application = Application(gate.url, server=server).start()
+    configure(gate, application, change)
+    try:
+        gate.start()
+        harness.wait_until(lambda: gate.get("/hello").status == 200, 15, "the gate to find the application")
+    except BaseException:
+        application.stop()
+        raise
     return gate, application
 
 
