@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """/auth: asked by the proxies of deploy/ (the real ones), by their exact requests where they are not at hand, and by
 whoever would like to be taken for one of them."""
+import base64
+import hashlib
 import http.client
 import json
 import re
+import socket
 import subprocess
 import urllib.parse
 
@@ -436,6 +439,33 @@ def check_bodies(f):
     f.passes("PUT", "/app/x", "grace", body=iter([b"chunk one ", b"chunk two"]))
 
 
+def check_upgrade(f):
+    """WebSocket: asked for like everything else, then bytes pass both ways."""
+    def answer(connection, request):
+        accept = base64.b64encode(hashlib.sha1((request.get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
+        connection.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        connection.send(connection.take(4)[::-1])
+    f.service.answer = answer
+    shown = f"Authorization: Bearer {f.gateway.token('ada')}\r\n"
+    for path, fields, status in (("/app/ws", shown, 101), ("/app/ws", "", 401), ("/nothing/ws", shown, 403)):
+        with socket.create_connection(("127.0.0.1", f.port), timeout=20) as s:
+            s.sendall((f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{fields}"
+                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode())
+            got = b""
+            while b"\r\n\r\n" not in got:
+                got += s.recv(4096) or b"\r\n\r\n"
+            equal(got.split()[1], str(status).encode(), (f.name, path, got))
+            if status == 101:
+                s.sendall(b"abcd")
+                while not got.endswith(b"dcba"):
+                    more = s.recv(4096)
+                    assert more, (f.name, got)
+                    got += more
+                equal(len(f.service.last().all("X-Gatewarden-Assertion")), 1)
+    f.service.answer = ok
+
+
 def check_pages(f):
     uri = "/page/x?a=1"
     own = {"Host": f"127.0.0.1:{f.gateway.http_port}"}
@@ -469,7 +499,7 @@ def check_outage(f):
 
 def check_front(name):
     with Front(name) as f:
-        for check in (check_decisions, check_identity, check_forgery, check_paths, check_bodies, check_pages, check_outage):
+        for check in (check_decisions, check_identity, check_forgery, check_paths, check_bodies, check_upgrade, check_pages, check_outage):
             check(f)
 
 

@@ -82,7 +82,7 @@ def front(name, gateway_port, service_port, port):
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f"gatewarden-{name}-"))
     folder.chmod(0o755)
     fill(name, folder, {"127.0.0.1:8080": f"127.0.0.1:{gateway_port}", "127.0.0.1:8000": f"127.0.0.1:{service_port}",
-                        "127.0.0.1:8081": f"127.0.0.1:{port}", '"127.0.0.1", 8080': f'"127.0.0.1", {gateway_port}',
+                        "127.0.0.1:8081": f"127.0.0.1:{port}", "http://:8081": f"http://:{port}", '"127.0.0.1", 8080': f'"127.0.0.1", {gateway_port}',
                         "/etc/haproxy": str(folder), "/etc/apache2": str(folder)})
     environment = dict(os.environ, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder),
                        PATH=os.environ.get("PATH", "") + ":/usr/sbin")
