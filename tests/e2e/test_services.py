@@ -5,6 +5,7 @@ import contextlib
 import json
 import pathlib
 import re
+import secrets
 import socket
 import tempfile
 import threading
@@ -204,6 +205,83 @@ def test_the_health_path_decides_who_is_asked():
         equal(len([r for r in services[0].requests if r.target != "/healthz"]), before)
         sick.clear()
         wait_until(lambda: metric(g, "service_origins_up") == 2, 10, "it to be up")
+
+
+# What is said to one is never heard by another
+
+POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
+
+
+def whim(connection, request):
+    """A whole answer that names its request, and more or less than that. (What a service says when the next request is
+    under way, HTTP/1.1 cannot tell from the answer to it.)"""
+    connection.body(request)
+    name = request.target.rsplit("/", 1)[1].encode()
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(name), name)
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(name), name)
+    kind = secrets.randbelow(12)
+    if kind == 0:
+        connection.send(whole + POISON)
+    elif kind == 1:
+        connection.send(whole)
+        connection.reset()
+    elif kind == 2:
+        connection.send(whole[:-2])
+        connection.reset()
+    elif kind == 3:
+        connection.send(chunked[:-6])
+        connection.close()
+    elif kind == 4:
+        connection.reset()
+    elif kind == 5:
+        connection.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" + chunked)
+    elif kind == 6:
+        connection.send(b"HTTP/1.1 200 OK\r\n\r\n" + name)
+        connection.close()
+    elif kind == 7:
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n" + POISON)
+    elif kind == 8:
+        time.sleep(0.05)
+        connection.send(whole)
+    else:
+        connection.send(chunked if kind == 9 else whole)
+
+
+@test
+def test_no_answer_meets_another_request():
+    services = [Origin(whim), Origin(whim)]
+    with ended(gateway([s.url for s in services], connections=4, breaker={"failures": 0}, retries=2), *services) as g:
+        def call(n):
+            method = ("GET", "POST", "PUT")[n % 3]
+            body = b"" if method == "GET" else b"x" * (n % 50)
+            try:
+                with g.connect() as s:
+                    s.sendall(b"%s /app/%08d HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" %
+                              (method.encode(), n, len(body), body))
+                    if n % 11 == 0:
+                        return None  # gone before the answer
+                    data = b""
+                    while part := s.recv(65536):
+                        data += part
+            except ConnectionResetError:
+                return 0  # cut off, as the service did
+            head, _, body = data.partition(b"\r\n\r\n")
+            while head.split(b" ", 2)[1:2] == [b"103"]:
+                head, _, body = body.partition(b"\r\n\r\n")
+            assert b"poison" not in data, data
+            status = int(head.split(b" ", 2)[1]) if head else 0
+            if status == 200:
+                assert b"%08d" % n in body or len(body.replace(b"\r\n", b"")) < 10, (n, data)
+            return status
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(call, range(600)))
+        assert statuses.count(200) > 200, statuses
+        assert set(statuses) <= {None, 0, 200, 502, 503, 504}, set(statuses)
+        for service in services:
+            service.answer = ok
+        equal(set(many(g, 40)), {200}, "it is well again")
+        wait_until(lambda: metric(g, "service_exchanges") == 0, 10, "all to have ended")
+        assert metric(g, "service_connections") <= 8
 
 
 # Limits and deadlines
