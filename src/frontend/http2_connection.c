@@ -166,6 +166,13 @@ leave_when_done(struct http2_connection *c)
 }
 
 static void
+finish(struct http2_connection *c)
+{
+	counter_add(&c->place.server->gate->counters->http2_faults, http2_is_faulty(c->http2));
+	c->place.finish(c->place.owner);
+}
+
+static void
 on_flush(struct deferred *d)
 {
 	struct http2_connection *c = container_of(d, struct http2_connection, flush);
@@ -180,7 +187,7 @@ on_flush(struct deferred *d)
 	if (c->is_lost)
 		c->place.broken(c->place.owner);
 	else if (http2_is_done(c->http2) && c->place.stream->unsent == 0)
-		c->place.finish(c->place.owner);
+		finish(c);
 	else
 		settle(c, clock_monotonic_us());
 }
@@ -192,8 +199,7 @@ http2_connection_data(struct http2_connection *c, struct bytes data)
 {
 	counter_add(&c->place.server->gate->counters->bytes_in, data.len);
 	/* A fault is in the GOAWAY that is now to be sent; on_flush() ends the connection. */
-	if (failed(http2_feed(c->http2, data, clock_monotonic_us())))
-		counter_add(&c->place.server->gate->counters->http2_faults, 1);
+	(void)http2_feed(c->http2, data, clock_monotonic_us());
 	http2_connection_flush(c);
 }
 

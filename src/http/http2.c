@@ -230,6 +230,12 @@ http2_is_done(const struct http2 *h)
 	       nghttp2_session_want_write(h->session) == 0;
 }
 
+bool
+http2_is_faulty(const struct http2 *h)
+{
+	return h->is_faulty;
+}
+
 void
 http2_consume(struct http2 *h, int32_t id, size_t len)
 {

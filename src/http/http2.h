@@ -2,12 +2,13 @@
  * sockets, no clock but what the caller tells.
  *
  * A head is turned into the one form that the rest of the program reads (struct http_head, struct
- * http_response), by the same rules as HTTP/1.1: what could not be said there is a stream error
- * (RFC 9113 section 8.2.1), so nothing can be smuggled by a downgrade.
+ * http_response) by the readers of HTTP/1.1: what could not be said there is a stream error (RFC
+ * 9113 section 8.2.1), or refused with a status, so nothing can be smuggled by a downgrade.
  *
  * Floods (CVE-2023-44487 rapid reset, CVE-2025-8671 MadeYouReset, CVE-2024-27316 CONTINUATION,
  * CVE-2019-9511 to 9518): every frame that makes work and carries nothing is counted in a bucket
- * that refills by time; a peer that empties it gets GOAWAY with ENHANCE_YOUR_CALM. */
+ * that time and work of use refill; a peer that empties it gets GOAWAY with ENHANCE_YOUR_CALM. So
+ * does one whose header block is larger than any we would read. */
 #ifndef HTTP_HTTP2_H
 #define HTTP_HTTP2_H
 
@@ -15,7 +16,7 @@
 #include "http/http_response.h"
 
 enum {
-	HTTP2_STREAMS_MAX = 100,  /* at once, of one connection; those we reset count until ended */
+	HTTP2_STREAMS_MAX = 100,  /* at once, of one connection */
 	HTTP2_WINDOW = 256 << 10, /* of a stream, given to the peer; of a connection: four times */
 	HTTP2_GLITCHES =
 		200, /* frames without use in a row, refilled by HTTP2_GLITCHES_S a second */
@@ -25,7 +26,7 @@ enum {
 struct http2;
 
 /* Called from inside http2_feed() and http2_pull() only; none may free the http2. `stream` is
- * what http2_set_stream() tied to the id, or NULL. */
+ * what `request` or http2_request() tied to the id; never NULL. */
 struct http2_ops {
 	/* Server: a request's head is whole. All of `head` borrows `text`, which the callee may
 	 * take (it is emptied then). *ret_stream: what the stream is from now on; NULL: refused
@@ -59,6 +60,8 @@ struct err http2_feed(struct http2 *h, struct bytes in, uint64_t now_us);
 struct err http2_pull(struct http2 *h, struct buf *wire, size_t max);
 /* Neither wants anything any more: close. */
 bool http2_is_done(const struct http2 *h);
+/* It ends because the peer broke the protocol or wore us out. */
+bool http2_is_faulty(const struct http2 *h);
 
 /* Head of an answer, or an interim one (1xx, is_last false). `lines`: "Name: value\r\n", written by
  * us; names are folded, fields of a connection dropped. A body is asked for by `pull` unless

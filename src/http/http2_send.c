@@ -269,6 +269,8 @@ on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *of)
 	if (frame->hd.type == NGHTTP2_DATA)
 		http2_credit(h, (uint32_t)(frame->hd.length / HTTP2_DATA_OF_USE) +
 		                        CREDIT_END * is_last);
+	if (frame->hd.type == NGHTTP2_GOAWAY)
+		h->is_faulty |= frame->goaway.error_code != NGHTTP2_NO_ERROR;
 	/* A reset of ours was made necessary by the peer (CVE-2025-8671). */
 	if (frame->hd.type == NGHTTP2_RST_STREAM && !h->is_client &&
 	    frame->rst_stream.error_code != NGHTTP2_NO_ERROR)

@@ -61,6 +61,7 @@ struct http2 {
 	bool is_draining; /* no new streams are wanted */
 	bool has_left;    /* and the last one that is taken was named */
 	bool is_over;     /* the peer broke the protocol, or wore us out */
+	bool is_faulty;   /* and was told so */
 	uint32_t fault;   /* why it is broken off from inside a callback (RFC 9113 section 7) */
 	uint64_t now_us;
 	struct http2_watched watched;

@@ -331,6 +331,16 @@ def test_58_trailers_are_fields_only():
             equal(p.finish(stream).reset, PROTOCOL_ERROR, trailer)
 
 
+@test
+def test_floods_and_requests_are_counted():
+    def count(name):
+        lines = gateway().admin("/metrics").body.decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(f"gatewarden_{name}_total"))
+    faults, streams = count("http2_faults"), count("http2_streams")
+    flood(frame(PING, 0, 0, b"12345678"), count=1000)
+    equal((count("http2_faults") - faults, count("http2_streams") - streams), (1, 1))
+
+
 # Streams
 
 @test
