@@ -228,7 +228,7 @@ wait_for(struct request *r, struct assertion *a, unsigned life_s, enum step *ste
 	if (failed(e)) {
 		if (a->token.len == 0)
 			assertion_free(a);
-		return e;
+		return e.kind == ERR_LIMIT ? fail(ERR_UPSTREAM, "keeper has too much to do") : e;
 	}
 	r->waiter.wake = on_made;
 	list_append(&a->waiting, &r->waiter.node);

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """What a service is told of its caller, checked as an application checks it: with a library, from our key set."""
 import base64
 import contextlib

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """/auth: asked by the proxies of deploy/ (the real ones), by their exact requests where they are not at hand, and by
 whoever would like to be taken for one of them."""
 import base64
