@@ -15,8 +15,8 @@ struct carrier_ops {
 	/* Begins to read the body whole into the request; resumes it when it is complete or wrong.
 	 */
 	struct err (*receive)(struct carrier *c);
-	/* Begins to give the body to endpoint->body, part by part. Of a request to upgrade: all that
-	 * comes after the 101; ERR_PEER when something came before it. */
+	/* Begins to give the body to endpoint->body, part by part. Of a request to upgrade: all
+	 * that comes after the 101; ERR_PEER when something came before it. */
 	struct err (*stream)(struct carrier *c);
 	/* Back-pressure on a streamed body: nothing is read from the caller while it is off. */
 	void (*read)(struct carrier *c, bool on);
