@@ -54,6 +54,16 @@ loop_stop(struct loop *l)
 }
 
 void
+loop_done(struct loop *l)
+{
+	uv_close((uv_handle_t *)&l->prepare, NULL);
+	uv_close((uv_handle_t *)&l->first_stream, NULL);
+	loop_run(l);                 /* closing ends there */
+	(void)uv_loop_close(&l->uv); /* nothing is left that could keep it */
+	buf_done(&l->wire);
+}
+
+void
 loop_defer(struct loop *l, struct deferred *d)
 {
 	if (d->node.next == NULL)

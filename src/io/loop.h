@@ -34,6 +34,8 @@ struct err loop_init(struct loop *l);
 /* Runs until loop_stop(), or until nothing is left to wait for. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+/* For who goes on without it. Its users' handles must be closed, or closing. */
+void loop_done(struct loop *l);
 /* No effect when already waiting. */
 void loop_defer(struct loop *l, struct deferred *d);
 

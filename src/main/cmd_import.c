@@ -120,10 +120,7 @@ download(const char *url, struct buf *to)
 	while (!failed(e) && !d.is_done)
 		loop_run(&d.loop);
 	http_client_free(client);
-	/* What is being closed is closed in another round. */
-	uv_close((uv_handle_t *)&d.loop.prepare, NULL);
-	loop_run(&d.loop);
-	(void)uv_loop_close(&d.loop.uv); /* of a process that ends now */
+	loop_done(&d.loop);
 	return failed(e) ? e : d.error;
 }
 
