@@ -24,7 +24,8 @@ struct address_source {
 	struct resolving *resolving; /* NULL: not now */
 	uint64_t due_us;
 	bool is_name;
-	bool is_known; /* an answer came, ever */
+	bool is_known;   /* an answer came, ever */
+	bool is_missing; /* the last one did not: said once */
 };
 
 static bool
@@ -91,18 +92,27 @@ take_answer(struct address_source *a, const struct addrinfo *addresses)
 }
 
 static void
+tell_missing(struct address_source *a, bool is_missing)
+{
+	if (a->is_missing == is_missing)
+		return;
+	a->is_missing = is_missing;
+	LOG(is_missing ? LOG_WARN : LOG_INFO,
+	    is_missing ? "the name of a service cannot be looked up"
+	               : "the name of a service can be looked up again",
+	    { "backend", bytes_text(a->service->name) }, { "host", bytes_text(a->settings->host) });
+}
+
+static void
 on_resolved(void *of, struct err e, const struct addrinfo *addresses)
 {
 	struct address_source *a = of;
 
 	a->resolving = NULL;
-	a->due_us = clock_monotonic_us() + (a->is_known ? LOOKUP_US : LOOKUP_SOON_US);
-	if (!failed(e) && addresses != NULL)
+	tell_missing(a, failed(e) || addresses == NULL);
+	if (!a->is_missing)
 		take_answer(a, addresses);
-	else
-		LOG(LOG_WARN, "the name of a service cannot be looked up",
-		    { "backend", bytes_text(a->service->name) },
-		    { "host", bytes_text(a->settings->host) });
+	a->due_us = clock_monotonic_us() + (a->is_known ? LOOKUP_US : LOOKUP_SOON_US);
 }
 
 void
