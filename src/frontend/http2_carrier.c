@@ -361,7 +361,8 @@ begin_answer(struct http2_carrier *s)
 	bool is_last = !answer_has_body(r) || r->is_head ||
 	               (has_length && len == 0 && !r->reply.is_streamed);
 
-	http_reply_field(&lines, "Date", gate_date(r->gate));
+	if (!r->reply.has_date)
+		http_reply_field(&lines, "Date", gate_date(r->gate));
 	answer_fields(r, &lines);
 	if (has_length)
 		http_reply_length(&lines, len);

@@ -199,6 +199,18 @@ def test_trailers_of_a_service_come_behind_its_body():
 
 
 @test
+def test_fields_of_a_service_come_once_and_without_those_of_its_connection():
+    def answer(connection, request):
+        connection.send(b"HTTP/1.1 201 Made\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: keep-alive, X-Hop\r\nX-Hop: a\r\nKeep-Alive: 5\r\n"
+                        b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Gatewarden-Roles: admin\r\nContent-Length: 2\r\n\r\nok")
+    fresh(answer)
+    with peer() as p:
+        answer = p.ask("GET", "/open/x")
+        equal((answer.heads[0], answer.body), ([(":status", "201"), ("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("set-cookie", "a=1"),
+                                               ("set-cookie", "b=2"), ("content-length", "2")], b"ok"))
+
+
+@test
 def test_early_hints_come_before_the_answer():
     waits = threading.Event()
 
@@ -502,6 +514,27 @@ def test_no_request_is_lost_over_reloads():
     for thread in threads:
         thread.join()
     equal((failed, set(done)), ([], {200}))
+
+
+@test
+def test_no_request_of_many_at_once_is_lost_over_reloads():
+    """With TLS: curl 7.88 does not multiplex what it speaks by prior knowledge, with nobody."""
+    g = secured()
+    token, answers = g.token("ada"), []
+
+    def ask():
+        for _ in range(4):
+            done = subprocess.run(["curl", "-sk", "--parallel", "--parallel-max", "30", "-o", "/dev/null", "-w", "%{http_code} %{http_version}\n",
+                                   "-H", f"Authorization: Bearer {token}", g.url + "/api/big/[1-300]"],
+                                  capture_output=True, text=True, check=False, timeout=120)
+            answers.extend(done.stdout.splitlines())
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while thread.is_alive():
+        g.signal(signal.SIGHUP)
+        time.sleep(0.3)
+    thread.join()
+    equal((len(answers), set(answers)), (1200, {"200 2"}))
 
 
 if __name__ == "__main__":
