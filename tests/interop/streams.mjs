@@ -88,10 +88,10 @@ await check("ws: a refused handshake says why", async () => {
 	for (const [token, status] of [[null, 401], ["a.b.c", 401]]) {
 		const ws = chat(token);
 		ws.on("error", () => {});
-		const [, answer] = await once(ws, "unexpected-response");
+		const [request, answer] = await once(ws, "unexpected-response");
 		assert.equal(answer.statusCode, status);
 		assert.match(answer.headers["www-authenticate"], /^Bearer/);
-		answer.resume();
+		request.destroy(); // else it stays open for another request that never comes
 	}
 });
 
