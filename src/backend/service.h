@@ -51,7 +51,7 @@ struct exchange_ops {
 	void (*end)(struct exchange *x, struct bytes trailers);
 	void (*drained)(struct exchange *x); /* what was given has left: give more */
 	/* ERR_UPSTREAM: .code 502 (it broke the protocol or the connection), 503 (nobody is up, or
-	 * no room; ret_retry_s of exchange_retry_s()), 504 (too late). Nothing comes after it. */
+	 * no room), 504 (too late). Nothing comes after it. */
 	void (*failed)(struct exchange *x, struct err e);
 };
 

@@ -165,7 +165,7 @@ is_better(const struct origin *a, const struct origin *b, uint64_t now)
 struct origin *
 origin_choose(struct service *s, uint64_t avoid, enum origin_lack *ret)
 {
-	uint64_t now = clock_monotonic_us();
+	uint64_t now = loop_now_us(s->loop);
 	struct origin *best = NULL;
 
 	*ret = ORIGIN_NONE_UP;
@@ -242,8 +242,10 @@ origin_failed(struct origin *o, const char *why)
 	o->shun_until_us = now + SHUN_US;
 	if (breaker_is_open(o) && (!was_open || o->is_tried)) {
 		o->open_until_us = now + (uint64_t)settings->breaker.open_ms * 1000;
-		LOG(LOG_WARN, "the circuit breaker of an origin opens",
-		    { "backend", bytes_text(o->service->name) }, { "origin", bytes_text(o->name) });
+		if (!was_open) /* a trial or a probe that fails like those before is no news */
+			LOG(LOG_WARN, "the circuit breaker of an origin opens",
+			    { "backend", bytes_text(o->service->name) },
+			    { "origin", bytes_text(o->name) });
 	}
 	o->is_tried = false;
 }

@@ -20,7 +20,7 @@ struct connection {
 	uint64_t body_started_us, held_us, body_moved_us;
 	struct deferred read_on;
 	bool is_fresh;     /* no request has come yet */
-	bool is_advancing; /* connection_advance() is on the stack */
+	bool is_advancing; /* advance() is on the stack */
 	bool peer_ended, is_lingering, close_after;
 	bool is_cut;          /* an answer that only the close would end broke off */
 	bool is_streaming;    /* what comes goes to the endpoint */

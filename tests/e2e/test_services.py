@@ -186,6 +186,19 @@ def test_the_breaker_keeps_callers_from_a_service_that_fails():
 
 
 @test
+def test_the_log_names_a_service_that_stays_away_once():
+    service = Origin()
+    with ended(gateway(service.url, health={"path": "/healthz", "interval": "100ms"}, breaker={"failures": 3, "open": "1s"}), service) as g:
+        equal(g.get("/app/x").status, 200)
+        service.die()
+        wait_until(lambda: said(g, "circuit breaker"), 10, "the breaker to open")
+        failed = metric(g, "service_failures")
+        wait_until(lambda: metric(g, "service_failures") > failed + 10, 20, "more probes that fail")
+        for what in ("circuit breaker", "origin of a service failed", "origin of a service is down"):
+            equal(sum(what in line for line in g.log), 1, what)
+
+
+@test
 def test_the_health_path_decides_who_is_asked():
     sick = threading.Event()
 
