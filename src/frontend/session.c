@@ -41,6 +41,20 @@ is_safe(enum http_method m)
 	return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
 }
 
+/* A browser sends the cookie with whatever a page of our site, but of another origin, makes it ask.
+ * A WebSocket is a GET that no rule of browsers keeps from being read and written there: what names
+ * an origin, as each WebSocket of a browser does (RFC 6455 section 10.2), names ours. */
+static bool
+is_of_our_pages(const struct request *r)
+{
+	struct bytes origin = { 0 };
+
+	if (!is_safe(r->head.method))
+		return session_is_same_origin(r);
+	return !failed(http_field_single(&r->head, "origin", &origin)) &&
+	       (origin.at == NULL || bytes_is(origin, r->gate->settings->public_url));
+}
+
 /* Finding */
 
 static struct err
@@ -125,7 +139,7 @@ session_find(struct request *r, enum step *step)
 
 	if (secret.len == 0 || secret.len > SESSION_SECRET_MAX)
 		return OK;
-	if (!is_safe(r->head.method) && !session_is_same_origin(r))
+	if (!is_of_our_pages(r))
 		return OK;
 	TRY(set_hash(r, secret));
 	const struct principal *who =
@@ -148,9 +162,8 @@ session_absence(const struct request *r)
 {
 	if (r->gate->sessions == NULL || cookie_find(r, COOKIE_SESSION).len == 0)
 		return "no bearer token was sent";
-	return is_safe(r->head.method) || session_is_same_origin(r)
-	               ? "the session has ended"
-	               : "the session counts for what our own pages send only";
+	return is_of_our_pages(r) ? "the session has ended"
+	                          : "the session counts for what our own pages send only";
 }
 
 /* Redirecting */

@@ -8,8 +8,9 @@
  *   GET /account          who you are
  *
  * The cookie holds a random secret and nothing else; keeper keeps what it means. It counts only
- * where no Authorization field stands, and, for methods that change something, only where the
- * browser says that a page of ours sent the request. Only people on their way to a page are
+ * where no Authorization field stands; for methods that change something, only where the browser
+ * says that a page of ours sent the request; and for no page that names another origin, as that of
+ * a WebSocket does. Only people on their way to a page are
  * redirected to the login; everybody else gets the 401. */
 #ifndef FRONTEND_SESSION_H
 #define FRONTEND_SESSION_H

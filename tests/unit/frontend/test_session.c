@@ -85,6 +85,39 @@ test_only_our_own_pages_change_something_by_cookie(void)
 	CHECK(!session_is_same_origin(&r));
 }
 
+/* A WebSocket is a GET too, and nothing else keeps another site's page from reading it. */
+static void
+test_a_page_of_another_origin_does_not_read_by_cookie(void)
+{
+	static const struct {
+		const char *name, *value;
+		bool counts;
+	} rows[] = {
+		{ NULL, NULL, true },
+		{ "Sec-Fetch-Site", "cross-site", true }, /* a link */
+		{ "Origin", "https://books.example", true },
+		{ "Origin", "https://other.books.example", false },
+		{ "Origin", "http://books.example", false },
+		{ "Origin", "null", false },
+		{ "Origin", "", false },
+	};
+	struct session_cache *sessions;
+
+	CHECK(!failed(session_cache_new(&sessions)));
+	struct gate with_sessions = { .settings = &settings, .sessions = sessions };
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct request r = request(HTTP_GET, rows[i].name, rows[i].value);
+
+		r.gate = &with_sessions;
+		r.head.fields[r.head.field_count++] =
+			(struct http_field){ BYTES("Cookie"), BYTES("__Host-gatewarden=x") };
+		CHECK_ROW((strcmp(session_absence(&r), "the session has ended") == 0) ==
+		                  rows[i].counts,
+		          rows[i].name == NULL ? "nothing" : rows[i].value);
+	}
+	session_cache_free(sessions);
+}
+
 /* The first byte of the hash picks the set: these all share one. */
 static void
 make_hash(uint8_t ret[SESSION_HASH_LEN], uint8_t n)
@@ -156,5 +189,6 @@ test_the_cache_is_bounded(void)
 
 TESTS(TEST(test_a_login_ends_on_a_page_of_this_service_only),
       TEST(test_only_our_own_pages_change_something_by_cookie),
+      TEST(test_a_page_of_another_origin_does_not_read_by_cookie),
       TEST(test_the_cache_holds_what_it_was_given_until_it_is_revoked),
       TEST(test_the_cache_is_bounded))
