@@ -130,6 +130,10 @@ lower_hosts(struct config_reader *r, struct route_settings *route)
 		r->problems.no_memory |= host == NULL;
 		for (char *c = host; c != NULL && *c != 0; c++)
 			*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+		/* As the host of a request: without the dot of the root. */
+		size_t len = host == NULL ? 0 : strlen(host);
+		if (len > 1 && host[len - 1] == '.')
+			host[len - 1] = '\0';
 		hosts[i] = host;
 	}
 	route->hosts = hosts;

@@ -199,7 +199,8 @@ own_row(const struct endpoint *table, const struct request *r, unsigned *ret_met
 
 /* Routes */
 
-/* The authority without its port, in lower case; an IPv6 address without its brackets. */
+/* The authority without its port, in lower case; an IPv6 address without its brackets, a name
+ * without the dot of the root behind it: services take both spellings for one host. */
 static struct err
 host_of(struct request *r, struct bytes *ret)
 {
@@ -209,6 +210,8 @@ host_of(struct request *r, struct bytes *ret)
 		host = bytes_slice(host, 1, bytes_find(host, ']'));
 	else
 		host = bytes_slice(host, 0, bytes_find(host, ':'));
+	if (host.len > 1 && host.at[host.len - 1] == '.')
+		host.len--;
 	uint8_t *at = arena_alloc(&r->arena, host.len + 1);
 	if (at == NULL)
 		return fail(ERR_SYSTEM, "out of memory");

@@ -165,7 +165,8 @@ def test_public_methods_need_no_token():
 @test
 def test_a_route_is_for_its_hosts():
     fresh()
-    for host, status in (("api.example.com", 200), ("API.example.COM:8080", 200), ("other.example.com", 401)):
+    for host, status in (("api.example.com", 200), ("API.example.COM:8080", 200), ("api.example.com.", 200), ("API.example.com.:80", 200),
+                         ("other.example.com", 401), ("api.example.com..", 401), ("api.example.com.evil.example", 401)):
         equal(gateway.get("/hosted/x", headers={"Host": host}).status, status, host)
     equal(service.requests[1].all("host"), ["API.example.COM:8080"])
 
