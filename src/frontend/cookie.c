@@ -69,6 +69,11 @@ cookie_put(struct request *r, enum cookie c, struct bytes value, unsigned life_s
 bool
 cookie_is_own(const struct request *r, struct bytes set)
 {
+	/* Of a cookie without a name browsers send the value alone: "=gatewarden=x" comes back as
+	 * "gatewarden=x" (RFC 6265bis section 5.7). */
+	set = http_trim(set);
+	if (bytes_starts(set, BYTES("=")))
+		set = bytes_slice(set, 1, set.len);
 	struct bytes name = http_trim(bytes_slice(set, 0, bytes_find(set, '=')));
 
 	for (enum cookie c = 0; c < COOKIE_COUNT; c++) {

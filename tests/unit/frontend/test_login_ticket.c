@@ -154,6 +154,33 @@ test_cookies_over_tls_belong_to_this_host_alone(void)
 }
 
 static void
+test_a_service_sets_none_of_ours(void)
+{
+	static const struct {
+		const char *set;
+		bool is_ours;
+	} rows[] = {
+		{ "gatewarden=x; Path=/", true },
+		{ " gatewarden = x", true },
+		{ "gatewarden", true },
+		{ "=gatewarden=x; Path=/", true }, /* a browser sends it as gatewarden=x */
+		{ " = gatewarden-login=x", true },
+		{ "gatewarden2=x", false },
+		{ "a=gatewarden=x", false },
+		{ "a=b; gatewarden=x", false },
+		{ "==========", false },
+		{ "", false },
+	};
+	static const struct settings plain = { .public_url = "http://127.0.0.1:8080" };
+	static struct gate plain_gate = { .settings = &plain };
+	const struct request r = { .gate = &plain_gate };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_ROW(cookie_is_own(&r, bytes_text(rows[i].set)) == rows[i].is_ours,
+		          rows[i].set);
+}
+
+static void
 test_a_browser_is_known_by_its_cookie_and_forms_of_other_sites_are_refused(void)
 {
 	struct settings settings = { .public_url = "http://127.0.0.1" };
@@ -196,5 +223,5 @@ TESTS(TEST(test_a_ticket_is_good_for_ten_minutes),
       TEST(test_a_secret_comes_of_its_seal_and_salt_alone),
       TEST(test_a_ticket_that_was_changed_or_cut_is_refused),
       TEST(test_a_cookie_is_found_by_its_whole_name),
-      TEST(test_cookies_over_tls_belong_to_this_host_alone),
+      TEST(test_cookies_over_tls_belong_to_this_host_alone), TEST(test_a_service_sets_none_of_ours),
       TEST(test_a_browser_is_known_by_its_cookie_and_forms_of_other_sites_are_refused))
