@@ -16,11 +16,14 @@ role_names(const struct request *r, struct bytes roles[AUDIT_ROLES_MAX])
 	return count;
 }
 
-/* What a route that only observes would have said is its decision. */
+/* What a route that only observes would have said is its decision, whatever the service made of
+ * what would not have come to it. */
 static struct err
 deciding(const struct request *r)
 {
-	return r->is_observed && !failed(r->outcome) ? r->refusal : r->outcome;
+	bool is_refusal = r->is_observed && (!r->is_completion || !failed(r->outcome));
+
+	return is_refusal ? r->refusal : r->outcome;
 }
 
 enum audit_outcome

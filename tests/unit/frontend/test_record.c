@@ -64,5 +64,21 @@ test_bytes_are_those_of_all_parts(void)
 	CHECK(record_of(&r).bytes == UINT64_C(5000000007));
 }
 
-TESTS(TEST(test_the_trace_is_always_named), TEST(test_each_failure_has_its_outcome),
+static void
+test_what_was_only_observed_is_refused_also_where_the_service_fails(void)
+{
+	struct request r = { .gate = &gate, .is_observed = true };
+
+	r.refusal = fail(ERR_DENIED, "not allowed");
+	CHECK(record_of(&r).outcome == AUDIT_DENIED);
+	r.outcome = fail(ERR_UPSTREAM, "the service is away");
+	CHECK(record_of(&r).outcome == AUDIT_DENIED);
+	CHECK(bytes_is(record_of(&r).reason, "not allowed"));
+	r.is_completion = true; /* the decision stands in the first one */
+	CHECK(record_of(&r).outcome == AUDIT_FAILED);
+	CHECK(bytes_is(record_of(&r).reason, "the service is away"));
+}
+
+TESTS(TEST(test_what_was_only_observed_is_refused_also_where_the_service_fails),
+      TEST(test_the_trace_is_always_named), TEST(test_each_failure_has_its_outcome),
       TEST(test_bytes_are_those_of_all_parts))
