@@ -44,7 +44,7 @@ write_out(struct buf *out)
 
 static const struct table_column columns[] = {
 	{ "NOW", 11 },   { "THEN", 8 },      { "COUNT", 7 },     { "ROLES", 20 },
-	{ "ACTION", 8 }, { "RESOURCE", 24 }, { "RULE NOW", 44 }, { "FIRST AND LAST", 19 },
+	{ "ACTION", 8 }, { "RESOURCE", 24 }, { "RULE NOW", 44 }, { "FIRST AND LAST", 20 },
 };
 
 static void

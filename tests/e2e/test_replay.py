@@ -4,6 +4,7 @@ import copy
 import http.server
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -138,6 +139,8 @@ def test_people_read_a_table_and_what_it_cannot_tell():
     equal(done.returncode, 0, done.stderr)
     for text in ("9 as before\n", "0 would be refused", "observed", "granted_by is not seen", "NOW"):
         assert text in done.stdout, (text, done.stdout)
+    times = re.findall(r"  (20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d)$", done.stdout, re.M)
+    assert len(times) % 2 == 0 and len(times) >= 2, ("the first and the last of each, whole", done.stdout)
 
 
 @test
