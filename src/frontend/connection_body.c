@@ -151,6 +151,11 @@ http1_stream(struct carrier *carrier)
 	struct reader in = reader_of(buf_bytes(&c->in));
 	struct err e = feed_parts(c, &in);
 	buf_consume(&c->in, c->in.len - reader_left(&in));
+	/* It broke off while it was decided and recorded: the service would wait for the rest. */
+	if (!failed(e) && c->is_streaming && c->peer_ended)
+		e = (struct err){ .kind = ERR_PEER,
+			          .code = HTTP_BAD,
+			          .why = "the body breaks off" };
 	http1_watch(c);
 	loop_defer(c->carrier.server->gate->loop, &c->read_on);
 	return e;
