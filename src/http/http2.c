@@ -84,7 +84,8 @@ static int
 send_settings(struct http2 *h)
 {
 	const nghttp2_settings_entry entries[] = {
-		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_WINDOW },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+		  h->is_client ? HTTP2_ANSWER_WINDOW : HTTP2_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX },
 		{ h->is_client ? NGHTTP2_SETTINGS_ENABLE_PUSH
 		               : NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
@@ -200,7 +201,11 @@ http2_feed(struct http2 *h, struct bytes in, uint64_t now_us)
 	}
 	/* The head of a frame is held until it is whole, for the same reason. */
 	size_t tail = h->watched.head_len < in.len ? h->watched.head_len : in.len;
-	return feed_engine(h, bytes_slice(in, 0, in.len - tail));
+	struct err e = feed_engine(h, bytes_slice(in, 0, in.len - tail));
+	/* nghttp2 does not tell where a block ends that it refuses. */
+	if (h->block.is_open && !http2_watch_is_in_block(h))
+		http2_block_close(&h->block);
+	return e;
 }
 
 struct err
@@ -246,7 +251,11 @@ http2_consume(struct http2 *h, int32_t id, size_t len)
 	if (len > s->held)
 		len = s->held;
 	s->held -= len;
-	(void)nghttp2_session_consume(h->session, id, len); /* fails without memory only */
+	/* Both fail without memory only. */
+	if (h->is_client)
+		(void)nghttp2_session_consume_stream(h->session, id, len);
+	else
+		(void)nghttp2_session_consume(h->session, id, len);
 }
 
 void

@@ -17,7 +17,10 @@
 
 enum {
 	HTTP2_STREAMS_MAX = 100,  /* at once, of one connection */
-	HTTP2_WINDOW = 256 << 10, /* of a stream, given to the peer; of a connection: four times */
+	HTTP2_WINDOW = 256 << 10, /* of a stream, given to a client; of a connection: four times */
+	/* Of a stream, given to a service. What its callers do not read waits for each stream
+	 * alone: a connection that carries many callers must not stand still for one. */
+	HTTP2_ANSWER_WINDOW = 64 << 10,
 	HTTP2_GLITCHES =
 		200, /* frames without use in a row, refilled by HTTP2_GLITCHES_S a second */
 	HTTP2_GLITCHES_S = 20,

@@ -162,6 +162,8 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *at, 
 		return 0;
 	}
 	s->held += len;
+	if (h->is_client) /* fails without memory only */
+		(void)nghttp2_session_consume_connection(session, len);
 	http2_credit(h, (uint32_t)(len / HTTP2_DATA_OF_USE));
 	if (s->user == NULL)
 		http2_consume(h, id, len);
@@ -182,7 +184,7 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *of)
 	if (!has_left)
 		code = NGHTTP2_REFUSED_STREAM;
 	/* What was never taken up must not narrow the window of all others. */
-	if (s->held > 0)
+	if (s->held > 0 && !h->is_client)
 		(void)nghttp2_session_consume_connection(session, s->held);
 	s->held = 0;
 	if (code == NGHTTP2_NO_ERROR)

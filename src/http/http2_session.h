@@ -37,6 +37,7 @@ struct http2_frame {
 struct http2_watched {
 	uint32_t skip; /* bytes before the next head of a frame */
 	uint8_t head[9], head_len;
+	bool is_block, is_block_end; /* of a frame: it carries fields, and the last of them */
 };
 
 struct http2_stream {
@@ -83,6 +84,8 @@ bool http2_watch_next(struct http2 *h, struct reader *in, struct http2_frame *re
 /* Before and after nghttp2 has read the head of the frame. false: break off, h->fault says why. */
 bool http2_watch_cost(struct http2 *h, const struct http2_frame *f);
 bool http2_watch_stream(struct http2 *h, const struct http2_frame *f);
+/* Of a header block, not all has come. */
+bool http2_watch_is_in_block(const struct http2 *h);
 /* false: that was one too many. */
 bool http2_count(struct http2 *h, uint32_t cost);
 void http2_credit(struct http2 *h, uint32_t credit);

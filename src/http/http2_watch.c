@@ -11,6 +11,13 @@ enum { FRAME_HEAD = 9, CONTINUATIONS_MAX = 8, RESET_COST = 1 };
 
 /* Frames */
 
+static bool
+carries_fields(const struct http2_frame *f)
+{
+	return f->type == NGHTTP2_HEADERS || f->type == NGHTTP2_PUSH_PROMISE ||
+	       f->type == NGHTTP2_CONTINUATION;
+}
+
 /* Stops behind the head of each frame. */
 bool
 http2_watch_next(struct http2 *h, struct reader *in, struct http2_frame *ret)
@@ -36,7 +43,17 @@ http2_watch_next(struct http2 *h, struct reader *in, struct http2_frame *ret)
 		.id = (int32_t)((uint32_t)(at[5] & 0x7f) << 24 | (uint32_t)at[6] << 16 |
 		                (uint32_t)at[7] << 8 | at[8]),
 	};
+	w->is_block = carries_fields(ret);
+	w->is_block_end = (ret->flags & NGHTTP2_FLAG_END_HEADERS) != 0;
 	return true;
+}
+
+bool
+http2_watch_is_in_block(const struct http2 *h)
+{
+	const struct http2_watched *w = &h->watched;
+
+	return w->is_block && (!w->is_block_end || w->skip > 0);
 }
 
 /* The bucket */
@@ -92,7 +109,7 @@ count_block(struct http2 *h, const struct http2_frame *f)
 {
 	bool is_more = f->type == NGHTTP2_CONTINUATION;
 
-	if (!is_more && f->type != NGHTTP2_HEADERS && f->type != NGHTTP2_PUSH_PROMISE)
+	if (!carries_fields(f))
 		return true;
 	h->continuations = is_more ? h->continuations + 1 : 0;
 	h->block_bytes = is_more ? h->block_bytes + f->len : f->len;

@@ -3,6 +3,7 @@
 no harm, while others are served; what a downgrade could smuggle reaches no service."""
 import struct
 import threading
+import time
 
 import hpack
 
@@ -123,6 +124,29 @@ def test_a_head_that_never_ends_is_given_up():
     with peer() as p:
         p.send(frame(HEADERS, 0, 1, literal((":method", "GET"))))
         p.fate(20)
+
+
+@test
+def test_a_head_that_is_refused_ends_nobody_else():
+    """It has come to its end: nothing is awaited of it any more, and who shares the connection is served on."""
+    go_on = threading.Event()
+
+    def answer(connection, request):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        go_on.wait(20)
+        connection.send(b"x" * 100000)
+    fresh(answer)
+    with peer(window=1 << 20) as p:
+        p.update(0, 1 << 20)
+        stream = p.open("GET", "/open/x")
+        p.until(lambda: p.of(stream).heads)
+        for field in ("x", "a\nb"), ("connection", "close"), ("Upper", "x"):
+            refused = p.open_block(literal(*base(), field))
+            p.until(lambda: p.of(refused).reset == PROTOCOL_ERROR)
+        time.sleep(4)  # more than the time a head has
+        go_on.set()
+        equal((len(p.finish(stream).body), p.goaway), (100000, None))
+    fresh()
 
 
 # Case 56: frames without use

@@ -140,13 +140,42 @@ test_what_is_not_read_is_not_taken(void)
 	WAIT(&t.scene, told.has_head);
 	for (int i = 0; i < 200; i++)
 		uv_run(&t.scene.loop.uv, UV_RUN_NOWAIT);
-	CHECK(told.body.len <= HTTP2_WINDOW && !told.is_over);
+	CHECK(told.body.len <= HTTP2_ANSWER_WINDOW && !told.is_over);
 	/* Others are not held up by it. */
 	TOLD(&t.scene, request_get("/hello"), "head 200; data; end");
 	exchange_read(told.x, true);
 	WAIT(&t.scene, told.is_over);
 	CHECK(told.body.len == 4 << 20);
 	tell_done(&told);
+	stage_stop(&t);
+}
+
+/* Callers that read nothing hold up their own streams, however many they are: others of the same
+ * connection get all of theirs. */
+static void
+test_callers_that_do_not_read_are_in_nobodys_way(void)
+{
+	static struct stage t;
+	enum { COUNT = 60 };
+	static struct told slow[COUNT];
+	struct told told;
+	struct exchange_request r = request_get("/big");
+
+	stage_start(&t);
+	for (int i = 0; i < COUNT; i++) {
+		tell(&t.scene, &slow[i], &r);
+		slow[i].pauses = true;
+	}
+	for (int i = 0; i < COUNT; i++)
+		WAIT(&t.scene, slow[i].body.len > HTTP2_ANSWER_WINDOW / 2);
+	tell(&t.scene, &told, &r);
+	WAIT(&t.scene, told.is_over);
+	CHECK(told.body.len == 4 << 20 && t.h2.connections == 1);
+	tell_done(&told);
+	for (int i = 0; i < COUNT; i++) {
+		CHECK(slow[i].body.len <= HTTP2_ANSWER_WINDOW && !slow[i].is_over);
+		tell_done(&slow[i]);
+	}
 	stage_stop(&t);
 }
 
@@ -399,6 +428,7 @@ test_what_is_not_http2_is_refused(void)
 TESTS(TEST(test_a_request_is_answered), TEST(test_many_share_a_connection),
       TEST(test_more_than_one_connection_holds_are_given_another), TEST(test_bodies_are_sent),
       TEST(test_an_early_answer_is_told), TEST(test_what_is_not_read_is_not_taken),
+      TEST(test_callers_that_do_not_read_are_in_nobodys_way),
       TEST(test_what_the_service_does_not_take_is_counted),
       TEST(test_what_was_refused_is_tried_again), TEST(test_a_reset_is_told),
       TEST(test_goaway_moves_on), TEST(test_a_lost_connection_fails_or_repeats_what_it_carried),
