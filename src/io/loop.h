@@ -39,6 +39,14 @@ void loop_done(struct loop *l);
 /* No effect when already waiting. */
 void loop_defer(struct loop *l, struct deferred *d);
 
+/* When this turn of the loop began, monotonic: for what lasts seconds a read of the clock is not
+ * needed, and a request would have ten of them. */
+static inline uint64_t
+loop_now_us(const struct loop *l)
+{
+	return uv_now(&l->uv) * 1000;
+}
+
 /* Starts libuv's pool threads now rather than with the first job: behind a system call filter none
  * can be. */
 struct err loop_start_threads(struct loop *l, unsigned count);
