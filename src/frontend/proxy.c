@@ -158,13 +158,20 @@ pull(struct proxy *p, enum step *step)
 	return OK;
 }
 
+/* Whatever failed, the service is left: it must not write into the answer that says so. */
 static struct err
-proxy_execute(struct request *r, enum step *step)
+ended(struct proxy *p, struct err e)
 {
-	struct proxy *p = r->state;
+	if (failed(e))
+		proxy_end(p);
+	return e;
+}
 
-	if (p == NULL)
-		TRY(proxy_new(r, &p));
+static struct err
+go_on(struct proxy *p, enum step *step)
+{
+	struct request *r = p->request;
+
 	if (r->reply.is_partial)
 		return pull(p, step);
 	if (!p->has_begun)
@@ -179,6 +186,16 @@ proxy_execute(struct request *r, enum step *step)
 }
 
 static struct err
+proxy_execute(struct request *r, enum step *step)
+{
+	struct proxy *p = r->state;
+
+	if (p == NULL)
+		TRY(proxy_new(r, &p));
+	return ended(p, go_on(p, step));
+}
+
+static struct err
 send_interim(struct proxy *p)
 {
 	unsigned status = p->interim_status;
@@ -188,20 +205,22 @@ send_interim(struct proxy *p)
 	                   : carrier_interim(p->request->carrier, status, buf_bytes(&p->interim));
 }
 
-/* What was recorded as about to be done. */
 static struct err
-proxy_commit(struct request *r, enum step *step)
+forward(struct proxy *p, enum step *step)
 {
-	struct proxy *p = r->state;
-
-	if (!r->records_end || r->is_completion)
-		return OK;
-	if (r->carrier == NULL)
+	if (p->request->carrier == NULL)
 		return fail(ERR_PEER, "the caller went away");
 	if (!p->has_begun)
 		TRY(proxy_begin(p));
 	TRY(send_interim(p));
 	return await(p, step);
+}
+
+/* What was recorded as about to be done. */
+static struct err
+proxy_commit(struct request *r, enum step *step)
+{
+	return !r->records_end || r->is_completion ? OK : ended(r->state, forward(r->state, step));
 }
 
 static void

@@ -231,11 +231,26 @@ def test_a_get_with_a_body_is_forwarded_with_it():
 def test_a_malformed_body_is_a_400_and_no_whole_request():
     fresh()
     with gateway.connect() as s:
-        s.sendall(post(b"Transfer-Encoding: chunked\r\n") + chunks(b"abc") + b"xyz\r\n")
+        s.sendall(post(b"Transfer-Encoding: chunked\r\n") + chunks(b"abc"))
+        wait_until(lambda: service.requests, 5, "the request at the service")
+        s.sendall(b"xyz\r\n")
         answers, closed, _ = read_answers(s, 5)
     equal(([a.status for a in answers], closed), ([400], True))
     time.sleep(0.1)
     equal([r.body for r in service.requests], [None])
+
+
+@test
+def test_what_cannot_be_forwarded_from_the_start_is_not_begun():
+    """The error's record is awaited: a service that answered meanwhile would write into the error."""
+    fresh()
+    equal(gateway.get("/s/first").status, 200)  # a connection that waits
+    with gateway.connect() as s:
+        s.sendall(post(b"Transfer-Encoding: chunked\r\n") + b"xyz\r\n")
+        answers, closed, _ = read_answers(s, 5)
+    equal(([a.status for a in answers], closed), ([400], True))
+    equal(gateway.get("/s/last").status, 200)
+    equal([r.target for r in service.requests], ["/s/first", "/s/last"])
 
 
 @test
