@@ -80,7 +80,7 @@ static const struct section service_tls_section = {
 	.title = "tls", .settings = service_tls_rows, .count = ARRAY_LEN(service_tls_rows),
 };
 static const struct setting assertion_rows[] = {
-	{ .name = "ttl", .kind = SETTING_SECONDS, .min = 10, .max = HOUR_S, .fallback = "5m",
+	{ .name = "ttl", .kind = SETTING_SECONDS, .min = 10, .max = 15 * MINUTE_S, .fallback = "5m",
 	  .offset = offsetof(struct service_settings, assertion_s), .help = "How long an assertion lives." },
 	{ .name = "claims", .kind = SETTING_TEXTS, .min = 1, .max = 64, .offset = offsetof(struct service_settings, claims),
 	  .count_offset = offsetof(struct service_settings, claim_count),

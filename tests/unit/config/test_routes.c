@@ -99,6 +99,9 @@ test_a_service_that_makes_no_sense_is_refused(void)
 		{ "backends: {a: {type: http, url: http://x, assertion: {claims: [aud]}}}\n",
 		  G ":1:63: claims names \"aud\", which an assertion has of its own; expected "
 		    "others\n" },
+		{ "backends: {a: {type: http, url: http://x, assertion: {ttl: 16m}}}\n", G
+		  ":1:60: ttl is out of bounds: \"16m\"; expected a duration from 10s to 15m, such "
+		  "as 5m\n" },
 		{ "backends: {a: {type: http, url: http://x, health: {interval: 1s}}}\n",
 		  G ":1:43: path is missing; expected a path that begins with /\n" },
 		{ SERVICE "resources: {r: {backend: app, table: t}}\n",
