@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "io/resolve.h"
-#include "io/resolve.h"
 
 enum {
 	LOOKUP_US = 30000000,
