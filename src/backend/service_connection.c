@@ -50,19 +50,25 @@ connection_end(struct service_connection *c)
 
 /* Whom it was being made for looks elsewhere. */
 static void
-unopened(struct service_connection *c, struct err e)
+look_elsewhere(struct service_connection *c, struct err e)
 {
 	struct exchange *x = c->exchange;
 	struct origin *o = c->origin;
 
-	origin_failed(o, e.why);
-	addresses_doubt(c->service, o->settings);
 	connection_end(c);
 	if (x == NULL)
 		return;
 	c->exchange = NULL;
 	exchange_detach(x);
 	exchange_lost(x, o, LOSS_UNOPENED, e);
+}
+
+static void
+unopened(struct service_connection *c, struct err e)
+{
+	origin_failed(c->origin, e.why);
+	addresses_doubt(c->service, c->origin->settings);
+	look_elsewhere(c, e);
 }
 
 void
@@ -210,6 +216,14 @@ connect_to(struct service_connection *c, const struct exchange *x)
 	                     name != NULL ? name : o->settings->host);
 }
 
+/* There is nothing left here to make a connection of, which says nothing of the origin. */
+static bool
+is_shortage(struct err e)
+{
+	return e.sys == EMFILE || e.sys == ENFILE || e.sys == ENOMEM || e.sys == ENOBUFS ||
+	       e.sys == EADDRNOTAVAIL;
+}
+
 void
 connection_dial(struct origin *o, struct exchange *x)
 {
@@ -232,8 +246,15 @@ connection_dial(struct origin *o, struct exchange *x)
 	s->stats.opened++;
 	deadline_start(&s->connecting, &c->deadline, clock_monotonic_us());
 	struct err e = connect_to(c, x);
-	if (failed(e))
-		unopened(c, upstream_error(503, e.why));
+	if (!failed(e))
+		return;
+	struct err away = upstream_error(503, e.why);
+	if (!is_shortage(e)) {
+		unopened(c, away);
+		return;
+	}
+	away.sys = e.sys;
+	look_elsewhere(c, away);
 }
 
 /* ---- the pool ---- */

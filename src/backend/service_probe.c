@@ -69,7 +69,10 @@ on_drained(struct exchange *x)
 static void
 on_failed(struct exchange *x, struct err e)
 {
-	conclude(exchange_of(x), false, e.why);
+	if (e.sys == 0)
+		conclude(exchange_of(x), false, e.why);
+	else
+		probe_stop(exchange_of(x)); /* what is short here says nothing of the origin */
 }
 
 static const struct exchange_ops ops = {

@@ -3,8 +3,10 @@
 import concurrent.futures
 import contextlib
 import json
+import os
 import pathlib
 import re
+import resource
 import secrets
 import socket
 import tempfile
@@ -121,6 +123,30 @@ def test_the_origin_with_least_to_do_is_asked():
         counts = [len(s.requests) for s in services]
         assert counts[0] < counts[1] / 2 and counts[0] < counts[2] / 2, counts
         assert abs(counts[1] - counts[2]) < 20, counts
+
+
+@test
+def test_a_gate_without_descriptors_does_not_blame_the_service():
+    def once(connection, request):  # a new connection is needed each time
+        connection.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+    service = Origin(once)
+    with ended(gateway(service.url, breaker={"failures": 3, "open": "1h"},
+                       health={"path": "/healthz", "interval": "200ms", "fall": 1, "rise": 100}), service) as g:
+        worker, = g.children("worker")
+        kept, callers, refused = g.connect(), [], 0
+        wait_until(lambda: service.requests, 10, "a probe")
+        limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+        used = len(os.listdir(f"/proc/{worker}/fd"))
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 4, limits[1]))
+        callers = [g.connect() for _ in range(20)]
+        while refused < 8:
+            kept.sendall(b"GET /app/x HTTP/1.1\r\nHost: %s\r\n\r\n" % g.url.removeprefix("http://").encode())
+            refused += b" 503 " in kept.recv(65536)
+        time.sleep(1)  # for probes
+        for caller in callers:
+            caller.close()
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
+        equal((g.get("/app/x").status, said(g, "breaker"), said(g, "is down")), (200, [], []))
 
 
 @test
