@@ -125,12 +125,15 @@ feed_parts(struct connection *c, struct reader *in)
 static struct err
 open_tunnel(struct connection *c)
 {
-	c->is_streaming = c->in.len == 0;
-	return c->is_streaming ? OK
-	                       : (struct err){ .kind = ERR_PEER,
-		                               .code = HTTP_BAD,
-		                               .why = "bytes came before the protocol was "
-		                                      "changed" };
+	if (c->in.len != 0)
+		return (struct err){ .kind = ERR_PEER,
+			             .code = HTTP_BAD,
+			             .why = "bytes came before the protocol was changed" };
+	c->is_streaming = true;
+	/* It ended while it was decided and recorded: the service would wait for more for ever. */
+	if (c->peer_ended)
+		http1_stream_end(c);
+	return OK;
 }
 
 struct err

@@ -104,6 +104,28 @@ def test_a_caller_that_goes_before_the_record_is_kept_calls_nobody():
 
 
 @test
+def test_a_tunnel_whose_caller_ended_before_it_was_recorded_ends():
+    def answer(connection, _):
+        connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        while connection.more():
+            pass
+        raise EOFError
+    fresh(answer)
+    ledger, = gateway.children("ledger")
+    with gateway.connect() as s:
+        os.kill(ledger, signal.SIGSTOP)
+        try:
+            s.sendall(UPGRADE.replace(b"/s/x", b"/s/ended"))
+            s.shutdown(socket.SHUT_WR)
+            time.sleep(0.3)
+        finally:
+            os.kill(ledger, signal.SIGCONT)
+        wait_until(lambda: len(gateway.records("/s/ended")) == 2, 10, "the end of the tunnel to be recorded")
+        service.wait_request()
+        wait_until(lambda: service.connections[-1].is_closed, 5, "the service to be let go")
+
+
+@test
 def test_a_reload_keeps_a_stream_a_tunnel_and_a_body():
     go = threading.Event()
 
