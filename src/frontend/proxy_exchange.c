@@ -212,6 +212,8 @@ proxy_begin(struct proxy *p)
 		.response_timeout_ms = p->route->response_timeout_ms,
 	};
 
+	/* Nobody may wait for what is not there (RFC 9110 section 10.1.1). */
+	request.expects_continue &= request.framing != HTTP_BODY_NONE;
 	TRY(buf_check(&p->lines));
 	TRY(proxy_target(r, p->route, &request.target));
 	r->timing.forwarded_us = clock_monotonic_us();
