@@ -76,6 +76,9 @@ static const struct row rows[] = {
 	{ "true-client-ip", false },
 	{ "cf-connecting", true },
 	{ "fastly-client-ip", false },
+	/* How a service behaves: HTTP_PROXY, for CGI and WSGI, is where its own requests go
+	 * (CVE-2016-5385) */
+	{ "proxy", false },
 };
 
 /* Of names longer than any row, the beginning. */

@@ -114,6 +114,7 @@ test_fields_that_say_who_calls_are_known_by_every_spelling(void)
 		"Cf-Access-Jwt-Assertion",
 		"Tailscale-User-Login",
 		"True-Client-IP",
+		"Proxy",
 		"Client-Cert",
 		"Client-Cert-Chain",
 		"X-Client-Cert",
