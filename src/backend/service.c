@@ -164,14 +164,14 @@ expire(struct service *s, struct exchange *x)
 	struct err e = upstream_error(504, "the service did not answer in time");
 	struct service_connection *c = x->connection;
 	/* HTTP/2: is it this stream alone, or did the peer vanish? */
-	bool is_dead = c->http2 != NULL && c->heard_us < x->began_us;
+	bool is_silent = c->http2 != NULL && c->heard_us < x->began_us;
 
 	origin_failed(x->origin, e.why);
 	c->ops->leave(c, x);
 	exchange_detach(x);
 	exchange_fail(x, e);
-	if (is_dead)
-		connection_lost(c, upstream_error(502, e.why));
+	if (is_silent)
+		connection_doubt(c);
 }
 
 static void

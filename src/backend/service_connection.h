@@ -51,6 +51,7 @@ struct service_connection {
 	struct http2 *http2;   /* owned; NULL: HTTP/1.1 */
 	struct list exchanges; /* by their `node` */
 	uint64_t heard_us;     /* when the peer last said anything */
+	bool is_doubted; /* it was silent for too long: takes nobody until it says something */
 };
 
 extern const struct connection_ops http1_connection, http2_connection;
@@ -70,6 +71,8 @@ void connection_end(struct service_connection *c);
 /* It is closed; what it carried is told. */
 void connection_lost(struct service_connection *c, struct err e);
 void connection_wake(struct service_connection *c);
+/* HTTP/2: an exchange was too late, and nothing else was heard meanwhile. */
+void connection_doubt(struct service_connection *c);
 void service_connections_tick(struct service *s, uint64_t now_us);
 
 #endif

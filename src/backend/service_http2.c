@@ -47,7 +47,7 @@ request(struct service_connection *c, struct exchange *x)
 static void
 update(struct service_connection *c)
 {
-	if (http2_room(c->http2) == 0)
+	if (http2_room(c->http2) == 0 || c->is_doubted)
 		connection_busy(c);
 	else if (c->ready.next == NULL)
 		connection_ready(c);
@@ -289,9 +289,23 @@ on_lost(struct service_connection *c, struct err e)
 	}
 }
 
+/* Others may have nothing to hear for long: they keep what they have. */
+void
+connection_doubt(struct service_connection *c)
+{
+	if (c->is_closed)
+		return;
+	c->is_doubted = true;
+	if (list_is_empty(&c->exchanges))
+		connection_lost(c, upstream_error(502, "the connection to the service is silent"));
+	else
+		connection_busy(c);
+}
+
 static void
 on_data(struct service_connection *c, struct bytes data)
 {
+	c->is_doubted = false;
 	c->heard_us = clock_monotonic_us();
 	struct err e = http2_feed(c->http2, data, c->heard_us);
 

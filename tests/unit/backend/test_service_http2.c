@@ -343,6 +343,27 @@ test_a_peer_that_vanished_is_given_up(void)
 	stage_stop(&t);
 }
 
+/* A caller of something slow ends nobody else's stream, in which nothing happens at the moment. */
+static void
+test_a_silent_peer_keeps_what_it_has(void)
+{
+	static struct stage t;
+	struct exchange_request r = request_get("/never"), quiet = request_get("/cut");
+	struct told told;
+
+	stage_start(&t);
+	tell(&t.scene, &told, &quiet);
+	WAIT(&t.scene, told.body.len == 5);
+	r.response_timeout_ms = 100;
+	TOLD(&t.scene, r, "failed 504");
+	CHECK(!told.is_over);
+	/* Who comes now is not sent there; when it says something, all are. */
+	TOLD(&t.scene, request_get("/hello"), "head 200; data; end");
+	CHECK(t.h2.connections == 2);
+	tell_done(&told);
+	stage_stop(&t);
+}
+
 /* Before a turn of the loop, unsent, sent, answered. */
 static void
 test_an_exchange_may_end_at_any_moment(void)
@@ -433,5 +454,6 @@ TESTS(TEST(test_a_request_is_answered), TEST(test_many_share_a_connection),
       TEST(test_what_was_refused_is_tried_again), TEST(test_a_reset_is_told),
       TEST(test_goaway_moves_on), TEST(test_a_lost_connection_fails_or_repeats_what_it_carried),
       TEST(test_a_deadline_resets_the_stream_only), TEST(test_a_peer_that_vanished_is_given_up),
-      TEST(test_an_exchange_may_end_at_any_moment), TEST(test_an_exchange_may_end_in_its_own_head),
-      TEST(test_an_upgrade_is_refused), TEST(test_what_is_not_http2_is_refused))
+      TEST(test_a_silent_peer_keeps_what_it_has), TEST(test_an_exchange_may_end_at_any_moment),
+      TEST(test_an_exchange_may_end_in_its_own_head), TEST(test_an_upgrade_is_refused),
+      TEST(test_what_is_not_http2_is_refused))
