@@ -6,6 +6,7 @@
 #include "frontend/endpoint.h"
 #include "frontend/proxy.h"
 #include "frontend/session.h"
+#include "http/http_target.h"
 
 enum form { FORM_NONE, FORM_ORIGINAL, FORM_FORWARDED, FORM_PREFIX };
 
@@ -145,12 +146,11 @@ take_method(struct http_head *h, struct bytes name)
 static struct err
 take_host(struct http_head *h, struct bytes host)
 {
-	for (size_t i = 0; i < host.len; i++)
-		if (!http_byte_is(host.at[i], HTTP_BYTE_HOST) && host.at[i] != ':' &&
-		    host.at[i] != '[' && host.at[i] != ']')
-			return refused("the host of the request that is told of is malformed");
 	if (host.len == 0)
 		return refused("the proxy does not tell the host");
+	/* As of a request that comes here: "[name]" is no other spelling of "name". */
+	if (!http_authority_is(host))
+		return refused("the host of the request that is told of is malformed");
 	h->host = host;
 	return OK;
 }

@@ -151,6 +151,16 @@ test_what_is_not_told_plainly_is_not_decided(void)
 		  "host" },
 		{ "GET /auth", "X-Original-Method: GET\r\nX-Original-URL: http://b?c/app\r\n",
 		  "host" },
+		{ "GET /auth",
+		  "X-Original-Method: GET\r\nX-Original-URL: http://[one.example]/host\r\n",
+		  "host" },
+		{ "GET /auth",
+		  "X-Original-Method: GET\r\nX-Original-URL: http://one.example:80:80/host\r\n",
+		  "host" },
+		{ "GET /auth",
+		  "X-Forwarded-Method: GET\r\nX-Forwarded-Uri: /host\r\nX-Forwarded-Host: "
+		  "[one.example]\r\n",
+		  "host" },
 		{ "GET /auth", "X-Forwarded-Method: GET\r\nX-Forwarded-Uri: /app\r\n", "host" },
 		{ "GET /%61uth/app", "", "spelled" },
 	};
