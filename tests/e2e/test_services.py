@@ -448,13 +448,14 @@ def test_a_service_is_reached_by_tls():
 
 @test
 def test_a_service_that_is_not_who_it_should_be_is_502():
-    for what, files, word in (
-            ("another name", AUTHORITY.certificate("elsewhere", ["elsewhere.example"]), "of another"),
-            ("an expired certificate", AUTHORITY.certificate("old", end=-1), "has ended"),
-            ("an unknown authority", OTHER.certificate("unknown"), "not valid")):
+    for what, files, expected, word in (
+            ("another address", AUTHORITY.certificate("elsewhere", ["elsewhere.example"]), {}, "of another address"),
+            ("another name", AUTHORITY.certificate("elsewhere", ["elsewhere.example"]), {"server_name": "service.example"}, "of another name"),
+            ("an expired certificate", AUTHORITY.certificate("old", end=-1), {}, "has ended"),
+            ("an unknown authority", OTHER.certificate("unknown"), {}, "not valid")):
         port = free_port()
         server = nginx(port, files)
-        with ended(Gateway(on_tls(f"https://127.0.0.1:{port}")), server) as g:
+        with ended(Gateway(on_tls(f"https://127.0.0.1:{port}", **expected)), server) as g:
             answer = g.get("/app/x")
             equal(answer.status, 502, what)
             lines = said(g, "origin of a service failed", f":{port}")
