@@ -181,7 +181,7 @@ batch_ms(const struct telemetry_export *e)
 
 /* OTLP: a collector that took a part says how many it did not. */
 static uint64_t
-rejected(const struct http_response *r)
+told_rejected(const struct http_response *r)
 {
 	CLEANUP(arena_done) struct arena arena = { 0 };
 	const struct json *object, *count;
@@ -195,6 +195,15 @@ rejected(const struct http_response *r)
 	if (json_string(count, &text)) /* int64 is text in this form, but both are read */
 		return failed(bytes_to_u64(text, &value)) ? 0 : value;
 	return json_int64(count, &number) && number > 0 ? (uint64_t)number : 0;
+}
+
+/* It cannot have left more than it was given. */
+static uint64_t
+rejected(const struct way *w, const struct http_response *r)
+{
+	uint64_t count = told_rejected(r);
+
+	return count < w->body_count ? count : w->body_count;
 }
 
 static void send_spans(struct way *w);
@@ -216,7 +225,7 @@ on_spans_sent(void *of, struct err e, const struct http_response *r)
 		set_timer(w, on_spans_timer, rest);
 		return;
 	}
-	drop_spans(w->export, is_sent ? rejected(r) : w->body_count);
+	drop_spans(w->export, is_sent ? rejected(w, r) : w->body_count);
 	end_message(w);
 	if (w->export->queued >= BATCH)
 		send_spans(w);
