@@ -529,7 +529,7 @@ def test_nginx_that_ends_its_http2_connections_fails_nobody():
 @test
 def test_an_application_is_asked_over_http2():
     if not Hypercorn.is_there():
-        raise Skip("hypercorn is not installed: ./dev tests")
+        raise Skip("hypercorn is not installed: ./dev test")
     port, files = free_port(), AUTHORITY.certificate("hypercorn")
     server = Hypercorn(port, "--certfile", str(files[0]), "--keyfile", str(files[1]))
     plain = Hypercorn(free_port())
