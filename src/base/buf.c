@@ -1,11 +1,11 @@
 /* buf.c - see buf.h. */
 #include "base/buf.h"
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <openssl/crypto.h>
+#include <string.h>
 
 void
 buf_done(struct buf *b)
@@ -25,7 +25,7 @@ void
 buf_wipe(struct buf *b)
 {
 	if (b->at != NULL)
-		OPENSSL_cleanse(b->at, b->room);
+		explicit_bzero(b->at, b->room);
 	buf_done(b);
 }
 
@@ -57,7 +57,7 @@ buf_grow(struct buf *b, size_t need)
 }
 
 uint8_t *
-buf_reserve(struct buf *b, size_t len)
+buf_reserve_more(struct buf *b, size_t len)
 {
 	size_t need;
 
@@ -67,12 +67,6 @@ buf_reserve(struct buf *b, size_t len)
 		return NULL;
 	}
 	return b->at + b->len;
-}
-
-void
-buf_commit(struct buf *b, size_t len)
-{
-	b->len += len;
 }
 
 void
@@ -86,43 +80,15 @@ buf_consume(struct buf *b, size_t len)
 	b->len -= len;
 }
 
-void
-buf_put(struct buf *b, struct bytes bytes)
-{
-	uint8_t *to = buf_reserve(b, bytes.len);
-
-	if (to == NULL || bytes.len == 0)
-		return;
-	memcpy(to, bytes.at, bytes.len);
-	b->len += bytes.len;
-}
-
-void
-buf_put_text(struct buf *b, const char *text)
-{
-	buf_put(b, bytes_text(text));
-}
-
-void
-buf_put_u8(struct buf *b, uint8_t byte)
-{
-	uint8_t *to = buf_reserve(b, 1);
-
-	if (to == NULL)
-		return;
-	*to = byte;
-	b->len++;
-}
-
-static void
+static inline void
 put_word(struct buf *b, uint64_t value, size_t width)
 {
+	uint64_t word = htole64(value);
 	uint8_t *to = buf_reserve(b, width);
 
 	if (to == NULL)
 		return;
-	for (size_t i = 0; i < width; i++)
-		to[i] = (uint8_t)(value >> (8 * i));
+	memcpy(to, &word, width);
 	b->len += width;
 }
 

@@ -27,16 +27,55 @@ void buf_wipe(struct buf *b);
 /* ERR_LIMIT when anything written was lost. */
 struct err buf_check(const struct buf *b);
 
+/* Where there is not room enough: makes some. */
+uint8_t *buf_reserve_more(struct buf *b, size_t len);
+
 /* Room for `len` more bytes; NULL (and overflow) when there is none. buf_commit() makes them count.
  */
-uint8_t *buf_reserve(struct buf *b, size_t len);
-void buf_commit(struct buf *b, size_t len);
+static inline uint8_t *
+buf_reserve(struct buf *b, size_t len)
+{
+	return len <= b->room - b->len && b->at != NULL && !b->overflow ? b->at + b->len
+	                                                                : buf_reserve_more(b, len);
+}
+
+static inline void
+buf_commit(struct buf *b, size_t len)
+{
+	b->len += len;
+}
+
 /* Drops the first `len` bytes. */
 void buf_consume(struct buf *b, size_t len);
 
-void buf_put(struct buf *b, struct bytes bytes);
-void buf_put_text(struct buf *b, const char *text);
-void buf_put_u8(struct buf *b, uint8_t byte);
+static inline void
+buf_put(struct buf *b, struct bytes bytes)
+{
+	uint8_t *to = buf_reserve(b, bytes.len);
+
+	if (to == NULL || bytes.len == 0)
+		return;
+	memcpy(to, bytes.at, bytes.len);
+	b->len += bytes.len;
+}
+
+static inline void
+buf_put_text(struct buf *b, const char *text)
+{
+	buf_put(b, bytes_text(text));
+}
+
+static inline void
+buf_put_u8(struct buf *b, uint8_t byte)
+{
+	uint8_t *to = buf_reserve(b, 1);
+
+	if (to == NULL)
+		return;
+	*to = byte;
+	b->len++;
+}
+
 void buf_put_u16le(struct buf *b, uint16_t value);
 void buf_put_u32le(struct buf *b, uint32_t value);
 void buf_put_u64le(struct buf *b, uint64_t value);

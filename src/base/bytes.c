@@ -1,15 +1,10 @@
-/* bytes.c - see bytes.h. Words are assembled byte by byte: no alignment or endian assumption. */
+/* bytes.c - see bytes.h. Words are copied, then turned: no assumption of alignment or byte order. */
 #include "base/bytes.h"
 
+#include <endian.h>
 #include <openssl/crypto.h>
 
 #include "base/macros.h"
-
-bool
-bytes_equal(struct bytes a, struct bytes b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
 
 static uint8_t
 lower(uint8_t c)
@@ -18,12 +13,10 @@ lower(uint8_t c)
 }
 
 bool
-bytes_equal_nocase(struct bytes a, struct bytes b)
+bytes_fold_equal(const uint8_t *a, const uint8_t *b, size_t len)
 {
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (lower(a.at[i]) != lower(b.at[i]))
+	for (size_t i = 0; i < len; i++)
+		if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
 			return false;
 	return true;
 }
@@ -75,16 +68,6 @@ bytes_find(struct bytes a, uint8_t c)
 	const uint8_t *hit = a.len == 0 ? NULL : memchr(a.at, c, a.len);
 
 	return hit == NULL ? a.len : (size_t)(hit - a.at);
-}
-
-struct bytes
-bytes_slice(struct bytes a, size_t from, size_t to)
-{
-	if (to > a.len)
-		to = a.len;
-	if (from > to)
-		from = to;
-	return (struct bytes){ a.len == 0 ? a.at : a.at + from, to - from };
 }
 
 struct err
@@ -173,16 +156,16 @@ read_bytes(struct reader *r, size_t len, struct bytes *ret)
 }
 
 /* `width` bytes, least significant first. */
-static struct err
+static inline struct err
 read_word(struct reader *r, size_t width, uint64_t *ret)
 {
-	struct bytes b;
 	uint64_t word = 0;
 
-	TRY(read_bytes(r, width, &b));
-	for (size_t i = 0; i < width; i++)
-		word |= (uint64_t)b.at[i] << (8 * i);
-	*ret = word;
+	if (reader_left(r) < width)
+		return short_read;
+	memcpy(&word, r->at, width);
+	r->at += width;
+	*ret = le64toh(word);
 	return OK;
 }
 

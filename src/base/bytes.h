@@ -24,9 +24,33 @@ bytes_text(const char *text)
 	return (struct bytes){ (const uint8_t *)text, strlen(text) };
 }
 
-bool bytes_equal(struct bytes a, struct bytes b);
-/* ASCII letters fold, all else is exact. */
-bool bytes_equal_nocase(struct bytes a, struct bytes b);
+/* Bytes [from, to), clamped to the slice. */
+static inline struct bytes
+bytes_slice(struct bytes a, size_t from, size_t to)
+{
+	if (to > a.len)
+		to = a.len;
+	if (from > to)
+		from = to;
+	return (struct bytes){ a.len == 0 ? a.at : a.at + from, to - from };
+}
+
+static inline bool
+bytes_equal(struct bytes a, struct bytes b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+/* Of `len` bytes each: ASCII letters fold, all else is exact. */
+bool bytes_fold_equal(const uint8_t *a, const uint8_t *b, size_t len);
+
+/* Names of fields mostly differ in length already. */
+static inline bool
+bytes_equal_nocase(struct bytes a, struct bytes b)
+{
+	return a.len == b.len && bytes_fold_equal(a.at, b.at, a.len);
+}
+
 bool bytes_is(struct bytes a, const char *text);
 bool bytes_starts(struct bytes a, struct bytes prefix);
 /* memcmp order, shorter first when one is a prefix of the other. */
@@ -35,8 +59,6 @@ int bytes_compare(struct bytes a, struct bytes b);
 bool bytes_equal_secret(struct bytes a, struct bytes b);
 /* Index of the first `c`, or a.len. */
 size_t bytes_find(struct bytes a, uint8_t c);
-/* Bytes [from, to), clamped to the slice. */
-struct bytes bytes_slice(struct bytes a, size_t from, size_t to);
 /* Plain decimal digits only: no sign, space, prefix or overflow. */
 struct err bytes_to_u64(struct bytes a, uint64_t *ret);
 /* Well-formed UTF-8 (RFC 3629): no overlong form, surrogate or value above U+10FFFF. */

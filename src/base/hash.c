@@ -14,7 +14,7 @@ rotate(uint64_t x, unsigned by)
 	return x << by | x >> (64 - by);
 }
 
-static void
+static inline void
 sip_round(struct sip *s)
 {
 	s->a += s->b, s->c += s->d;
@@ -34,7 +34,7 @@ load_le(const uint8_t *at, size_t width)
 	return le64toh(word);
 }
 
-static void
+static inline void
 sip_word(struct sip *s, uint64_t word)
 {
 	s->d ^= word;
