@@ -48,19 +48,25 @@ static const struct activity activities[] = {
 
 /* The strict reader takes no \u0000, and a line it cannot read would look like damage: a NUL is
  * written as any other byte that is no text, U+FFFD. */
+static __attribute__((noinline)) void
+put_with_nul(struct buf *out, struct bytes text)
+{
+	uint8_t copy[AUDIT_TEXT_MAX];
+
+	for (size_t i = 0; i < text.len; i++)
+		copy[i] = text.at[i] != 0 ? text.at[i] : 0xFF;
+	json_put_string(out, (struct bytes){ copy, text.len });
+}
+
 static void
 put_string(struct buf *out, struct bytes text, size_t max)
 {
 	struct bytes cut = audit_text_cut(text, max);
-	uint8_t copy[AUDIT_TEXT_MAX];
 
-	if (bytes_find(cut, 0) == cut.len) {
+	if (bytes_find(cut, 0) == cut.len)
 		json_put_string(out, cut);
-		return;
-	}
-	for (size_t i = 0; i < cut.len; i++)
-		copy[i] = cut.at[i] != 0 ? cut.at[i] : 0xFF;
-	json_put_string(out, (struct bytes){ copy, cut.len });
+	else
+		put_with_nul(out, cut);
 }
 
 /* `name` is the member's name in its punctuation: `,"name":`. */

@@ -196,7 +196,7 @@ request_is_recorded(const struct request *r)
 static struct err
 stage_record(struct request *r, enum step *step)
 {
-	struct bytes roles[AUDIT_ROLES_MAX];
+	struct bytes roles[AUDIT_ROLES_MAX] __attribute__((uninitialized)); /* they are counted */
 	struct audit_record record;
 
 	if (!request_is_recorded(r))

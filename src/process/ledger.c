@@ -92,7 +92,7 @@ on_record(void *of, struct channel *c, const struct message *m)
 {
 	struct writer *w = of;
 	struct ledger *l = w->ledger;
-	struct bytes roles[AUDIT_ROLES_MAX];
+	struct bytes roles[AUDIT_ROLES_MAX] __attribute__((uninitialized)); /* they are counted */
 	struct audit_record record;
 
 	if (m->type != LEDGER_RECORD || m->id == 0 || m->fd >= 0 ||
