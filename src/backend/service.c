@@ -95,10 +95,28 @@ first_of(struct list *l)
 	return container_of(l->next, struct exchange, node);
 }
 
+/* Each origin will get its share of the new ones. */
+static void
+look(struct service *s)
+{
+	size_t count = 0, origins = 0;
+
+	for (struct list *at = s->started.next; at != &s->started && count < SERVICE_LOOK_MAX;
+	     at = at->next)
+		count++;
+	for (struct list *at = s->origins.next; at != &s->origins; at = at->next)
+		origins++;
+	for (struct list *at = s->origins.next; at != &s->origins && count > 1; at = at->next)
+		connections_look(container_of(at, struct origin, node),
+		                 (count + origins - 1) / origins);
+}
+
 /* Those that waited longest first; then the new ones, in their order. */
 static void
 place_all(struct service *s)
 {
+	s->turns++;
+	look(s);
 	while (!list_is_empty(&s->waiting)) {
 		struct exchange *x = first_of(&s->waiting);
 

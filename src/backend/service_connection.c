@@ -3,6 +3,7 @@
 #include "backend/service_connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -276,15 +277,46 @@ connection_busy(struct service_connection *c)
 	deadline_stop(&c->deadline);
 }
 
+static int
+fd_of(const struct service_connection *c)
+{
+	uv_os_fd_t fd;
+
+	return uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) == 0 ? fd : -1;
+}
+
+void
+connections_look(struct origin *o, size_t count)
+{
+	struct pollfd polls[SERVICE_LOOK_MAX] __attribute__((uninitialized));
+	size_t found = 0;
+
+	for (struct list *at = o->ready.next; at != &o->ready && found < count; at = at->next)
+		polls[found++] = (struct pollfd){
+			.fd = fd_of(container_of(at, struct service_connection, ready)),
+			.events = POLLIN | POLLRDHUP,
+		};
+	/* Where this fails, each is looked at by itself. */
+	if (found < 2 || poll(polls, found, 0) < 0)
+		return;
+	struct list *at = o->ready.next;
+	for (size_t i = 0; i < found; i++, at = at->next)
+		if (polls[i].fd >= 0 && polls[i].revents == 0)
+			container_of(at, struct service_connection, ready)->silent_in =
+				o->service->turns;
+}
+
 /* An idle connection whose peer has closed it, or said something unasked, serves no more: the loop
  * may not have come to it yet. */
 static bool
 is_quiet(struct service_connection *c)
 {
-	uv_os_fd_t fd;
+	int fd = fd_of(c);
 	uint8_t byte;
 
-	if (uv_fileno((uv_handle_t *)&c->stream.tcp, &fd) != 0)
+	if (c->silent_in == c->service->turns)
+		return true;
+	if (fd < 0)
 		return false;
 	ssize_t len = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	/* Of HTTP/2 it may be a PING. */
@@ -294,7 +326,7 @@ is_quiet(struct service_connection *c)
 void
 connection_idle(struct service_connection *c)
 {
-	deadline_start(&c->service->idle, &c->deadline, clock_monotonic_us());
+	deadline_start(&c->service->idle, &c->deadline, loop_now_us(c->service->loop));
 }
 
 /* A connection for it that was not used before is asked for where one was lost. Of HTTP/2 the

@@ -38,6 +38,7 @@ struct service_connection {
 	struct deferred flush;
 	struct exchange *exchange; /* HTTP/1.1: the one at work; or whom it is made for */
 	unsigned served;
+	uint64_t silent_in; /* connections_look() saw nothing on it in this turn of the service */
 	bool is_closed, is_for_upgrade;
 	/* HTTP/1.1 */
 	enum { READ_HEAD, READ_BODY, READ_CLOSE, READ_TUNNEL } reading;
@@ -57,6 +58,9 @@ struct service_connection {
 extern const struct connection_ops http1_connection, http2_connection;
 struct err http2_connection_start(struct service_connection *c);
 
+/* Looks whether the first `count` that wait to be used still can be: one call instead of one each.
+ */
+void connections_look(struct origin *o, size_t count);
 /* A connection for `x` that waits to be used, or NULL. It takes the exchange. */
 struct service_connection *connection_take(struct origin *o, struct exchange *x);
 /* A new one, for `x`, which is lost where it cannot be made. */

@@ -16,7 +16,10 @@
 
 struct address_source;
 
-enum { SERVICE_SPARES = 64 }; /* ended exchanges, kept for their memory */
+enum {
+	SERVICE_SPARES = 64,   /* ended exchanges, kept for their memory */
+	SERVICE_LOOK_MAX = 64, /* connections that are looked at together */
+};
 
 struct service {
 	struct loop *loop;
@@ -31,6 +34,7 @@ struct service {
 	struct list ended, spare; /* exchanges to be freed; and those kept */
 	unsigned spare_count;
 	struct deferred turn;
+	uint64_t turns;                        /* ever, from 1 */
 	struct deadline_list connecting, idle; /* connections */
 	uv_timer_t timer;
 	unsigned handles; /* that the loop still knows: freed with the last */
