@@ -67,7 +67,7 @@ static void
 start_clock(struct exchange *x, uint64_t duration_ms)
 {
 	list_remove(&x->timed);
-	x->deadline_us = clock_monotonic_us() + duration_ms * 1000;
+	x->deadline_us = loop_now_us(x->service->loop) + duration_ms * 1000;
 	list_append(&x->service->timed, &x->timed);
 }
 

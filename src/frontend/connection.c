@@ -94,7 +94,7 @@ linger(struct connection *c)
 		return;
 	}
 	stream_end(&c->stream);
-	deadline_start(&c->carrier.server->linger, &c->deadline, clock_monotonic_us());
+	deadline_start(&c->carrier.server->linger, &c->deadline, loop_now_us(c->stream.loop));
 	stream_read(&c->stream, true);
 }
 
@@ -118,7 +118,8 @@ http1_refuse(struct connection *c, struct err e)
 	if (c->stream.unsent == 0)
 		linger(c);
 	else
-		deadline_start(&c->carrier.server->write, &c->deadline, clock_monotonic_us());
+		deadline_start(&c->carrier.server->write, &c->deadline,
+		               loop_now_us(c->stream.loop));
 }
 
 /* What a peer sends ahead waits in its socket when a buffer full of it waits here, or its body
@@ -139,7 +140,7 @@ become_idle(struct connection *c)
 		return;
 	}
 	buf_wipe(&c->in); /* an idle connection holds no buffer, and nothing that was in one */
-	deadline_start(&c->carrier.server->idle, &c->deadline, clock_monotonic_us());
+	deadline_start(&c->carrier.server->idle, &c->deadline, loop_now_us(c->stream.loop));
 	stream_read(&c->stream, true);
 }
 
@@ -206,7 +207,7 @@ advance(struct connection *c)
 	       !c->close_after) {
 		if (!next_head(c))
 			break;
-		deadline_start(&c->carrier.server->work, &c->deadline, clock_monotonic_us());
+		deadline_start(&c->carrier.server->work, &c->deadline, loop_now_us(c->stream.loop));
 		if (request_run(c->carrier.request) == STEP_MORE) {
 			if (c->carrier.request != NULL)
 				http1_watch(c);
@@ -235,7 +236,7 @@ on_finished(struct carrier *carrier)
 	} else if (c->in.len == 0) {
 		become_idle(c);
 	} else {
-		deadline_start(&c->carrier.server->head, &c->deadline, clock_monotonic_us());
+		deadline_start(&c->carrier.server->head, &c->deadline, loop_now_us(c->stream.loop));
 		advance(c);
 		http1_read_on(c);
 	}
@@ -311,7 +312,7 @@ on_data(struct stream *s, struct bytes data)
 		return;
 	}
 	if (c->in.len == 0 && c->carrier.request == NULL)
-		deadline_start(&c->carrier.server->head, &c->deadline, clock_monotonic_us());
+		deadline_start(&c->carrier.server->head, &c->deadline, loop_now_us(c->stream.loop));
 	c->in.limit = (size_t)BUFFERED_MAX * 2;
 	buf_put(&c->in, data);
 	if (c->in.overflow) {
@@ -505,7 +506,7 @@ connection_begin(struct server *s, int fd)
 		stream_close(&c->stream);
 		return;
 	}
-	deadline_start(&s->head, &c->deadline, clock_monotonic_us());
+	deadline_start(&s->head, &c->deadline, loop_now_us(c->stream.loop));
 	stream_read(&c->stream, true);
 }
 
@@ -517,7 +518,8 @@ drain_secure(struct connection *c, bool has_successor)
 	if (!has_successor)
 		http1_close(c);
 	else if (c->carrier.secure != NULL)
-		deadline_start(&c->carrier.server->linger, &c->deadline, clock_monotonic_us());
+		deadline_start(&c->carrier.server->linger, &c->deadline,
+		               loop_now_us(c->stream.loop));
 }
 
 /* An idle connection, whose bytes all were answered, can go on in another process: nobody notices.

@@ -12,15 +12,16 @@ http1_watch(struct connection *c)
 	struct server *s = c->carrier.server;
 	const struct request *r = c->carrier.request;
 	bool is_proxied = r->endpoint != NULL && r->endpoint->streams;
+	uint64_t now = loop_now_us(c->stream.loop);
 
 	if (c->stream.unsent > 0)
-		deadline_start(&s->write, &c->deadline, clock_monotonic_us());
+		deadline_start(&s->write, &c->deadline, now);
 	else if (request_wants_body(r) || (c->is_streaming && !r->reply.is_tunnel))
-		deadline_start(&s->body, &c->deadline, clock_monotonic_us());
+		deadline_start(&s->body, &c->deadline, now);
 	else if (!is_proxied)
-		deadline_start(&s->work, &c->deadline, clock_monotonic_us());
+		deadline_start(&s->work, &c->deadline, now);
 	else
-		deadline_start(&s->stream, &c->deadline, clock_monotonic_us());
+		deadline_start(&s->stream, &c->deadline, now);
 }
 
 static struct connection *
