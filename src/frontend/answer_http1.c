@@ -3,6 +3,8 @@
 #include "frontend/answer.h"
 #include "http/http_reply.h"
 
+enum { HEAD_ROOM = 512 }; /* for the lines that are ours */
+
 void
 answer_put_refusal(struct gate *g, struct buf *out, struct err e)
 {
@@ -48,7 +50,10 @@ static void
 put_head(struct request *r, struct buf *out, bool close)
 {
 	const struct reply *reply = &r->reply;
+	size_t len = answer_length(r);
 
+	/* Room for most, so that it is not moved while it grows; fails again when it is put. */
+	(void)buf_reserve(out, HEAD_ROOM + reply->fields.len + (len < ANSWER_PART ? len : 0));
 	http_reply_begin(out, reply->status,
 	                 reply->has_date ? (struct bytes){ 0 } : gate_date(r->gate));
 	answer_fields(r, out);

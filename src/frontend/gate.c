@@ -43,6 +43,7 @@ gate_done(struct gate *g)
 	assertions_free(g->assertions);
 	sources_done(g);
 	buf_done(&g->date);
+	buf_done(&g->record);
 	buf_done(&g->jwks);
 	buf_done(&g->assertion_jwks);
 	for (size_t i = 0; i < FINGERPRINTS; i++)
@@ -426,16 +427,18 @@ on_ledger_message(void *of, struct channel *c, const struct message *m)
 struct err
 gate_record(struct gate *g, const struct audit_record *record, struct waiter *w)
 {
-	CLEANUP(buf_done) struct buf body = { .limit = AUDIT_MESSAGE_MAX };
+	struct buf *body = &g->record;
 
 	if (g->ledger == NULL)
 		return fail(ERR_UPSTREAM, "the audit ledger is being restarted");
 	if (g->ledger_count >= WAITERS_MAX)
 		return fail(ERR_UPSTREAM, "the audit ledger does not keep up");
-	audit_record_put(&body, record);
-	TRY(buf_check(&body));
+	buf_clear(body);
+	body->limit = AUDIT_MESSAGE_MAX;
+	audit_record_put(body, record);
+	TRY(buf_check(body));
 	w->id = g->ledger_next++;
-	if (failed(channel_send(g->ledger, LEDGER_RECORD, w->id, buf_bytes(&body))))
+	if (failed(channel_send(g->ledger, LEDGER_RECORD, w->id, buf_bytes(body))))
 		return fail(ERR_UPSTREAM, "the audit ledger does not keep up");
 	list_append(&g->ledger_waiters, &w->node);
 	g->ledger_count++;

@@ -52,8 +52,9 @@ struct gate {
 	uint8_t ticket_key[SHARED_KEY_LEN];
 	uint8_t random[4096]; /* drawn in one call, handed out in pieces: for ids, never keys */
 	size_t random_left;
-	int64_t date_s;  /* second that `date` is of */
-	struct buf date; /* for the Date field */
+	int64_t date_s;    /* second that `date` is of */
+	struct buf date;   /* for the Date field */
+	struct buf record; /* the one that is being handed over */
 	struct {
 		struct buf sql;
 		uint8_t fingerprint[FINGERPRINT_LEN];

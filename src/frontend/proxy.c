@@ -4,6 +4,9 @@
 #include "base/clock.h"
 #include "frontend/assertion.h"
 
+/* Of the fields for a service: room for most, so that they are not moved while they grow. */
+enum { LINES_ROOM = 1024 };
+
 static struct err proxy_execute(struct request *r, enum step *step);
 
 static const struct route_settings *
@@ -71,6 +74,7 @@ proxy_new(struct request *r, struct proxy **ret)
 	p->route = route;
 	p->service = r->gate->services[route->backend];
 	p->is_upgrade = proxy_asks_upgrade(&r->head);
+	(void)buf_reserve(&p->lines, LINES_ROOM); /* fails again when they are put */
 	proxy_put_fields(r, route, &p->lines);
 	trace_put(r, &p->lines);
 	r->state = p;
