@@ -3,7 +3,10 @@
  * What is remembered is found by the very claims that were signed: nothing a service is told can
  * outlive a change of what is known of the caller, whichever token it came with. Questions about
  * the same claims are asked once (a page loads twenty things at once), and asked again in good
- * time, so that nobody who keeps calling ever waits. */
+ * time, so that nobody who keeps calling ever waits.
+ *
+ * Who calls again with the same token is the same principal, which never changes: its claims need
+ * not be written anew to find them. */
 #include "frontend/assertion.h"
 
 #include <stdlib.h>
@@ -16,6 +19,7 @@
 enum {
 	ASSERTIONS_MAX = 4096, /* of about 2 KiB */
 	BUCKETS = 4096,
+	FOUND = 1024,
 	DEFAULT_LIFE_S = 300,
 	RENEW_RETRY_US = 1000000,
 };
@@ -35,9 +39,17 @@ struct assertion {
 	uint64_t asked_us;
 };
 
+/* What was last found for a principal and a service. */
+struct found {
+	const struct principal *who; /* one reference: its address is nobody else's meanwhile */
+	int backend;
+	struct assertion *assertion;
+};
+
 struct assertions {
 	uint8_t key[16];
 	struct assertion *buckets[BUCKETS];
+	struct found found[FOUND];
 	struct list used; /* the one that was longest not used first */
 	size_t count;
 	struct buf claims; /* owned: of the request at hand */
@@ -57,8 +69,20 @@ assertions_new(struct assertions **ret)
 }
 
 static void
+forget(struct found *f)
+{
+	if (f->who != NULL)
+		principal_release(f->who);
+	*f = (struct found){ 0 };
+}
+
+static void
 assertion_free(struct assertion *a)
 {
+	for (size_t i = 0; i < FOUND; i++)
+		if (a->all->found[i].assertion == a)
+			forget(&a->all->found[i]);
+
 	struct assertion **at = &a->all->buckets[a->hash % BUCKETS];
 
 	while (*at != a)
@@ -86,7 +110,7 @@ assertions_free(struct assertions *a)
 /* Finding */
 
 static struct assertion *
-find(struct assertions *all, uint64_t hash)
+find_claims(struct assertions *all, uint64_t hash)
 {
 	struct assertion *a = all->buckets[hash % BUCKETS];
 
@@ -236,14 +260,11 @@ wait_for(struct request *r, struct assertion *a, unsigned life_s, enum step *ste
 	return OK;
 }
 
-/* The one for this caller and service; *ret is valid until the next question. */
+/* By its claims, which are written for that. */
 static struct err
-assertion_take(struct request *r, int backend, struct bytes *ret, enum step *step)
+find_or_add(struct request *r, const struct service_settings *service, struct assertion **ret)
 {
 	struct assertions *all = r->gate->assertions;
-	const struct service_settings *service =
-		backend < 0 ? NULL : &r->gate->settings->backends[backend].service;
-	unsigned life_s = service == NULL ? DEFAULT_LIFE_S : service->assertion_s;
 
 	buf_clear(&all->claims);
 	assertion_put_claims(r, service, &all->claims);
@@ -251,12 +272,42 @@ assertion_take(struct request *r, int backend, struct bytes *ret, enum step *ste
 	if (all->claims.len > ASK_ASSERTION_MAX)
 		return fail(ERR_UPSTREAM, "the caller's assertion would be too long");
 
-	uint64_t now_us = clock_monotonic_us(),
-		 hash = bytes_hash(buf_bytes(&all->claims), all->key);
-	struct assertion *a = find(all, hash);
+	uint64_t hash = bytes_hash(buf_bytes(&all->claims), all->key);
+	*ret = find_claims(all, hash);
+	return *ret != NULL ? OK : add(all, hash, ret);
+}
 
-	if (a == NULL)
-		TRY(add(all, hash, &a));
+/* Without a service its route is among the claims: that is not remembered. */
+static struct err
+find(struct request *r, int backend, struct assertion **ret)
+{
+	const struct settings *settings = r->gate->settings;
+	size_t at = ((uintptr_t)r->who / 64 + (size_t)(unsigned)backend) % FOUND;
+	struct found *f = &r->gate->assertions->found[at];
+
+	if (backend < 0)
+		return find_or_add(r, NULL, ret);
+	if (f->who == r->who && f->backend == backend) {
+		*ret = f->assertion;
+		return OK;
+	}
+	TRY(find_or_add(r, &settings->backends[backend].service, ret));
+	forget(f);
+	*f = (struct found){ principal_hold(r->who), backend, *ret };
+	return OK;
+}
+
+/* The one for this caller and service; *ret is valid until the next question. */
+static struct err
+assertion_take(struct request *r, int backend, struct bytes *ret, enum step *step)
+{
+	struct assertions *all = r->gate->assertions;
+	unsigned life_s = backend < 0 ? DEFAULT_LIFE_S
+	                              : r->gate->settings->backends[backend].service.assertion_s;
+	uint64_t now_us = clock_monotonic_us();
+	struct assertion *a;
+
+	TRY(find(r, backend, &a));
 	list_remove(&a->used);
 	list_append(&all->used, &a->used);
 	if (a->token.len == 0 || now_us >= a->end_us)
