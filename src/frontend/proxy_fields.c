@@ -134,13 +134,13 @@ put_field(struct buf *lines, struct bytes name, struct bytes value)
 static bool
 is_ours(struct bytes name)
 {
-	static const char *const names[] = {
-		"host",   "content-length", "expect",      "dpop",
-		"cookie", "authorization",  "traceparent", "tracestate"
-	};
+	static const struct bytes names[] = { BYTES("host"),        BYTES("content-length"),
+		                              BYTES("expect"),      BYTES("dpop"),
+		                              BYTES("cookie"),      BYTES("authorization"),
+		                              BYTES("traceparent"), BYTES("tracestate") };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (bytes_equal_nocase(name, bytes_text(names[i])))
+		if (bytes_equal_nocase(name, names[i]))
 			return true;
 	return false;
 }
