@@ -118,10 +118,11 @@ prepare(struct proxy *p, enum step *step)
 
 /* Awaiting */
 
+/* What the limits of bytes do not have yet is not sent. */
 static bool
 has_answer(const struct proxy *p)
 {
-	return p->has_head && (p->has_ended || p->is_settled);
+	return p->has_head && (p->has_ended || p->is_settled) && !p->is_paused;
 }
 
 static struct err
@@ -154,7 +155,7 @@ pull(struct proxy *p, enum step *step)
 	if (reply->body.len == 0) {
 		if (failed(p->error))
 			return p->error;
-		reply->is_partial = !p->has_ended;
+		reply->is_partial = !p->has_ended || p->is_paused;
 		p->is_awaited = reply->is_partial;
 	}
 	proxy_flow(p);

@@ -45,13 +45,15 @@ struct proxy {
 /* proxy_exchange.c: what passes between caller and service. */
 struct err proxy_begin(struct proxy *p);
 void proxy_body(struct request *r, struct bytes part, bool is_last, struct err e);
+/* The request goes on when this turn of the loop ends, if it waits for what has come. */
+void proxy_wake(struct proxy *p);
 /* Reads from either side, or not, as there is room. */
 void proxy_flow(struct proxy *p);
 /* No more is exchanged. */
 void proxy_end(struct proxy *p);
 
-/* proxy_pause.c: the limits of bytes. `len` more have passed: pauses both sides for as long as they
- * say. */
+/* proxy_pause.c: the limits of bytes. `len` more have passed: pauses both sides, and the answer,
+ * for as long as they say. */
 void proxy_pass(struct proxy *p, size_t len);
 void proxy_pause_end(struct proxy *p);
 

@@ -15,7 +15,7 @@ is_waiting(const struct proxy *p)
 	case STAGE_COMMIT:
 		return failed(p->error) || p->has_ended || p->is_settled || p->interim_status != 0;
 	case STAGE_SEND:
-		return p->is_awaited;
+		return p->is_awaited && (!p->is_paused || failed(p->error));
 	case STAGE_IDENTIFY:
 	case STAGE_DECIDE:
 	case STAGE_RECEIVE:
@@ -37,8 +37,8 @@ on_wake(struct deferred *d)
 		request_resume(p->request);
 }
 
-static void
-wake(struct proxy *p)
+void
+proxy_wake(struct proxy *p)
 {
 	p->wake.run = on_wake;
 	loop_defer(p->request->gate->loop, &p->wake);
@@ -61,7 +61,7 @@ on_interim(struct exchange *x, const struct http_response *head)
 	buf_clear(&p->interim);
 	proxy_put_answer_fields(r, head, &p->interim, &ignored);
 	p->interim_status = head->status;
-	wake(p);
+	proxy_wake(p);
 }
 
 static void
@@ -75,7 +75,7 @@ on_failed(struct exchange *x, struct err e)
 	if (e.code == 503)
 		p->request->retry_after_s = service_retry_s(p->service);
 	exchange_end(x);
-	wake(p);
+	proxy_wake(p);
 }
 
 static void
@@ -99,7 +99,7 @@ on_head(struct exchange *x, const struct http_response *head)
 	p->is_short = head->framing == HTTP_BODY_NONE ||
 	              (head->framing == HTTP_BODY_LENGTH && head->content_length <= PROXY_SHORT);
 	if (!p->is_short)
-		wake(p);
+		proxy_wake(p);
 }
 
 static void
@@ -111,7 +111,7 @@ on_data(struct exchange *x, struct bytes part)
 	proxy_pass(p, part.len);
 	proxy_flow(p);
 	if (!p->is_short)
-		wake(p);
+		proxy_wake(p);
 }
 
 /* The connection to the service is free for others while the answer is recorded and sent. */
@@ -124,7 +124,7 @@ on_end(struct exchange *x, struct bytes trailers)
 	p->has_ended = true;
 	p->exchange = NULL;
 	exchange_end(x);
-	wake(p);
+	proxy_wake(p);
 }
 
 static void
@@ -165,7 +165,7 @@ proxy_body(struct request *r, struct bytes part, bool is_last, struct err e)
 		r->must_close = true;
 		exchange_end(p->exchange);
 		p->exchange = NULL;
-		wake(p);
+		proxy_wake(p);
 		return;
 	}
 	proxy_pass(p, part.len);

@@ -1,5 +1,6 @@
 /* proxy_pause.c - the limits of bytes: what has passed is taken from them, and what they do not
- * have is a debt, during which neither side is read. */
+ * have is a debt, during which neither side is read, and nothing goes to the caller: an answer that
+ * came in one read would never be limited otherwise. */
 #include <stdlib.h>
 
 #include "base/macros.h"
@@ -21,6 +22,8 @@ on_timer(uv_timer_t *timer)
 
 	pay(pause);
 	proxy_flow(pause->proxy);
+	if (!pause->proxy->is_paused)
+		proxy_wake(pause->proxy);
 }
 
 /* As much of the debt as the limits have now. */
@@ -81,4 +84,5 @@ proxy_pause_end(struct proxy *p)
 		return;
 	uv_close((uv_handle_t *)&p->pause->timer, on_closed);
 	p->pause = NULL;
+	p->is_paused = false;
 }

@@ -178,6 +178,16 @@ def test_a_limit_of_bytes_slows_an_answer_down():
 
 
 @test
+def test_a_limit_of_bytes_holds_for_what_is_short_too():
+    for options in ({"method": "GET"}, {"method": "POST", "body": bytes(50000)}):
+        fresh(lambda c, r: (c.body(r), c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + bytes(50000))))
+        started = time.monotonic()
+        for _ in range(12):
+            equal(len(gateway.request(path="/paced/x", **options).body), 50000)
+        assert time.monotonic() - started > 0.5, (options["method"], time.monotonic() - started)
+
+
+@test
 def test_people_without_a_session_are_sent_to_the_login_and_programs_are_not():
     fresh()
     answer = gateway.get("/page/x?a=1", headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"})
