@@ -54,8 +54,8 @@ on_interim(struct exchange *x, const struct http_response *head)
 	bool ignored;
 
 	/* Who did not ask for 100 does not wait for it, and HTTP/1.0 knows none (RFC 9110 section
-	 * 15.2). */
-	if (p->has_head || r->carrier == NULL || r->head.minor == 0 ||
+	 * 15.2). Who waits for one that is still to be sent needs no other before it. */
+	if (p->has_head || p->interim_status == 100 || r->carrier == NULL || r->head.minor == 0 ||
 	    (head->status == 100 && !r->head.expect_continue))
 		return;
 	buf_clear(&p->interim);

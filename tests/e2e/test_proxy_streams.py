@@ -304,6 +304,16 @@ def test_expect_is_answered_by_the_service():
 
 
 @test
+def test_a_100_is_not_lost_to_what_follows_it_at_once():
+    fresh(lambda c, r: (c.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: a\r\n\r\n"), ok(c, r)))
+    with gateway.connect() as s:
+        s.sendall(post(b"Content-Length: 3\r\nExpect: 100-continue\r\n"))
+        assert until(s, b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        s.sendall(b"abc")
+        until(s, b"hello")
+
+
+@test
 def test_expect_that_is_refused_leaves_the_body_unread():
     fresh(lambda c, r: (c.send(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n"), c.more()))
     with gateway.connect() as s:
