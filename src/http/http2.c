@@ -108,7 +108,7 @@ http2_new(bool is_client, const struct http2_ops *ops, void *of, struct http2 **
 	if (h == NULL)
 		return fail(ERR_SYSTEM, "out of memory for an HTTP/2 connection");
 	*h = (struct http2){ .ops = ops, .of = of, .is_client = is_client };
-	h->bucket.left = HTTP2_GLITCHES;
+	http2_credit(h, HTTP2_GLITCHES_OF_SERVICE);
 	h->seen.last = -1;
 	h->watched.skip = is_client ? 0 : NGHTTP2_CLIENT_MAGIC_LEN;
 	list_init(&h->streams);

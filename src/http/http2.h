@@ -21,8 +21,10 @@ enum {
 	/* Of a stream, given to a service. What its callers do not read waits for each stream
 	 * alone: a connection that carries many callers must not stand still for one. */
 	HTTP2_ANSWER_WINDOW = 64 << 10,
-	HTTP2_GLITCHES =
-		200, /* frames without use in a row, refilled by HTTP2_GLITCHES_S a second */
+	/* Frames without use in a row, refilled by HTTP2_GLITCHES_S a second. A service has more:
+	 * its connection carries many callers, and what they break off it may still answer. */
+	HTTP2_GLITCHES = 200,
+	HTTP2_GLITCHES_OF_SERVICE = 10 * HTTP2_GLITCHES,
 	HTTP2_GLITCHES_S = 20,
 };
 

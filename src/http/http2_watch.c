@@ -67,7 +67,7 @@ http2_count(struct http2 *h, uint32_t cost)
 
 	if (more > 0) {
 		b->filled_us = h->now_us;
-		http2_credit(h, more > HTTP2_GLITCHES ? HTTP2_GLITCHES : (uint32_t)more);
+		http2_credit(h, more > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)more);
 	}
 	if (b->left < cost) {
 		b->left = 0;
@@ -80,12 +80,13 @@ http2_count(struct http2 *h, uint32_t cost)
 void
 http2_credit(struct http2 *h, uint32_t credit)
 {
-	h->bucket.left += credit;
-	if (h->bucket.left > HTTP2_GLITCHES)
-		h->bucket.left = HTTP2_GLITCHES;
+	uint32_t max = h->is_client ? HTTP2_GLITCHES_OF_SERVICE : HTTP2_GLITCHES;
+
+	h->bucket.left = credit < max - h->bucket.left ? h->bucket.left + credit : max;
 }
 
-/* What a frame costs beyond what it carries. WINDOW_UPDATE is paid back by what is then sent. */
+/* What a frame costs beyond what it carries. WINDOW_UPDATE is paid back by what is then sent. A
+ * service cannot know yet of streams that its callers gave up. */
 static uint32_t
 cost_of(const struct http2 *h, const struct http2_frame *f)
 {
@@ -94,7 +95,7 @@ cost_of(const struct http2 *h, const struct http2_frame *f)
 		return 0;
 	case NGHTTP2_DATA:
 		return (f->len == 0 && (f->flags & NGHTTP2_FLAG_END_STREAM) == 0) ||
-		       http2_stream_of(h, f->id) == NULL;
+		       (!h->is_client && http2_stream_of(h, f->id) == NULL);
 	case NGHTTP2_RST_STREAM:
 		return RESET_COST;
 	default:

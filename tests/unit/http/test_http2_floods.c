@@ -67,6 +67,38 @@ test_56_time_gives_back(void)
 	}
 }
 
+/* What callers give up costs the service nothing: the connection carries others. Frames without use
+ * cost it as they cost all. */
+static void
+test_a_service_goes_on_with_what_nobody_wants_any_more(void)
+{
+	CLEANUP(buf_done) struct buf tape = { 0 }, wire = { 0 }, flood = { 0 };
+	CLEANUP(seen_done) struct seen s = plain;
+	const struct http2_request request = { .method = BYTES("GET"),
+		                               .scheme = BYTES("http"),
+		                               .authority = BYTES("a"),
+		                               .path = BYTES("/"),
+		                               .is_last = true };
+	int32_t id;
+
+	CHECK(!failed(http2_new(true, &ops, &s, &s.http2)));
+	CHECK(!failed(http2_request(s.http2, &request, &s, &id)));
+	CHECK(!failed(http2_pull(s.http2, &wire, SIZE_MAX)));
+	put_frame(&tape, SETTINGS, 0, 0, (struct bytes){ 0 });
+	put_head(&tape, 1, false, ":status=200");
+	CHECK(!failed(http2_feed(s.http2, buf_bytes(&tape), s.now_us)));
+	http2_forget(s.http2, id);
+	http2_reset(s.http2, id, 8);
+	CHECK(!failed(http2_pull(s.http2, &wire, SIZE_MAX)));
+	buf_clear(&tape);
+	for (int i = 0; i < 3 * HTTP2_GLITCHES_OF_SERVICE; i++) {
+		put_frame(&tape, DATA, 0, 1, BYTES("x"));
+		put_frame(&flood, PING, ACK, 0, BYTES("12345678"));
+	}
+	CHECK(!failed(http2_feed(s.http2, buf_bytes(&tape), s.now_us)));
+	CHECK(failed(http2_feed(s.http2, buf_bytes(&flood), s.now_us)));
+}
+
 static void
 test_53_rapid_resets_are_counted(void)
 {
@@ -174,6 +206,7 @@ test_what_comes_for_an_ended_stream_ends_the_connection(void)
 }
 
 TESTS(TEST(test_56_frames_without_use_are_counted), TEST(test_56_time_gives_back),
+      TEST(test_a_service_goes_on_with_what_nobody_wants_any_more),
       TEST(test_53_rapid_resets_are_counted),
       TEST(test_54_resets_that_we_are_made_to_send_are_counted),
       TEST(test_55_continuations_are_bounded), TEST(test_57_fields_are_bounded_as_they_unfold),
