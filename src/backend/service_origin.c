@@ -136,7 +136,7 @@ origin_is_usable(const struct origin *o, uint64_t now_us)
 {
 	if (!o->is_up || o->is_gone)
 		return false;
-	return !breaker_is_open(o) || (o->open_until_us <= now_us && !o->is_tried);
+	return !breaker_is_open(o) || o->open_until_us <= now_us;
 }
 
 /* Where HTTP/2 is spoken, or may be, the connection that is being made is waited for: it will carry
@@ -192,23 +192,36 @@ origin_choose(struct service *s, uint64_t avoid, enum origin_lack *ret)
 
 /* ---- what it met ---- */
 
+static void
+stay_open(struct origin *o, uint64_t now_us)
+{
+	o->open_until_us = now_us + (uint64_t)o->service->settings->breaker.open_ms * 1000;
+}
+
+/* The others wait for a trial no longer than for the first one: its caller may be slow. */
 bool
 origin_enter(struct origin *o)
 {
-	bool is_trial = breaker_is_open(o);
+	uint64_t now = clock_monotonic_us();
+	bool is_trial = breaker_is_open(o) && o->open_until_us <= now;
 
 	o->exchange_count++;
-	o->is_tried |= is_trial;
+	if (is_trial) {
+		o->is_tried = true;
+		stay_open(o, now);
+	}
 	return is_trial;
 }
 
-/* A trial without an outcome leaves the question open. */
+/* A trial without an outcome leaves the question to the next one. */
 void
 origin_leave(struct origin *o, bool was_trial)
 {
 	o->exchange_count--;
-	if (was_trial)
-		o->is_tried = false;
+	if (!was_trial || !o->is_tried)
+		return;
+	o->is_tried = false;
+	o->open_until_us = 0;
 }
 
 void
@@ -226,7 +239,6 @@ origin_answered(struct origin *o)
 void
 origin_failed(struct origin *o, const char *why)
 {
-	const struct service_settings *settings = o->service->settings;
 	uint64_t now = clock_monotonic_us();
 	bool was_open = breaker_is_open(o);
 
@@ -241,7 +253,7 @@ origin_failed(struct origin *o, const char *why)
 	o->failures++;
 	o->shun_until_us = now + SHUN_US;
 	if (breaker_is_open(o) && (!was_open || o->is_tried)) {
-		o->open_until_us = now + (uint64_t)settings->breaker.open_ms * 1000;
+		stay_open(o, now);
 		if (!was_open) /* a trial or a probe that fails like those before is no news */
 			LOG(LOG_WARN, "the circuit breaker of an origin opens",
 			    { "backend", bytes_text(o->service->name) },

@@ -79,6 +79,38 @@ test_a_trial_that_is_given_up_leaves_it_open(void)
 }
 
 /* What an application answers is its own affair. */
+/* Whose body comes slowly must not keep everybody else away. */
+static void
+test_a_trial_that_takes_long_is_not_waited_for(void)
+{
+	static const struct act acts[] = { { .reset = true }, { .say = NULL }, { .say = HELLO } };
+	struct scene s;
+	struct told t;
+	struct exchange_request r = request_get("/"), slow = request_get("/");
+
+	scene_init(&s, 1, acts, 3);
+	s.backend.service.retries = 0;
+	s.backend.service.breaker.failures = 1;
+	s.backend.service.breaker.open_ms = 50;
+	scene_open(&s);
+	TOLD(&s, r, "failed 502");
+	uint64_t start = clock_monotonic_us();
+	while (clock_monotonic_us() - start < 60000)
+		uv_run(&s.loop.uv, UV_RUN_ONCE);
+	slow.method = HTTP_POST;
+	slow.framing = HTTP_BODY_LENGTH;
+	slow.length = 100;
+	tell(&s, &t, &slow);
+	WAIT(&s, s.fakes[0].requests == 2);
+	start = clock_monotonic_us();
+	while (clock_monotonic_us() - start < 60000)
+		uv_run(&s.loop.uv, UV_RUN_ONCE);
+	TOLD(&s, r, "head 200; data; end");
+	TOLD(&s, r, "head 200; data; end");
+	tell_done(&t);
+	scene_stop(&s);
+}
+
 static void
 test_errors_of_the_application_do_not_open_it(void)
 {
@@ -152,5 +184,6 @@ test_one_that_does_not_answer_its_health_path_is_down(void)
 }
 
 TESTS(TEST(test_the_breaker_opens_and_closes), TEST(test_a_trial_that_is_given_up_leaves_it_open),
+      TEST(test_a_trial_that_takes_long_is_not_waited_for),
       TEST(test_errors_of_the_application_do_not_open_it), TEST(test_the_health_path_decides),
       TEST(test_one_that_does_not_answer_its_health_path_is_down))
