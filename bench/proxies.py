@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from measure import median
-from servers import HERE, TWO, FastApi, Gateway, Server, free_port, pinned
+from servers import BUILD, HERE, TWO, FastApi, Gateway, Server, free_port, pinned
 
 HELLO, MEGABYTE, GIGABYTE = "/app/hello", "/app/megabyte", "/app/gigabyte"
 AUDIENCE = "api://books"
@@ -347,4 +347,14 @@ def held(b):
         fleet.stop()
 
 
-JOBS = {"proxy": small, "proxy-tls": encrypted, "proxy-h2": multiplexed, "proxy-bodies": bodies, "proxy-memory": held}
+def stages(b):
+    """What a request costs stage by stage (`bench/stages.c`): the worker's and ledger's functions by themselves, CPU µs each."""
+    with tempfile.TemporaryDirectory(prefix="stages-", dir=b.work) as folder:
+        (pathlib.Path(folder) / "audit").mkdir()
+        lines = subprocess.run(pinned(0, BUILD / "stages"), cwd=folder, capture_output=True, text=True, check=True).stdout.splitlines()
+    for line in lines:
+        ns, name = line.split(" ", 1)
+        b.line(f"| stage: {name} | gatewarden | – | | | | {int(ns) / 1000:.2f} | | |")
+
+
+JOBS = {"proxy": small, "proxy-tls": encrypted, "proxy-h2": multiplexed, "proxy-bodies": bodies, "proxy-memory": held, "proxy-stages": stages}
