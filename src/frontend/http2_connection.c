@@ -243,6 +243,9 @@ http2_connection_tick(struct http2_connection *c, uint64_t now)
 		c->head_us != 0 && now - c->head_us > (uint64_t)limits->head_timeout_ms * 1000;
 	if (c->drain_us != 0 && now - c->drain_us > DRAIN_GRACE_US)
 		http2_drain(c->http2);
+	/* Else who answers nothing and keeps a stream is decided by the former policy as long. */
+	if (c->drain_us != 0 && now - c->drain_us > 3 * DRAIN_GRACE_US)
+		http2_leave(c->http2);
 	deadline_start(&c->place.server->body, c->place.deadline, now);
 	http2_connection_flush(c);
 }

@@ -488,6 +488,31 @@ def test_a_reload_lets_requests_finish_and_says_goodbye():
 
 
 @test
+def test_who_answers_no_goodbye_asks_the_former_policy_nothing_more():
+    waits = threading.Event()
+
+    def answer(connection, request):
+        waits.wait(30)
+        ok(connection, request)
+    fresh(answer)
+    with peer() as p:
+        p.answers_pings = False
+        slow = p.open("GET", "/open/slow")
+        service.wait_request()
+        gateway().signal(signal.SIGHUP)
+
+        def last_word():
+            p.receive(0.1)
+            return p.goaway is not None and p.last_stream == slow
+        wait_until(last_word, 20, "the last stream to be named")
+        p.answers_pings = True
+        late = p.open("GET", "/openapi.json")
+        waits.set()
+        equal((p.finish(slow).status, p.fate(), p.of(late).heads), (200, NO_ERROR, []))
+    others_are_served()
+
+
+@test
 def test_no_request_is_lost_over_reloads():
     failed, done, stop = [], [], threading.Event()
     token = gateway().token("ada")
