@@ -1,4 +1,4 @@
-/* bytes.c - see bytes.h. Words are copied, then turned: no assumption of alignment or byte order. */
+/* bytes.c - see bytes.h. Words are copied, then turned: alignment and byte order do not matter. */
 #include "base/bytes.h"
 
 #include <endian.h>
