@@ -16,11 +16,29 @@ static void service_turn(struct deferred *d);
 static struct origin *
 choose(struct service *s, const struct exchange *x, enum origin_lack *ret)
 {
-	struct origin *o = origin_choose(s, x->refused | x->lost, ret);
+	bool is_upgrade = x->upgrade.len > 0;
+	struct origin *o = origin_choose(s, x->refused | x->lost, is_upgrade, ret);
 
 	if (o == NULL && *ret == ORIGIN_NONE_LEFT)
-		o = origin_choose(s, x->refused, ret);
+		o = origin_choose(s, x->refused, is_upgrade, ret);
 	return o;
+}
+
+/* An upgrade for which there is no connection must not hold up those behind it, which one of HTTP/2
+ * carries. */
+static bool
+may_wait(const struct service *s, const struct exchange *x, enum origin_lack lack)
+{
+	return lack == ORIGIN_NONE_FREE && (x->upgrade.len == 0 || s->tls_http1 == NULL);
+}
+
+static struct err
+refusal(const struct exchange *x, enum origin_lack lack)
+{
+	if (failed(x->why))
+		return x->why;
+	return upstream_error(503, lack == ORIGIN_NONE_FREE ? "no connection to the service is free"
+	                                                    : "no origin of the service is up");
 }
 
 /* Gives it a connection. False: it has to wait. */
@@ -30,13 +48,11 @@ place(struct service *s, struct exchange *x)
 	enum origin_lack lack = ORIGIN_NONE_UP;
 	struct origin *o = x->pinned != NULL ? x->pinned : choose(s, x, &lack);
 
-	if (o == NULL && lack == ORIGIN_NONE_FREE)
+	if (o == NULL && may_wait(s, x, lack))
 		return false;
 	if (o == NULL) {
 		s->stats.refused++;
-		exchange_fail(x, failed(x->why)
-		                         ? x->why
-		                         : upstream_error(503, "no origin of the service is up"));
+		exchange_fail(x, refusal(x, lack));
 	} else if (connection_take(o, x) == NULL) {
 		connection_dial(o, x);
 	}

@@ -140,14 +140,16 @@ origin_is_usable(const struct origin *o, uint64_t now_us)
 }
 
 /* Where HTTP/2 is spoken, or may be, the connection that is being made is waited for: it will carry
- * them all. */
+ * them all; but an upgrade, which needs one of HTTP/1.1 for itself. */
 static bool
-has_room(const struct origin *o)
+has_room(const struct origin *o, bool is_upgrade)
 {
-	if (!list_is_empty(&o->ready))
+	bool needs_own = is_upgrade && o->speaks == SPEAKS_HTTP2;
+
+	if (!needs_own && !list_is_empty(&o->ready))
 		return true;
 	return o->connection_count < o->service->settings->connections &&
-	       (o->opening == 0 || o->speaks == SPEAKS_HTTP1);
+	       (o->opening == 0 || needs_own || o->speaks == SPEAKS_HTTP1);
 }
 
 /* Is `a` better than `b`? One that failed a moment ago is asked when there is no other. */
@@ -163,7 +165,7 @@ is_better(const struct origin *a, const struct origin *b, uint64_t now)
 
 /* The chosen one goes to the end of the list: among equals each has its turn. */
 struct origin *
-origin_choose(struct service *s, uint64_t avoid, enum origin_lack *ret)
+origin_choose(struct service *s, uint64_t avoid, bool is_upgrade, enum origin_lack *ret)
 {
 	uint64_t now = loop_now_us(s->loop);
 	struct origin *best = NULL;
@@ -177,7 +179,7 @@ origin_choose(struct service *s, uint64_t avoid, enum origin_lack *ret)
 		if (avoid & o->bit) {
 			if (*ret == ORIGIN_NONE_UP)
 				*ret = ORIGIN_NONE_LEFT;
-		} else if (!has_room(o)) {
+		} else if (!has_room(o, is_upgrade)) {
 			*ret = ORIGIN_NONE_FREE;
 		} else if (best == NULL || is_better(o, best, now)) {
 			best = o;

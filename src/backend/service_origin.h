@@ -52,7 +52,8 @@ void addresses_tick(struct service *s, uint64_t now_us);
 void addresses_doubt(struct service *s, const struct origin_settings *of);
 /* The one to ask, with room for an exchange and none of `avoid`; NULL: *ret says why not. */
 enum origin_lack { ORIGIN_NONE_UP, ORIGIN_NONE_FREE, ORIGIN_NONE_LEFT };
-struct origin *origin_choose(struct service *s, uint64_t avoid, enum origin_lack *ret);
+struct origin *origin_choose(struct service *s, uint64_t avoid, bool is_upgrade,
+                             enum origin_lack *ret);
 /* It takes part again, unless what makes it fail goes on. */
 bool origin_is_usable(const struct origin *o, uint64_t now_us);
 /* An exchange goes there. True: it is the one that tries whether the origin is well again. */

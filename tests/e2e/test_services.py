@@ -544,6 +544,27 @@ def test_an_application_is_asked_over_http2():
 
 
 @test
+def test_upgrades_beside_http2_keep_to_the_limit_of_connections():
+    """Each needs a connection of its own, of HTTP/1.1. Who finds none is in nobody's way."""
+    silent = Recorder(lambda c, r: c.more())
+    port, files = free_port(), AUTHORITY.certificate("upgrades")
+    server = nginx(port, files, how="ssl http2", more=f"location /app/ws {{ proxy_pass {silent.url}; }}")
+
+    def change(config):
+        on_tls(f"https://127.0.0.1:{port}")(config)
+        config["backends"]["app"] |= {"connections": 3, "queue": 50}
+    with ended(Gateway(change), server) as g, contextlib.ExitStack() as open_sockets:
+        equal(g.get("/app/x").status, 200)
+        for _ in range(8):
+            s = open_sockets.enter_context(g.connect())
+            s.sendall(b"GET /app/ws HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+        wait_until(lambda: len(silent.requests) >= 2, 10, "two upgrades at the service")
+        wait_until(lambda: metric(g, "service_refusals") == 6, 10, "the others to be refused")
+        equal((metric(g, "service_connections"), set(many(g, 20))), (3, {200}))
+        equal(len(silent.requests), 2)
+
+
+@test
 def test_services_of_both_kinds_stand_side_by_side():
     if not (Hypercorn.is_there() and Nginx.is_there()):
         raise Skip("nginx or hypercorn is not installed")
