@@ -32,6 +32,7 @@ struct assertion {
 	struct list waiting;    /* requests that cannot go on without it */
 	uint64_t hash;
 	struct buf claims; /* owned: by which it is found */
+	unsigned life_s;   /* likewise: services of one audience may want it for less long */
 	struct buf token;  /* owned; empty: none was made yet */
 	/* Of the token, monotonic: from here on a new one is asked for, and from here on it is not
 	 * shown any more. */
@@ -110,12 +111,12 @@ assertions_free(struct assertions *a)
 /* Finding */
 
 static struct assertion *
-find_claims(struct assertions *all, uint64_t hash)
+find_claims(struct assertions *all, uint64_t hash, unsigned life_s)
 {
 	struct assertion *a = all->buckets[hash % BUCKETS];
 
-	while (a != NULL &&
-	       (a->hash != hash || !bytes_equal(buf_bytes(&a->claims), buf_bytes(&all->claims))))
+	while (a != NULL && (a->hash != hash || a->life_s != life_s ||
+	                     !bytes_equal(buf_bytes(&a->claims), buf_bytes(&all->claims))))
 		a = a->next;
 	return a;
 }
@@ -141,7 +142,7 @@ make_room(struct assertions *all)
 }
 
 static struct err
-add(struct assertions *all, uint64_t hash, struct assertion **ret)
+add(struct assertions *all, uint64_t hash, unsigned life_s, struct assertion **ret)
 {
 	TRY(make_room(all));
 
@@ -150,6 +151,7 @@ add(struct assertions *all, uint64_t hash, struct assertion **ret)
 		return fail(ERR_SYSTEM, "out of memory for an assertion");
 	a->all = all;
 	a->hash = hash;
+	a->life_s = life_s;
 	list_init(&a->waiting);
 	buf_put(&a->claims, buf_bytes(&all->claims));
 	if (failed(buf_check(&a->claims))) {
@@ -217,7 +219,7 @@ on_answer(struct waiter *w, const struct message *answer, struct err e)
 }
 
 static struct err
-ask(struct gate *g, struct assertion *a, unsigned life_s)
+ask(struct gate *g, struct assertion *a)
 {
 	uint8_t text[16];
 	struct buf life = { .at = text, .room = sizeof text, .limit = sizeof text };
@@ -225,7 +227,7 @@ ask(struct gate *g, struct assertion *a, unsigned life_s)
 
 	if (a->question.node.next != NULL)
 		return OK;
-	buf_put_unsigned(&life, life_s);
+	buf_put_unsigned(&life, a->life_s);
 	question.fields[ASK_DATA] = buf_bytes(&a->claims);
 	question.fields[ASK_LIFE] = buf_bytes(&life);
 	a->asked_us = clock_monotonic_us();
@@ -245,9 +247,9 @@ on_made(struct waiter *w, const struct message *answer, struct err e)
 }
 
 static struct err
-wait_for(struct request *r, struct assertion *a, unsigned life_s, enum step *step)
+wait_for(struct request *r, struct assertion *a, enum step *step)
 {
-	struct err e = ask(r->gate, a, life_s);
+	struct err e = ask(r->gate, a);
 
 	if (failed(e)) {
 		if (a->token.len == 0)
@@ -273,8 +275,9 @@ find_or_add(struct request *r, const struct service_settings *service, struct as
 		return fail(ERR_UPSTREAM, "the caller's assertion would be too long");
 
 	uint64_t hash = bytes_hash(buf_bytes(&all->claims), all->key);
-	*ret = find_claims(all, hash);
-	return *ret != NULL ? OK : add(all, hash, ret);
+	unsigned life_s = service == NULL ? DEFAULT_LIFE_S : service->assertion_s;
+	*ret = find_claims(all, hash, life_s);
+	return *ret != NULL ? OK : add(all, hash, life_s, ret);
 }
 
 /* Without a service its route is among the claims: that is not remembered. */
@@ -302,8 +305,6 @@ static struct err
 assertion_take(struct request *r, int backend, struct bytes *ret, enum step *step)
 {
 	struct assertions *all = r->gate->assertions;
-	unsigned life_s = backend < 0 ? DEFAULT_LIFE_S
-	                              : r->gate->settings->backends[backend].service.assertion_s;
 	uint64_t now_us = clock_monotonic_us();
 	struct assertion *a;
 
@@ -311,8 +312,8 @@ assertion_take(struct request *r, int backend, struct bytes *ret, enum step *ste
 	list_remove(&a->used);
 	list_append(&all->used, &a->used);
 	if (a->token.len == 0 || now_us >= a->end_us)
-		return wait_for(r, a, life_s, step);
-	if (now_us >= a->renew_us && failed(ask(r->gate, a, life_s)))
+		return wait_for(r, a, step);
+	if (now_us >= a->renew_us && failed(ask(r->gate, a)))
 		a->renew_us = now_us + RENEW_RETRY_US; /* it is good for a while yet */
 	*ret = buf_bytes(&a->token);
 	return OK;

@@ -20,6 +20,9 @@ static const struct backend_settings backends[] = {
 	{ .name = "other",
 	  .type = BACKEND_HTTP,
 	  .service = { .audience = "other", .assertion_s = 60 } },
+	{ .name = "brief",
+	  .type = BACKEND_HTTP,
+	  .service = { .audience = "app", .assertion_s = 60 } },
 };
 static const struct route_settings routes[] = { { .path = "/app/*" } };
 static const struct settings settings = { .roles = roles,
@@ -34,6 +37,7 @@ static struct metrics metrics;
 
 /* What became of a request: its lines, or its error. */
 struct outcome {
+	int backend; /* that is asked */
 	unsigned ends;
 	struct err error;
 	struct buf lines;
@@ -122,7 +126,8 @@ static struct err
 run(struct request *r, enum step *step)
 {
 	struct outcome *o = r->state;
-	struct err e = identity_fields_put(r, 0, IDENTITY_ASSERTION, &r->reply.fields, step);
+	struct err e =
+		identity_fields_put(r, o->backend, IDENTITY_ASSERTION, &r->reply.fields, step);
 
 	if (failed(e) || *step == STEP_DONE) {
 		o->ends++;
@@ -153,7 +158,7 @@ start(struct scene *s, const struct principal *who, struct outcome *o)
 	static struct carrier nobody = { .address = "" };
 	struct request *r = request_new(&s->gate, &nobody);
 
-	*o = (struct outcome){ .lines = o->lines };
+	*o = (struct outcome){ .backend = o->backend, .lines = o->lines };
 	r->carrier = NULL;
 	r->endpoint = &endpoint;
 	r->stage = STAGE_EXECUTE;
@@ -220,6 +225,32 @@ test_who_is_not_the_same_is_not_told_as_the_same(void)
 	buf_done(&o.lines);
 	for (size_t i = 0; i < ARRAY_LEN(people); i++)
 		principal_release(people[i]);
+	end(&s);
+}
+
+static void
+test_one_that_lives_longer_is_not_for_a_service_that_wants_it_short(void)
+{
+	static struct scene s;
+	const struct principal *who = person("u1", 1);
+	struct outcome long_one = { 0 }, short_one = { .backend = 2 };
+
+	begin(&s);
+	(void)start(&s, who, &long_one);
+	turn(&s);
+	answer(&s, ANSWER_GRANTED, "long");
+	(void)start(&s, who, &short_one);
+	turn(&s);
+	CHECK(short_one.ends == 0 && s.asked == 2);
+	CHECK(bytes_equal(bytes_slice(buf_bytes(&s.question), s.question.len - 3, s.question.len),
+	                  BYTES(" 60")));
+	answer(&s, ANSWER_GRANTED, "short");
+	CHECK(has(&short_one, "short"));
+	(void)start(&s, who, &long_one);
+	CHECK(has(&long_one, "long") && s.asked == 2);
+	buf_done(&long_one.lines);
+	buf_done(&short_one.lines);
+	principal_release(who);
 	end(&s);
 }
 
@@ -435,8 +466,9 @@ test_finding_one_again_is_cheap(void)
 }
 
 TESTS(TEST(test_it_is_asked_for_once_however_many_wait),
-      TEST(test_who_is_not_the_same_is_not_told_as_the_same), TEST(test_nobody_is_told_of_nobody),
-      TEST(test_it_is_renewed_before_anybody_waits),
+      TEST(test_who_is_not_the_same_is_not_told_as_the_same),
+      TEST(test_one_that_lives_longer_is_not_for_a_service_that_wants_it_short),
+      TEST(test_nobody_is_told_of_nobody), TEST(test_it_is_renewed_before_anybody_waits),
       TEST(test_without_keeper_the_young_ones_serve_on), TEST(test_a_refusal_is_not_remembered),
       TEST(test_who_goes_while_waiting_leaves_nothing_behind),
       TEST(test_what_is_too_long_to_be_told_is_refused),
