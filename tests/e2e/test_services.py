@@ -458,8 +458,8 @@ def test_a_service_that_is_not_who_it_should_be_is_502():
         with ended(Gateway(on_tls(f"https://127.0.0.1:{port}", **expected)), server) as g:
             answer = g.get("/app/x")
             equal(answer.status, 502, what)
-            lines = said(g, "origin of a service failed", f":{port}")
-            assert lines and word in lines[0], (what, lines)
+            lines = wait_until(lambda g=g, port=port: said(g, "origin of a service failed", f":{port}"), 10, "the log")
+            assert word in lines[0], (what, lines)
             equal(server.lines(), [], "nothing was asked")
 
 
