@@ -273,7 +273,8 @@ void
 exchange_began(struct exchange *x)
 {
 	x->is_begun = true;
-	x->began_us = clock_monotonic_us();
+	if (x->connection->http2 != NULL) /* of HTTP/1.1 nobody asks */
+		x->began_us = clock_monotonic_us();
 	start_clock(x, exchange_waits_to_continue(x) ? CONTINUE_MS : x->timeout_ms);
 }
 

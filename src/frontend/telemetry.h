@@ -44,7 +44,7 @@ bool trace_parse(struct bytes parent, struct trace *ret);
 /* "traceparent: ..." and the caller's tracestate, for the service. */
 void trace_put(const struct request *r, struct buf *lines);
 
-/* A stage (enum stage) has ended. */
+/* A stage (enum stage) has ended: noted where timing_put() will say it. */
 void timing_mark(struct request *r, unsigned stage);
 /* "Server-Timing: ..." where it is configured. */
 void timing_put(const struct request *r, struct buf *lines);

@@ -229,7 +229,7 @@ timing_mark(struct request *r, unsigned stage)
 	bool is_marked = stage == STAGE_IDENTIFY || stage == STAGE_DECIDE ||
 	                 stage == STAGE_ANSWER || stage == STAGE_RECORD;
 
-	if (!is_marked || r->is_completion)
+	if (!is_marked || r->is_completion || !r->gate->settings->telemetry.has_server_timing)
 		return;
 	*(uint64_t *)(void *)((char *)&r->timing + offsets[stage]) = clock_monotonic_us();
 }
