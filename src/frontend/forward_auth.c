@@ -247,7 +247,9 @@ to_login(struct request *r, enum step *step)
 	return OK;
 }
 
-static const struct endpoint page_to_login = { .path = "/login", .execute = to_login };
+static const struct endpoint page_to_login = { .path = "/login",
+	                                       .is_recorded = true,
+	                                       .execute = to_login };
 
 static struct err
 without_caller(struct request *r, struct err e)
@@ -255,11 +257,12 @@ without_caller(struct request *r, struct err e)
 	const struct route_settings *route = route_of(r);
 
 	r->is_page = route != NULL && route->is_page && !route->is_observed;
+	e.why = session_absence(r);
 	if (session_may_redirect(r) && is_own_origin(r)) {
 		r->endpoint = &page_to_login;
+		r->refusal = e;
 		return OK;
 	}
-	e.why = session_absence(r);
 	return e;
 }
 

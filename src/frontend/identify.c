@@ -367,7 +367,9 @@ session_settled(struct request *r, enum step *step)
 	if (r->who != NULL || r->auth == AUTH_OPTIONAL)
 		return OK;
 	if (session_may_redirect(r)) {
-		r->endpoint = &session_to_login;
+		r->endpoint = r->route < 0 ? &session_to_login : &session_route_to_login;
+		if (r->route >= 0)
+			r->refusal = fail(ERR_IDENTITY, session_absence(r));
 		return OK;
 	}
 	return fail(ERR_IDENTITY, session_absence(r));

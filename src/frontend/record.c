@@ -17,11 +17,11 @@ role_names(const struct request *r, struct bytes roles[AUDIT_ROLES_MAX])
 }
 
 /* What a route that only observes would have said is its decision, whatever the service made of
- * what would not have come to it. */
+ * what would not have come to it; and who is sent to the login is refused. */
 static struct err
 deciding(const struct request *r)
 {
-	bool is_refusal = r->is_observed && (!r->is_completion || !failed(r->outcome));
+	bool is_refusal = failed(r->refusal) && (!r->is_completion || !failed(r->outcome));
 
 	return is_refusal ? r->refusal : r->outcome;
 }

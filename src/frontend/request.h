@@ -136,9 +136,9 @@ struct request {
 	struct bytes origin; /* address of the service that was asked; in the arena, or as long */
 	uint64_t received;   /* bytes of a streamed body */
 	bool is_observed;    /* the route only observes, and `refusal` is why it would be refused */
-	struct err refusal;
-	bool records_end; /* the first record is of what is about to be done: what became of it
-	                     gets a second one */
+	struct err refusal;  /* also why a person is sent to the login of a route */
+	bool records_end;    /* the first record is of what is about to be done: what became of it
+	                        gets a second one */
 	/* Work */
 	struct reply reply;
 	struct waiter waiter;

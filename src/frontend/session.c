@@ -210,3 +210,6 @@ to_login(struct request *r, enum step *step)
 }
 
 const struct endpoint session_to_login = { .path = "/login", .execute = to_login };
+const struct endpoint session_route_to_login = { .path = "/login",
+	                                         .is_recorded = true,
+	                                         .execute = to_login };

@@ -19,8 +19,9 @@
 
 enum { SESSION_SECRET_MAX = 128 }; /* bytes of a cookie that can be one of ours */
 
-/* Takes the place of a page's row for who has no session. */
-extern const struct endpoint session_to_login;
+/* Takes the place of a page's row for who has no session. Of a route that is a refusal, and
+ * recorded as one: r->refusal says why. */
+extern const struct endpoint session_to_login, session_route_to_login;
 
 /* Sets r->who where the cookie names a session. STEP_MORE: keeper is asked. */
 struct err session_find(struct request *r, enum step *step);

@@ -11,7 +11,7 @@ import urllib.parse
 
 import jwt
 
-from harness import Answer, Gateway, Skip, equal, free_port, main, test  # first: it says where the others are
+from harness import Answer, Gateway, Skip, equal, free_port, main, test, wait_until  # first: it says where the others are
 import fronts
 from recorder import Recorder, ok
 
@@ -275,6 +275,8 @@ def test_people_on_the_way_to_a_page_are_sent_to_the_login_and_come_back():
         ask = ASKERS[name]
         answer = ask(g, "GET", uri, NAVIGATION)
         equal((answer.status, urllib.parse.unquote(answer.headers.get("location", ""))), (status, urllib.parse.unquote(expected)), name)
+        record = wait_until(lambda: [r for r in g.records("/page/") if r["status_code"] == str(status)], 5, "its record")[-1]
+        equal((record["unmapped"]["outcome"], record["unmapped"]["resource"]), ("denied", "/page/*"), name)
         # Everybody else gets the 401: programs, changes, other routes, and who has shown something.
         for method, path, headers in (("GET", uri, {"Accept": "application/json"}), ("GET", uri, {**NAVIGATION, "Sec-Fetch-Mode": "cors"}),
                                       ("POST", uri, NAVIGATION), ("GET", "/app/x", NAVIGATION), ("GET", "/nothing", NAVIGATION),

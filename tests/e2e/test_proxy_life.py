@@ -192,6 +192,9 @@ def test_people_without_a_session_are_sent_to_the_login_and_programs_are_not():
     fresh()
     answer = gateway.get("/page/x?a=1", headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"})
     equal((answer.status, answer.headers["location"]), (303, "/login?return_to=%2Fpage%2Fx%3Fa%3D1"))
+    # For the log it is the refusal that a program gets.
+    record, = wait_until(lambda: gateway.records("/page/x"), 5, "its record")
+    equal((record["unmapped"]["outcome"], record["status_code"], record["status_detail"]), ("denied", "303", "no bearer token was sent"))
     equal(gateway.get("/page/x").status, 401)
     equal(gateway.request("POST", "/page/x", headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}).status, 401)
     equal(service.requests, [])
