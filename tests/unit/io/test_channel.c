@@ -75,6 +75,7 @@ close_loop(struct end *a, struct end *b)
 	if (!b->is_closed)
 		channel_close(b->channel);
 	uv_close((uv_handle_t *)&loop.prepare, NULL);
+	uv_close((uv_handle_t *)&loop.first_stream, NULL);
 	loop_run(&loop);
 	CHECK(uv_loop_close(&loop.uv) == 0);
 }
@@ -329,6 +330,7 @@ test_who_asks_without_reading_waits_for_itself(void)
 	turn(10);
 	CHECK(b.is_closed);
 	uv_close((uv_handle_t *)&loop.prepare, NULL);
+	uv_close((uv_handle_t *)&loop.first_stream, NULL);
 	loop_run(&loop);
 	CHECK(uv_loop_close(&loop.uv) == 0);
 }
