@@ -157,15 +157,13 @@ settle(struct http2_connection *c, uint64_t now)
 	c->was_used = false;
 }
 
-/* As soon as nothing is under way. A request may be on its way to us: the last word waits until the
- * client has answered the notice (RFC 9113 section 6.8), or has had long enough to. */
+/* A client that has nothing under way loses nothing by a GOAWAY that names the last stream: what
+ * crosses it on the way is known to be undone, and may be asked again (RFC 9113 section 6.8). A
+ * notice before it would fail that request with clients that take any GOAWAY for the end. */
 static void
 leave_when_done(struct http2_connection *c)
 {
-	if (c->drain_us == 0 || http2_streams(c->http2) > 0)
-		return;
-	http2_drain(c->http2);
-	if (loop_now_us(c->place.stream->loop) - c->drain_us > 2 * DRAIN_GRACE_US)
+	if (c->drain_us != 0 && http2_streams(c->http2) == 0)
 		http2_leave(c->http2);
 }
 
