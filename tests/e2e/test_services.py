@@ -13,8 +13,8 @@ import tempfile
 import threading
 import time
 
+from harness import Gateway, Skip, equal, free_port, main, test, wait_until  # isort: skip (it finds the rest)
 from front import Authority
-from harness import Gateway, Skip, equal, free_port, main, test, wait_until
 from recorder import Recorder, ok
 from services import Hypercorn, Nginx
 
